@@ -1,0 +1,35 @@
+# `make reproduce` and `make test` do all that they need on a fresh machine with Python >= 3.11, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: setup reproduce test check lock dashboard
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+reproduce: $(READY)  ## train the embedded suite for real, compare with the committed results, print the table
+	$(BIN)/beyond reproduce digits
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)  ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+dashboard: $(READY)
+	$(BIN)/beyond dashboard
+
+lock: $(READY)  ## pin all dependencies again, with hashes and without the name of a registry's host
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev \
+		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

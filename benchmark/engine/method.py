@@ -1,0 +1,163 @@
+"""The method contract: what a file in ``methods/`` says, and what the engine promises it.
+
+Three base classes, one per way of training in the survey (Duan & Principe, arXiv 2101.03419):
+
+- :class:`Method`, the general form, yields losses; the engine back-propagates each one at once.
+- :class:`LocalMethod`, weakly modular: an end-to-end forward pass, a local loss per module.
+- :class:`ModularMethod`, strictly modular: no end-to-end pass, modules trained one after the other.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.engine.data import Batch, Task
+from benchmark.engine.partition import Features, Partition
+from benchmark.errors import UserError
+
+FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
+LABELS = ("full", "pairs", "none")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training: which modules learn, for what share of the suite's epochs, from what labels.
+
+    Every other module is frozen and in eval mode. ``labels`` is ``"full"`` (classes), ``"pairs"`` (only
+    whether two pictures share a class) or ``"none"``.
+    """
+
+    trains: tuple[int, ...]
+    share: float = 1.0
+    labels: str = "full"
+
+
+class Method:
+    """A way to train a network that was cut into K modules; subclass it in ``methods/<id>.py``.
+
+    The engine seeds, moves, optimises, schedules, evaluates and measures; a method only says losses.
+
+    Attributes:
+        modules: K modules, each an ``nn.Sequential`` of units, sharing weights with the backbone.
+        outputs: K :class:`Features`: shape and layout of each module's output (the last: logits).
+        auxiliaries: K auxiliary networks, trained with their module and thrown away afterwards
+            (``nn.Identity`` where :meth:`auxiliary` returns none).
+        task: classes, picture size, channels, normalisation.
+        options: the class's ``defaults``, overridden by the suite.
+    """
+
+    title: ClassVar[str]
+    paper: ClassVar[str]  # URL
+    authors: ClassVar[str]
+    year: ClassVar[int]
+    family: ClassVar[str]  # one of FAMILIES
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # named option sets that papers report apart
+    views: ClassVar[int] = 1  # augmented views of each picture in a batch: 1 or 2
+    isolated: ClassVar[bool] = False  # claims that no loss reaches another module; the engine checks it
+    cut_matters: ClassVar[bool] = True  # False: the result does not depend on K, so only K = 1 is trained
+    steps_early: ClassVar[bool] = False  # the i-th loss completes module i: step it, free its gradients
+
+    def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:
+        unknown = set(options or {}) - set(self.defaults)
+        if unknown:
+            known = ", ".join(self.defaults) or "none"
+            raise UserError(f"{type(self).__name__} has no option {sorted(unknown)[0]!r}; it knows: {known}.")
+        self.modules: nn.ModuleList = partition.modules
+        self.outputs: tuple[Features, ...] = partition.outputs
+        self.unit_outputs: tuple[tuple[Features, ...], ...] = partition.unit_outputs
+        self.task = task
+        self.options = SimpleNamespace(**{**self.defaults, **(options or {})})
+        self.phase = Phase(tuple(range(len(self.modules))))
+        self.auxiliaries = nn.ModuleList(self.auxiliary(k) or nn.Identity() for k in range(len(self.modules)))
+
+    @property
+    def last(self) -> int:
+        """Index of the output module, K - 1."""
+        return len(self.modules) - 1
+
+    def auxiliary(self, k: int) -> nn.Module | None:
+        """The auxiliary network of module ``k`` (0-based), or none. Called once, in order, at the start."""
+        return None
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """Yield scalar losses; each is back-propagated before the generator goes on.
+
+        So a module's graph is gone before the next one's is built, and after a ``yield`` the ``.grad`` of a
+        detached tensor that requires it is there to be read. Optimisers step after the last loss, or, with
+        ``steps_early``, module i's as soon as the i-th loss is done.
+        """
+        raise NotImplementedError
+
+    def after_step(self, k: int) -> None:
+        """Called after module ``k``'s optimiser step: moving averages and the like."""
+
+    def phases(self) -> Sequence[Phase]:
+        """The phases of training, in order; by default one in which all modules learn."""
+        return (Phase(tuple(range(len(self.modules)))),)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) for normalised pictures ``x`` (B, C, H, W): the composed modules."""
+        for module in self.modules:
+            x = module(x)
+        return x
+
+
+class LocalMethod(Method):
+    """Weakly modular: one end-to-end forward pass, and no gradient between modules.
+
+    Override :meth:`local_loss`; the engine owns the chain, so it can also place modules on devices.
+    """
+
+    family = "weakly modular"
+    isolated = True
+    steps_early = True
+
+    def local_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
+        """The loss of hidden module ``k`` (0 <= k < K - 1) on its output ``h``."""
+        raise NotImplementedError
+
+    def output_loss(self, h: Tensor, batch: Batch) -> Tensor:
+        """The loss of the last module on the logits ``h`` (B, classes): cross-entropy."""
+        return F.cross_entropy(h, batch.y)
+
+    def enter(self, k: int, h: Tensor, batch: Batch) -> Tensor:
+        """What module ``k`` sees, given the detached output ``h`` of the module before it."""
+        return h
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """One loss per module, each on a graph of its own."""
+        h = batch.x
+        for k, module in enumerate(self.modules):
+            h = module(self.enter(k, h, batch))
+            yield self.output_loss(h, batch) if k == self.last else self.local_loss(k, h, batch)
+            h = h.detach()
+
+
+class ModularMethod(Method):
+    """Strictly modular: modules are trained to the end one after the other, on a proxy objective.
+
+    Override :meth:`phases` and :meth:`proxy_loss`. While module k learns, those before it are frozen and in
+    eval mode, and those after it do not run.
+    """
+
+    family = "strictly modular"
+    isolated = True
+
+    def proxy_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
+        """The loss of module ``k`` on its output ``h``, to be minimised."""
+        raise NotImplementedError
+
+    def losses(self, batch: Batch) -> Iterator[Tensor]:
+        """One loss: the proxy objective of the module that this phase trains."""
+        (k,) = self.phase.trains
+        with torch.no_grad():
+            h = batch.x
+            for module in self.modules[:k]:
+                h = module(h)
+        yield self.proxy_loss(k, self.modules[k](h), batch)

@@ -1,0 +1,130 @@
+"""Find and load the plugin files: ``methods/*.py`` and ``datasets/*.py``.
+
+The folders are not packages and never on ``sys.path`` (Hugging Face's ``datasets`` must stay importable):
+a file is loaded by its path. What lists, tables and pipelines need of a method (title, family, paper,
+variants) are literals, read without importing the file.
+"""
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmark.errors import UserError
+
+ID = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+METHODS = Path("methods")
+DATASETS = Path("datasets")
+METADATA = ("title", "paper", "authors", "year", "family")
+FAMILY_OF_BASE = {"LocalMethod": "weakly modular", "ModularMethod": "strictly modular"}
+
+
+def plugin_ids(folder: Path) -> list[str]:
+    """Ids of all plugins of a folder, sorted.
+
+    Raises:
+        UserError: a file's name is not an id.
+    """
+    ids = [path.stem for path in sorted(folder.glob("*.py"))]
+    for name in ids:
+        if not ID.match(name):
+            raise UserError(f"{folder / name}.py has a name that is no id; use small letters, digits and _ only.")
+    return ids
+
+
+def plugin_path(folder: Path, name: str) -> Path:
+    """The file of a plugin.
+
+    Raises:
+        UserError: there is none; the message names the nearest ones.
+    """
+    path = folder / f"{name}.py"
+    if ID.match(name) and path.is_file():
+        return path
+    known = plugin_ids(folder)
+    near = difflib.get_close_matches(name, known, n=3) or known
+    raise UserError(f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?")
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_class(path: Path, base: type) -> type:
+    """Import a plugin file and return the one subclass of ``base`` that it defines.
+
+    Raises:
+        UserError: the file cannot be imported, or defines none or several.
+    """
+    module = _import_file(path)
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        names = ", ".join(c.__name__ for c in found) or "none"
+        raise UserError(f"{path} must define exactly one subclass of {base.__name__}; it defines {names}.")
+    return found[0]
+
+
+def _import_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"beyond_plugin_{path.parent.name}_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(f"{path} has a syntax error in line {error.lineno}: {error.msg}.") from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{path} cannot be imported ({reason}).") from None
+    return module
+
+
+def method_metadata(path: Path) -> dict[str, Any]:
+    """The literals of a method's class, and its docstring, read without importing the file.
+
+    Raises:
+        UserError: a syntax error, no class, or a piece of metadata that is missing or no literal.
+    """
+    try:
+        tree = ast.parse(path.read_text(), filename=str(path))
+    except SyntaxError as error:
+        raise UserError(f"{path} has a syntax error in line {error.lineno}: {error.msg}.") from None
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    for node in classes:
+        literals = _literals(node)
+        if "title" in literals:
+            break
+    else:
+        raise UserError(f"{path} defines no class with a literal `title`; a method is one subclass of Method.")
+    base = next((b.id for b in node.bases if isinstance(b, ast.Name)), "")
+    literals.setdefault("family", FAMILY_OF_BASE.get(base))
+    missing = [key for key in METADATA if not literals.get(key)]
+    if missing:
+        raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
+    return {
+        "variants": {},
+        "cut_matters": True,
+        **literals,
+        "doc": ast.get_docstring(tree) or ast.get_docstring(node) or "",
+    }
+
+
+def _literals(node: ast.ClassDef) -> dict[str, Any]:
+    values = {}
+    for item in node.body:
+        target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
+        if isinstance(target, ast.Name) and getattr(item, "value", None) is not None:
+            try:
+                values[target.id] = ast.literal_eval(item.value)  # type: ignore[attr-defined]
+            except ValueError:
+                continue
+    return values
