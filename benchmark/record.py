@@ -79,7 +79,7 @@ class Cost(Part):
     flops_ratio: float
     time_ratio: float  # median over interleaved pairs of steps, same weighting
     step_seconds: float  # median, on ``Provenance.device``
-    train_seconds: float  # the whole training, without evaluation
+    train_seconds: float | None = None  # the whole training, without evaluation; null if it did not end
     cuda_peak_bytes: int | None = None  # torch.cuda.max_memory_allocated over training, where there was a GPU
 
 

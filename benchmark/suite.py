@@ -56,6 +56,10 @@ class Suite(Strict):
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0)  # of one cell
 
+    def backbone(self, name: str) -> Backbone:
+        """The suite's backbone of that name."""
+        return next(b for b in self.backbones if b.name == name)
+
 
 class Cell(Strict):
     """One training: everything that tells it apart within its suite."""

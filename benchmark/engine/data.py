@@ -12,13 +12,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.engine.augment import Normalise, crop_and_flip
+from benchmark.engine.augment import Draws, Normalise, Padding, PixelTable
 from benchmark.errors import UserError
 
 SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
@@ -72,7 +72,7 @@ class Dataset:
     mean: ClassVar[tuple[float, ...]]
     std: ClassVar[tuple[float, ...]]
     pad: ClassVar[int] = 4
-    padding: ClassVar[Literal["reflect", "constant"]] = "reflect"
+    padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
 
     def load(self, root: Path) -> tuple[Pictures, Pictures, str]:
@@ -101,7 +101,9 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
     Raises `DataMissing` when the pictures cannot be had, `UserError` for a bad `validation` or `limit`.
     """
     if not 0 <= validation < 1:
-        raise UserError(f"validation is {validation}, but must be a fraction from 0 to below 1 (0.1 is usual).")
+        raise UserError(
+            f"validation is {validation}, but must be a fraction from 0 to below 1 (0.1 is usual)."
+        )
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}, but must be at least 1 picture; leave it out to use all.")
     train, test, source = dataset.load(root)
@@ -184,16 +186,44 @@ class Loader:
             raise UserError(f"batch_size is {batch_size}, but must be at least 1.")
         if views not in (1, 2):
             raise UserError(f"views is {views}, but a batch has 1 or 2 augmented views.")
-        self.pictures = Pictures(pictures.images.to(device), pictures.labels.to(device))
-        self.dataset, self.task = dataset, dataset.task
+        self.dataset, self.task, self.device = dataset, dataset.task, device
         self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.normalise = Normalise(self.task.mean, self.task.std, device, channels_last)
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.labels = pictures.labels.to(device)
+        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
+        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        full, rest = divmod(len(self.pictures), self.batch_size)
+        full, rest = divmod(len(self.labels), self.batch_size)
         return full if self.train and full else full + (rest > 0)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits."""
-        raise NotImplementedError
+        """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
+        order = self._order(epoch).to(self.device)
+        views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            first, *others = [self._batch(order[part], draws[part]) for draws in views]
+            first.view = others[0] if others else None
+            yield first
+
+    def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
+        raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
+        return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self.train:
+            return torch.arange(len(self.labels))
+        return torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
+
+    def _draws(self, epoch: int, view: int) -> Draws:
+        if not self.train:
+            return Draws.identity(len(self.labels), self.dataset.pad)
+        generator = self._generator(epoch, f"view {view}")
+        return Draws.random(len(self.labels), self.dataset.pad, self.dataset.flip, generator)
+
+    def _generator(self, epoch: int, stream: str) -> torch.Generator:
+        """A generator of its own for each use, so that a second view does not move the first."""
+        digest = hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))

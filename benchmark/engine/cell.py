@@ -1,0 +1,233 @@
+"""One cell: build it, check it, meter it, train it, and say all of it in one record.
+
+Facts are collected as they become known, so a cell that diverges or breaks still leaves a row that says what
+it was and how far it came.
+"""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.engine.build import build_method
+from benchmark.engine.cost import measure_cost
+from benchmark.engine.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
+from benchmark.engine.isolation import leaks
+from benchmark.engine.method import Method
+from benchmark.engine.probe import TRAIN_PICTURES, linear_probes
+from benchmark.engine.seeding import derive_seed
+from benchmark.engine.train import Diverged, Epoch, accuracy, train_phase
+from benchmark.errors import UserError
+from benchmark.fingerprint import PROTOCOL, package_versions
+from benchmark.plugins import DATASETS, METHODS, file_sha256, load_class, plugin_path
+from benchmark.record import Accuracy, EpochRow, Identity, Provenance, Record
+from benchmark.suite import Cell, Suite, cell_options
+
+NUMERIC_SOURCES = ("benchmark/engine", "methods", "datasets", "suites.yaml")
+EVALUATION_BATCH = 500
+ISOLATION_BATCH = 8
+TWIN = "e2ebp"
+
+
+def run_cell(
+    cell: Cell,
+    suite: Suite,
+    fingerprint: str,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> Record:
+    """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
+
+    Args:
+        on_progress: called after each epoch with the fraction of training that is done.
+    """
+    facts: dict[str, Any] = {}
+    status, error = "ok", None
+    try:
+        for name, value in _observe(cell, suite, on_progress):
+            facts[name] = value
+    except Diverged as reason:
+        status, error = "diverged", str(reason)
+    except (MemoryError, torch.OutOfMemoryError) as reason:
+        status, error = "oom", _sentence(reason)
+    except UserError as reason:
+        status, error = "failed", str(reason)
+    except Exception as reason:
+        status, error = "failed", _sentence(reason)
+    return Record(
+        identity=identify(cell, suite),
+        status=status,
+        error=error,
+        fingerprint=fingerprint,
+        **facts,
+    )
+
+
+def identify(cell: Cell, suite: Suite) -> Identity:
+    """The cell's identity as its record states it."""
+    backbone = suite.backbone(cell.backbone)
+    return Identity(
+        suite=cell.suite,
+        dataset=suite.dataset,
+        backbone=backbone.name,
+        stem=backbone.stem,
+        method=cell.method,
+        variant=cell.variant,
+        family=load_method(cell.method).family,
+        modules=cell.modules,
+        seed=cell.seed,
+        protocol=PROTOCOL,
+    )
+
+
+def load_method(name: str) -> type[Method]:
+    """The class of a method, by its id."""
+    return load_class(plugin_path(METHODS, name), Method)
+
+
+def load_dataset(name: str) -> Dataset:
+    """A data set, by its id."""
+    return load_class(plugin_path(DATASETS, name), Dataset)()
+
+
+def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> Iterator[tuple[str, Any]]:
+    """All facts of a cell, in the order in which they become known."""
+    make_deterministic(suite.device)
+    dataset = load_dataset(suite.dataset)
+    splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
+    yield "provenance", provenance(cell, splits, suite.device)
+
+    options = cell_options(suite, cell, dict(load_method(cell.method).variants))
+    backbone = suite.backbone(cell.backbone)
+    common = (suite, backbone, dataset.task, cell.modules, cell.seed)
+    build = partial(build_method, load_method(cell.method), options, *common)
+    build_twin = partial(build_method, load_method(TWIN), {}, *common)
+    method = build()
+    yield "options", vars(method.options)
+    yield "cuts", [f.name for f in method.outputs[:-1]]
+    yield "labels", labels_consumed(method, len(splits.train))
+    yield "isolation", check_isolation(build(), dataset, splits)
+
+    loaders = build_loaders(cell, suite, dataset, splits, method)
+    batch = next(loaders["train"].epoch(0))
+    is_twin = cell.method == TWIN
+    cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch, suite.device)
+    yield "cost", cost
+
+    train = partial(_train, cell, suite, loaders, on_progress)
+    accuracies, train_seconds, cuda_peak = train(method)
+    yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
+    yield "accuracy", accuracies
+
+
+def _train(
+    cell: Cell,
+    suite: Suite,
+    loaders: dict[str, Loader],
+    on_progress: Callable[[float], None],
+    method: Method,
+) -> tuple[Accuracy, float, int | None]:
+    """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
+    device = torch.device(suite.device)
+    method.modules.to(device)
+    method.auxiliaries.to(device)
+    torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    phases = list(method.phases())
+    total = sum(max(1, round(suite.recipe.epochs * p.share)) for p in phases)
+    rows: list[Epoch] = []
+
+    def on_epoch(row: Epoch) -> None:
+        rows.append(row)
+        on_progress(len(rows) / total)
+
+    for index, phase in enumerate(phases):
+        reads_out = method.last in phase.trains
+        validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
+        train_phase(method, phase, loaders["train"], suite.recipe, validate, index=index, on_epoch=on_epoch)
+    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+    probes = linear_probes(method, loaders["probe"], loaders["validation"])
+    test_top1, test_top5 = accuracy(method, loaders["test"])
+    reached = Accuracy(
+        test_top1=test_top1,
+        test_top5=test_top5,
+        validation_top1=rows[-1].validation_top1 or 0.0,
+        probes=[*probes, rows[-1].validation_top1 or 0.0],
+        curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
+    )
+    return reached, sum(row.seconds for row in rows), peak
+
+
+def _validate(method: Method, loader: Loader) -> float:
+    return accuracy(method, loader, top=(1,))[0]
+
+
+def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
+    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
+    make = partial(Loader, dataset=dataset, device=suite.device)
+    seed = derive_seed("data", cell.suite, cell.seed)
+    probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
+    return {
+        "train": make(splits.train, batch_size=suite.recipe.batch, seed=seed, train=True, views=method.views),
+        "validation": make(splits.validation, batch_size=EVALUATION_BATCH, train=False),
+        "test": make(splits.test, batch_size=EVALUATION_BATCH, train=False),
+        "probe": make(probe, batch_size=EVALUATION_BATCH, train=False),
+    }
+
+
+def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
+    """Whether the gradient isolation that a method claims was found when tried."""
+    if not method.isolated:
+        return "not claimed"
+    loader = Loader(splits.train, dataset, ISOLATION_BATCH, train=True, views=method.views)
+    return "leaks" if leaks(method, next(loader.epoch(0))) else "verified"
+
+
+def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
+    """Training pictures whose label was used, by kind of label (full, pairs, none)."""
+    return {phase.labels: pictures for phase in method.phases()}
+
+
+def provenance(cell: Cell, splits: Splits, device: str) -> Provenance:
+    """Where a record comes from; no host name, user or path."""
+    return Provenance(
+        git_commit=_git("rev-parse", "HEAD") or "unknown",
+        git_dirty=bool(_git("status", "--porcelain", "--", *NUMERIC_SOURCES)),
+        method_sha256=file_sha256(plugin_path(METHODS, cell.method)),
+        source=splits.source,
+        dataset_fingerprint=splits.fingerprint,
+        versions=package_versions(),
+        device=device_name(device),
+        threads=torch.get_num_threads(),
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def device_name(device: str) -> str:
+    """The model of the GPU or of the processor."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return model or "CPU"
+
+
+def make_deterministic(device: str) -> None:
+    """Same seed, same numbers, to the bit, on one machine."""
+    torch.set_num_threads(1)  # a process a core: two cells on two cores beat one cell on two threads
+    torch.use_deterministic_algorithms(device == "cuda", warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _sentence(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".strip().splitlines()[0]
