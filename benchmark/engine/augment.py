@@ -55,7 +55,7 @@ class PixelTable:
         self.pixels = torch.cat([pixels, pixels.new_zeros(1, images.shape[1])])
 
     def crop(self, pictures: Tensor, draws: Draws) -> Tensor:
-        """The pictures of these numbers (B,), padded, cropped and flipped: (B, C, H, H) uint8, channels-last."""
+        """The pictures of these numbers (B,), padded, cropped, flipped: (B, C, H, H) uint8, channels-last."""
         side = torch.arange(self.size, device=self.pixels.device)
         columns = torch.where(draws.flip[:, None], side.flip(0), side)
         rows, row_outside = self._inside(draws.top[:, None] + side - self.pad)
@@ -68,7 +68,7 @@ class PixelTable:
         return chosen.view(len(pictures), self.size, self.size, -1).permute(0, 3, 1, 2)
 
     def _inside(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Places on one axis reflected into the picture (the edge is not repeated), and which were outside."""
+        """Places on one axis reflected into the picture, its edge not repeated, and which were outside."""
         last = self.size - 1
         return last - (last - places.abs()).abs(), (places < 0) | (places > last)
 

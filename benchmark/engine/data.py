@@ -101,9 +101,7 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
     Raises `DataMissing` when the pictures cannot be had, `UserError` for a bad `validation` or `limit`.
     """
     if not 0 <= validation < 1:
-        raise UserError(
-            f"validation is {validation}, but must be a fraction from 0 to below 1 (0.1 is usual)."
-        )
+        raise UserError(f"validation is {validation}, but must be a fraction from 0 to below 1, such as 0.1.")
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}, but must be at least 1 picture; leave it out to use all.")
     train, test, source = dataset.load(root)
@@ -119,7 +117,7 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
 
 
 def stratified_order(labels: Tensor) -> Tensor:
-    """A fixed shuffle (N,) of the pictures of `labels` (N,) whose every stretch holds the classes in proportion.
+    """A fixed shuffle (N,) of pictures with `labels` (N,); every stretch holds the classes in proportion.
 
     Each class is shuffled and spread evenly over [0, 1); the order is that of the spread. numpy's legacy
     generator draws it, as numpy promises never to change its stream.
@@ -136,7 +134,7 @@ def fingerprint(train: Pictures, test: Pictures) -> str:
     """First 16 hex digits of the SHA-256 of all pictures and labels."""
     digest = hashlib.sha256()
     for tensor in (train.images, train.labels, test.images, test.labels):
-        digest.update(tensor.contiguous().numpy())
+        digest.update(tensor.contiguous().numpy().data)
     return digest.hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Where pictures come from: torchvision's archives, trees of JPEG files, idx files. Used by the data set plugins.
+"""Where pictures come from: torchvision's archives, trees of JPEG files, idx files.
 
 Files that are already there are always tried before the network. Every way in which they can be missing or
 damaged ends in one `DataMissing` sentence, with file names relative to the data folder.
@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -59,14 +60,14 @@ def _read_batches(root: Path, original: type[CIFAR10]) -> tuple[Pictures, Pictur
             f"{folder}/{bad} in {root} is missing or damaged: delete {folder} to have it downloaded again, "
             f"or unpack {original.url} there."
         ) from error
-    train, test = (pictures(part.data, part.targets) for part in parts)
+    train, test = (as_pictures(part.data, part.targets) for part in parts)
     return train, test
 
 
-def pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
+def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
     """Pictures from arrays (N, H, W) or (N, H, W, C) of uint8 and labels (N,)."""
-    stacked = torch.tensor(images.reshape(*images.shape[:3], -1))
-    return Pictures(stacked.permute(0, 3, 1, 2).contiguous(), torch.tensor(labels, dtype=torch.int64))
+    channels_first = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2).copy()
+    return Pictures(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
 # --- the network ------------------------------------------------------------------------------------------
@@ -113,15 +114,14 @@ def load_tree(dataset: Dataset, root: Path, name: str) -> tuple[Pictures, Pictur
     """
     classes = _classes(dataset, root, name)
     parts = [[_files(root, f"{name}/{part}/{each}") for each in classes] for part in ("train", "test")]
-    key, cache = _tree_key(dataset, root, parts), root / f".decoded-{name}.npz"
-    arrays = _read_cache(cache, key)
-    if arrays is None:
-        arrays = [_decode(dataset, root, files) for part in parts for files in [sum(part, [])]]
-        _write_cache(cache, key, arrays)
-    train, test = (
-        pictures(array, np.repeat(np.arange(len(classes)), [len(files) for files in part]))
-        for array, part in zip(arrays, parts, strict=True)
-    )
+    listings = [list(chain.from_iterable(part)) for part in parts]
+    labels = [np.repeat(np.arange(len(classes)), [len(files) for files in part]) for part in parts]
+    key, cache = _tree_key(dataset, root, listings), root / f".decoded-{name}.npz"
+    images = _read_cache(cache, key)
+    if images is None:
+        images = [_decode(dataset, root, files) for files in listings]
+        _write_cache(cache, key, images)
+    train, test = map(as_pictures, images, labels)
     return train, test
 
 
@@ -136,7 +136,7 @@ def _classes(dataset: Dataset, root: Path, name: str) -> list[str]:
     if found["train"] != found["test"]:
         odd = sorted(set(found["train"]) ^ set(found["test"]))[0]
         raise DataMissing(
-            f"class {odd} is in only one of {name}/train and {name}/test in {root}: {expected}."
+            f"class {odd} is in only one of {name}/train and {name}/test of {root}: {expected}."
         )
     return found["train"]
 
@@ -157,31 +157,35 @@ def _files(root: Path, folder: str) -> list[str]:
 
 def _decode(dataset: Dataset, root: Path, files: list[str]) -> np.ndarray:
     """(N, size, size, C) uint8."""
-    size, mode = dataset.image_size, "RGB" if dataset.channels == 3 else "L"
+    size = dataset.image_size
     decoded = np.empty((len(files), size, size, dataset.channels), np.uint8)
     for row, file in zip(decoded, files, strict=True):
-        try:
-            with Image.open(root / file) as image:
-                picture = image.convert(mode)
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
-            raise DataMissing(
-                f"{file} in {root} is damaged or unreadable: unpack the data set there again."
-            ) from error
+        picture = _open(root, file).convert("RGB" if dataset.channels == 3 else "L")
         if picture.size != (size, size):
-            width, height = picture.size
             raise DataMissing(
-                f"{file} in {root} is {width}x{height}, but pictures of this data set are {size}x{size}: "
-                "unpack the data set there again, without resizing."
+                f"{file} in {root} is {picture.width}x{picture.height}, but the pictures of this data set are "
+                f"{size}x{size}: unpack the data set there again, without resizing."
             )
         row[...] = np.asarray(picture).reshape(row.shape)
     return decoded
 
 
-def _tree_key(dataset: Dataset, root: Path, parts: list[list[list[str]]]) -> str:
+def _open(root: Path, file: str) -> Image.Image:
+    try:
+        with Image.open(root / file) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
+        raise DataMissing(
+            f"{file} in {root} is damaged or unreadable: unpack the data set there again."
+        ) from error
+
+
+def _tree_key(dataset: Dataset, root: Path, listings: list[list[str]]) -> str:
     """A digest of all that decides the decoded bytes: names, sizes and times of the files, shape, decoder."""
     digest = hashlib.sha256(f"{dataset.image_size} {dataset.channels} {PIL.__version__}".encode())
-    for file in (file for part in parts for files in part for file in files):
-        status = os.stat(root / file)
+    for file in chain.from_iterable(listings):
+        status = os.stat(os.path.join(root, file))
         digest.update(f"\n{file} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
@@ -206,18 +210,27 @@ def _write_cache(cache: Path, key: str, arrays: list[np.ndarray]) -> None:
 
 
 def load_idx(dataset: Dataset, folder: Path, how: str) -> tuple[Pictures, Pictures]:
-    """The four idx.gz files of the MNIST family in `folder`. Raises `DataMissing`; `how` says how to get them."""
-    train, test = (
-        pictures(
-            _read_idx(dataset, folder / f"{part}-images-idx3-ubyte.gz", how),
-            _read_idx(dataset, folder / f"{part}-labels-idx1-ubyte.gz", how),
-        )
-        for part in ("train", "t10k")
-    )
+    """The four idx.gz files of the MNIST family in `folder`.
+
+    Raises `DataMissing` that names the file and ends in `how`, which says how to get it.
+    """
+    train, test = (_load_idx_part(dataset, folder, part, how) for part in ("train", "t10k"))
     return train, test
 
 
-def _read_idx(dataset: Dataset, file: Path, how: str) -> np.ndarray:
+def _load_idx_part(dataset: Dataset, folder: Path, part: str, how: str) -> Pictures:
+    images = _read_idx(folder / f"{part}-images-idx3-ubyte.gz", how)
+    labels = _read_idx(folder / f"{part}-labels-idx1-ubyte.gz", how)
+    expected = (len(labels), dataset.image_size, dataset.image_size)
+    if images.shape != expected or labels.ndim != 1 or set(labels.flat) != set(range(dataset.classes)):
+        raise DataMissing(
+            f"the {part} files in {folder} hold {images.shape} pictures and {labels.shape} labels of "
+            f"{len(set(labels.flat))} classes, but {expected} and {dataset.classes} classes were expected: {how}."
+        )
+    return as_pictures(images, labels)
+
+
+def _read_idx(file: Path, how: str) -> np.ndarray:
     """One idx file: two zero bytes, type 8 (uint8), number of dimensions, big-endian sizes, values."""
     try:
         content = gzip.decompress(file.read_bytes())
