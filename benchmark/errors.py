@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """What was wrong, what was expected and how to mend it, in one sentence; the command line exits with 2."""
+    """What was wrong, what was expected and how to mend it, in one sentence; the command line exits 2."""
 
 
 class CannotCut(UserError):

@@ -4,12 +4,10 @@ import hashlib
 import json
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 from benchmark.plugins import DATASETS, METHODS, file_sha256, plugin_path
-from benchmark.suite import Cell, Suite
+from benchmark.suite import PROTOCOL, Cell, Suite
 
-PROTOCOL = int((Path(__file__).parent / "engine" / "PROTOCOL").read_text())
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 # What a suite may change without changing the numbers of a cell.
 NOT_NUMBERS = {"title", "seeds", "modules", "variants", "timeout_minutes", "backbones"}

@@ -33,7 +33,9 @@ def plugin_ids(folder: Path) -> list[str]:
     ids = [path.stem for path in sorted(folder.glob("*.py"))]
     for name in ids:
         if not ID.match(name):
-            raise UserError(f"{folder / name}.py has a name that is no id; use small letters, digits and _ only.")
+            raise UserError(
+                f"{folder / name}.py has a name that is no id; use small letters, digits and _ only."
+            )
     return ids
 
 
@@ -48,7 +50,9 @@ def plugin_path(folder: Path, name: str) -> Path:
         return path
     known = plugin_ids(folder)
     near = difflib.get_close_matches(name, known, n=3) or known
-    raise UserError(f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?")
+    raise UserError(
+        f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?"
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -76,7 +80,8 @@ def load_class(path: Path, base: type) -> type:
 
 def _import_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"beyond_plugin_{path.parent.name}_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -104,7 +109,9 @@ def method_metadata(path: Path) -> dict[str, Any]:
         if "title" in literals:
             break
     else:
-        raise UserError(f"{path} defines no class with a literal `title`; a method is one subclass of Method.")
+        raise UserError(
+            f"{path} defines no class with a literal `title`; a method is one subclass of Method."
+        )
     base = next((b.id for b in node.bases if isinstance(b, ast.Name)), "")
     literals.setdefault("family", FAMILY_OF_BASE.get(base))
     missing = [key for key in METADATA if not literals.get(key)]

@@ -40,7 +40,7 @@ class Identity(Part):
     protocol: int
 
     @property
-    def stem_of_file(self) -> str:
+    def file_stem(self) -> str:
         """File name without its suffix, unique within (suite, method)."""
         variant = f"-{self.variant}" if self.variant else ""
         return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}"

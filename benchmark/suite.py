@@ -1,6 +1,7 @@
 """Suites: what ``suites.yaml`` may say, and the cells that follow from it."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmark.engine.recipe import Recipe
 from benchmark.errors import UserError
 from benchmark.plugins import METHODS, method_metadata, plugin_path
+from benchmark.record import Identity
 
 SUITES = Path("suites.yaml")
+TWIN = "e2ebp"  # the method that all others are compared with, at K = 1
+Balance = Literal["memory", "flops", "units"]
+PROTOCOL = int((Path(__file__).parent / "engine" / "PROTOCOL").read_text())
 
 
 class Strict(BaseModel):
@@ -46,7 +51,7 @@ class Suite(Strict):
     dataset: str
     backbones: list[Backbone]
     modules: list[int]
-    balance: Literal["memory", "flops", "units"] = "memory"
+    balance: Balance = "memory"
     recipe: Recipe
     seeds: int = Field(gt=0)
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
@@ -120,7 +125,7 @@ def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     ]
 
 
-def cell_options(suite: Suite, cell: Cell, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def cell_options(suite: Suite, cell: Cell, variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The method's options for a cell: its variant's, then the suite's overrides that match, in order."""
     options = dict(variants.get(cell.variant, {}))
     for o in suite.overrides:
@@ -129,3 +134,20 @@ def cell_options(suite: Suite, cell: Cell, variants: dict[str, dict[str, Any]]) 
         if all(w is None or w == h for w, h in zip(wanted, have, strict=True)):
             options.update(o.options)
     return options
+
+
+def identify(cell: Cell, suite: Suite) -> Identity:
+    """The cell's identity as its record states it."""
+    backbone = suite.backbone(cell.backbone)
+    return Identity(
+        suite=cell.suite,
+        dataset=suite.dataset,
+        backbone=backbone.name,
+        stem=backbone.stem,
+        method=cell.method,
+        variant=cell.variant,
+        family=method_metadata(plugin_path(METHODS, cell.method))["family"],
+        modules=cell.modules,
+        seed=cell.seed,
+        protocol=PROTOCOL,
+    )

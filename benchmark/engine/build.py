@@ -8,10 +8,10 @@ from benchmark.engine.data import Task
 from benchmark.engine.method import Method
 from benchmark.engine.partition import Partition, cut
 from benchmark.engine.seeding import seeded
-from benchmark.suite import Backbone, Suite
+from benchmark.suite import Backbone, Balance, Suite
 
 
-def build_partition(backbone: Backbone, task: Task, k: int, balance: str, seed: int) -> Partition:
+def build_partition(backbone: Backbone, task: Task, k: int, balance: Balance, seed: int) -> Partition:
     """The backbone, with the weights that (backbone, seed) give it, cut into ``k`` modules.
 
     Cut points that the suite prints for this K are used as they stand; otherwise they are balanced.

@@ -22,30 +22,25 @@ from benchmark.engine.probe import TRAIN_PICTURES, linear_probes
 from benchmark.engine.seeding import derive_seed
 from benchmark.engine.train import Diverged, Epoch, accuracy, train_phase
 from benchmark.errors import UserError
-from benchmark.fingerprint import PROTOCOL, package_versions
+from benchmark.fingerprint import package_versions
 from benchmark.plugins import DATASETS, METHODS, file_sha256, load_class, plugin_path
-from benchmark.record import Accuracy, EpochRow, Identity, Provenance, Record
-from benchmark.suite import Cell, Suite, cell_options
+from benchmark.record import Accuracy, EpochRow, Provenance, Record, Status
+from benchmark.suite import TWIN, Cell, Suite, cell_options, identify
 
 NUMERIC_SOURCES = ("benchmark/engine", "methods", "datasets", "suites.yaml")
 EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
-TWIN = "e2ebp"
 
 
-def run_cell(
-    cell: Cell,
-    suite: Suite,
-    fingerprint: str,
-    on_progress: Callable[[float], None] = lambda fraction: None,
-) -> Record:
+def run_cell(on_progress: Callable[[float], None], cell: Cell, suite: Suite, fingerprint: str) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
     Args:
         on_progress: called after each epoch with the fraction of training that is done.
     """
     facts: dict[str, Any] = {}
-    status, error = "ok", None
+    status: Status = "ok"
+    error = None
     try:
         for name, value in _observe(cell, suite, on_progress):
             facts[name] = value
@@ -66,23 +61,6 @@ def run_cell(
     )
 
 
-def identify(cell: Cell, suite: Suite) -> Identity:
-    """The cell's identity as its record states it."""
-    backbone = suite.backbone(cell.backbone)
-    return Identity(
-        suite=cell.suite,
-        dataset=suite.dataset,
-        backbone=backbone.name,
-        stem=backbone.stem,
-        method=cell.method,
-        variant=cell.variant,
-        family=load_method(cell.method).family,
-        modules=cell.modules,
-        seed=cell.seed,
-        protocol=PROTOCOL,
-    )
-
-
 def load_method(name: str) -> type[Method]:
     """The class of a method, by its id."""
     return load_class(plugin_path(METHODS, name), Method)
@@ -100,7 +78,7 @@ def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> 
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     yield "provenance", provenance(cell, splits, suite.device)
 
-    options = cell_options(suite, cell, dict(load_method(cell.method).variants))
+    options = cell_options(suite, cell, load_method(cell.method).variants)
     backbone = suite.backbone(cell.backbone)
     common = (suite, backbone, dataset.task, cell.modules, cell.seed)
     build = partial(build_method, load_method(cell.method), options, *common)
@@ -114,7 +92,7 @@ def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> 
     loaders = build_loaders(cell, suite, dataset, splits, method)
     batch = next(loaders["train"].epoch(0))
     is_twin = cell.method == TWIN
-    cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch, suite.device)
+    cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
     yield "cost", cost
 
     train = partial(_train, cell, suite, loaders, on_progress)
@@ -166,7 +144,9 @@ def _validate(method: Method, loader: Loader) -> float:
     return accuracy(method, loader, top=(1,))[0]
 
 
-def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
+def build_loaders(
+    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method
+) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
     make = partial(Loader, dataset=dataset, device=suite.device)
     seed = derive_seed("data", cell.suite, cell.seed)

@@ -1,4 +1,4 @@
-"""Gradient isolation, checked: changing a later module's loss must not change an earlier module's gradient."""
+"""Gradient isolation, checked: a later module's loss must not move an earlier module's gradient."""
 
 import torch
 from torch import Tensor

@@ -15,7 +15,7 @@ class Recipe(BaseModel):
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0, description="pictures a step")
-    optimizer: str = Field(default="sgd", description="a name of timm's create_optimizer_v2; sgd is Nesterov's")
+    optimizer: str = Field(default="sgd", description="name for timm's create_optimizer_v2; sgd is Nesterov's")
     lr: float = Field(gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)

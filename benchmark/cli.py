@@ -1,0 +1,115 @@
+"""The command line, ``beyond``: thin commands; a user's mistake is one sentence and exit 2."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmark.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+console = Console()
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point: turns the user's mistakes and Ctrl-C into one sentence each."""
+    try:
+        app()
+    except UserError as error:
+        Console(stderr=True).print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print(
+            "Interrupted; finished cells are kept, the same command goes on from there."
+        )
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+) -> None:
+    """Train the cells of a suite that are not finished yet, and write records and tables."""
+    from benchmark.progress import ProgressBar
+    from benchmark.run import all_methods, run_suite
+    from benchmark.tables import write_tables
+
+    with ProgressBar(suite, console) as bar:
+        run_suite(suite, method or all_methods(), bar)
+    write_tables()
+
+
+@app.command()
+def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")]) -> None:
+    """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
+    from benchmark.progress import ProgressBar
+    from benchmark.reproduce import SCRATCH, compare, print_comparison
+    from benchmark.run import RUNS, all_methods, run_suite
+    from benchmark.tables import leaderboard, load, print_leaderboard
+
+    with ProgressBar(suite, console) as bar:
+        run_suite(suite, all_methods(), bar, runs=SCRATCH / "runs", kept=SCRATCH / "cells")
+    print_leaderboard(leaderboard(load(SCRATCH / "runs" / suite)), console)
+    comparison = compare(RUNS / suite, SCRATCH / "runs" / suite)
+    print_comparison(comparison, console)
+    shutil.rmtree(SCRATCH)
+    if not comparison.reproduced:
+        sys.exit(1)
+
+
+@app.command()
+def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
+    """Write the tables of results/ anew from the records, and print the leaderboard."""
+    from benchmark.tables import print_leaderboard, write_tables
+
+    board = write_tables()
+    print_leaderboard(board[board["suite"] == suite] if suite else board, console)
+
+
+@app.command()
+def plan(
+    suite: Annotated[str | None, typer.Argument(help="a suite of suites.yaml")] = None,
+    published: Annotated[bool, typer.Option(help="compare with the papers' memory figures instead")] = False,
+) -> None:
+    """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
+    from benchmark.plan import print_plan, print_published_check
+
+    if published:
+        print_published_check(console)
+    elif suite:
+        print_plan(suite, console)
+    else:
+        raise UserError("Say which suite to plan (`beyond plan cifar10`), or give --published.")
+
+
+@app.command()
+def cuts() -> None:
+    """Find the cut points of one small model of every timm family; writes results/cut_points.csv."""
+    from benchmark.cut_table import write
+
+    write(Path("results/cut_points.csv"))
+
+
+@app.command()
+def register() -> None:
+    """Write the list of methods to params.yaml, so that dvc.yaml has a stage for each of them."""
+    from benchmark.run import all_methods
+
+    names = sorted(all_methods())
+    lines = "".join(f"  - {name}\n" for name in names)
+    Path("params.yaml").write_text(f"# Written by `beyond register` from methods/*.py.\nmethods:\n{lines}")
+    console.print(f"{len(names)} methods are registered in params.yaml.")
+
+
+@app.command()
+def dashboard() -> None:
+    """Open the leaderboard in a browser."""
+    from streamlit.web import cli
+
+    sys.argv = ["streamlit", "run", str(Path("dashboard") / "app.py")]
+    cli.main()
