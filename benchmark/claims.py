@@ -1,0 +1,104 @@
+"""The papers' own figures beside ours, setting by setting; empty where nobody here has run the setting.
+
+A figure is compared only with a row of the same data set, backbone, number of modules and method. Epochs,
+batch, heads and the number of training pictures may still differ from the paper's: what we know of them
+stands beside it.
+"""
+
+import re
+
+import pandas as pd
+
+# Backbones whose published name is not timm's; the engine registers the CIFAR ResNets (6n + 2 layers).
+BACKBONES = {
+    "ResNet-32": "cifar_resnet32",
+    "ResNet-110": "cifar_resnet110",
+}
+# Our (method, variant) where the papers' name is not "method_variant".
+METHODS: dict[tuple[str, str], str] = {}
+KEY = ["dataset", "backbone", "modules", "method"]
+TABLE = [*KEY, "metric", "published", "published_std", "ours", "ours_half", "difference", "n_ok"]
+TABLE += ["suite", "our_source", "epochs", "labels", "status", "publication", "note"]
+# Metric of the papers -> our column, that of its interval, and the line that turns ours into their unit.
+METRICS = {
+    "test_error_pct": ("test_top1_pct", "test_top1_half_pct", 100.0, -1.0),
+    "test_error_top5_pct": ("test_top5_pct", None, 100.0, -1.0),
+    "overhead_flops_pct": ("flops_ratio", None, -100.0, 100.0),
+    "overhead_time_pct": ("time_ratio", None, -100.0, 100.0),
+    "memory_ratio": ("memory_ratio", None, 0.0, 1.0),
+}
+
+
+def claims(board: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per published figure and row of ours in that setting.
+
+    Args:
+        board: the leaderboard.
+        published: columns method, dataset, backbone, modules, metric, value, std, source, note.
+
+    Returns:
+        Columns ``TABLE``; ``difference`` is ours minus the paper's, in the metric's unit.
+    """
+    theirs = memory_as_ratio(published).rename(
+        columns={"value": "published", "std": "published_std", "source": "publication"}
+    )
+    theirs["key"] = _keys(theirs, theirs["backbone"].replace(BACKBONES), theirs["method"])
+    names = [
+        METHODS.get((m, v), f"{m}_{v}" if v else m)
+        for m, v in zip(board["method"], board["variant"], strict=True)
+    ]
+    ours = board.assign(
+        key=_keys(board, board["backbone"], pd.Series(names, index=board.index, dtype=object))
+    )
+    ours = ours.rename(columns={"source": "our_source"}).drop(columns=KEY)
+    both = theirs.merge(ours, how="left", on="key")
+    both["ours"], both["ours_half"] = _in_their_unit(both)
+    both["difference"] = both["ours"] - both["published"]
+    both[["ours", "ours_half", "difference"]] = both[["ours", "ours_half", "difference"]].round(3)
+    return both.reindex(columns=TABLE)
+
+
+def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:
+    """Turns gigabytes, which hang on batch and GPU, into the ratio to the same table's end-to-end training.
+
+    The gigabytes go into the note; the end-to-end rows, whose ratio is one, go.
+    """
+    memory = published["metric"] == "memory_gb"
+    setting = ["dataset", "backbone", "source", "note"]
+    twins = (
+        published[memory & (published["method"] == "e2ebp")].groupby(setting)["value"].first().rename("twin")
+    )
+    table = published.merge(twins, how="left", left_on=setting, right_index=True)
+    gigabytes = table["value"].map("{:g}".format) + " of " + table["twin"].map("{:g} GB".format)
+    note = (gigabytes + "; " + table["note"].fillna("")).str.removesuffix("; ")
+    converted = table.assign(
+        metric="memory_ratio", value=(table["value"] / table["twin"]).round(3), note=note
+    )
+    table = table.where(~memory, converted)
+    return table[~(memory & (table["method"] == "e2ebp"))].drop(columns="twin")
+
+
+def _keys(table: pd.DataFrame, backbone: pd.Series, method: pd.Series) -> pd.Series:
+    parts = [
+        table["dataset"].map(_plain),
+        backbone.map(_plain),
+        table["modules"].astype(str),
+        method.map(_plain),
+    ]
+    return parts[0] + "|" + parts[1] + "|" + parts[2] + "|" + parts[3]
+
+
+def _plain(name: str | float) -> str:
+    """``Tiny-ImageNet`` and ``tiny_imagenet`` are one name, ``CIFAR-10`` and ``cifar10`` another."""
+    return "?" if pd.isna(name) else re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def _in_their_unit(both: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    ours = pd.Series(float("nan"), index=both.index)
+    half = ours.copy()
+    for metric, (column, interval, offset, factor) in METRICS.items():
+        here = both["metric"] == metric
+        ours[here] = offset + factor * both.loc[here, column].astype(float)
+        if interval:
+            half[here] = both.loc[here, interval].astype(float)
+    return ours, half

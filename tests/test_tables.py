@@ -1,0 +1,235 @@
+"""Tables against hand computations, and the promise that the same records give the same bytes."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from records import make_record, write_runs
+from rich.console import Console
+
+from benchmark import tables
+from benchmark.claims import claims, memory_as_ratio
+
+PUBLISHED = Path(__file__).parent.parent / "results" / "published.csv"
+T_975 = {1: 12.706205, 2: 4.302653}  # Student's t, degrees of freedom -> 97.5 % quantile
+
+
+def board_of(tmp_path, *records):
+    return tables.leaderboard(tables.load(write_runs(tmp_path / "runs", *records)))
+
+
+def row_of(board, method, modules=4):
+    (row,) = board[(board["method"] == method) & (board["modules"] == modules)].to_dict("records")
+    return row
+
+
+def test_mean_and_interval_follow_the_formula(tmp_path):
+    row = row_of(
+        board_of(tmp_path, *(make_record("dgl", 4, s, a) for s, a in enumerate((80.0, 82.0, 87.0)))), "dgl"
+    )
+    # mean 83; squared deviations 9 + 1 + 16 = 26; s² = 13
+    assert row["test_top1_pct"] == pytest.approx(83.0)
+    assert row["test_top1_half_pct"] == pytest.approx(T_975[2] * 13**0.5 / 3**0.5, rel=1e-6)
+    assert (row["n_ok"], row["n_total"], row["status"]) == (3, 3, "ok")
+    assert row["validation_top1_pct"] == pytest.approx(82.5)
+
+
+def test_one_seed_has_no_interval(tmp_path):
+    row = row_of(board_of(tmp_path, make_record("dgl", 4, 0, 80.0), make_record(seed=0, top1=90.0)), "dgl")
+    assert pd.isna(row["test_top1_half_pct"])
+    assert pd.isna(row["vs_e2ebp_half_pct"])
+    assert row["vs_e2ebp_pct"] == pytest.approx(-10.0)
+
+
+def test_difference_is_paired_by_seed_and_skips_a_missing_twin(tmp_path):
+    twins = [make_record(seed=0, top1=90.0), make_record(seed=2, top1=94.0)]
+    ours = [make_record("dgl", 4, s, a) for s, a in enumerate((89.0, 50.0, 91.0))]
+    row = row_of(board_of(tmp_path, *twins, *ours), "dgl")
+    # seed 1 has no twin; differences -1 and -3: mean -2, s = sqrt(2)
+    assert row["n_pairs"] == 2
+    assert row["vs_e2ebp_pct"] == pytest.approx(-2.0)
+    assert row["vs_e2ebp_half_pct"] == pytest.approx(T_975[1] * 2**0.5 / 2**0.5, rel=1e-6)
+
+
+def test_twin_is_of_the_same_setting_and_never_its_own(tmp_path):
+    other = make_record(seed=0, top1=99.0, backbone="vgg8b")
+    board = board_of(tmp_path, other, make_record("dgl", 4, 0, 80.0))
+    assert pd.isna(row_of(board, "dgl")["vs_e2ebp_pct"])
+    assert row_of(board, "e2ebp", 1)["n_pairs"] == 0
+
+
+def test_diverged_cells_join_their_row_and_are_counted(tmp_path):
+    records = [make_record("dgl", 4, 0, 80.0), make_record("dgl", 4, 1, status="diverged")]
+    row = row_of(board_of(tmp_path, *records, make_record("dgl", 4, 2, status="oom")), "dgl")
+    assert row["status"] == "1 of 3 diverged, 1 of 3 oom"
+    assert (row["n_ok"], row["n_total"]) == (1, 3)
+    assert row["test_top1_pct"] == pytest.approx(80.0)
+    assert row["cuts"] == "layer1 layer2 layer3"
+
+
+def test_a_method_that_never_finishes_is_a_row(tmp_path):
+    row = row_of(board_of(tmp_path, make_record("fa", 2, 0, status="failed")), "fa", 2)
+    assert row["status"] == "1 of 1 failed"
+    assert pd.isna(row["test_top1_pct"])
+
+
+def test_sorted_by_suite_then_accuracy_with_failures_last(tmp_path):
+    a, b, c = (
+        make_record("dgl", 4, 0, 70.0),
+        make_record(seed=0, top1=90.0),
+        make_record("fa", 4, 0, status="oom"),
+    )
+    board = board_of(tmp_path, a, b, c, make_record("dgl", 4, 0, 99.0, suite="xdigits"))
+    assert list(zip(board["suite"], board["method"], strict=True)) == [
+        ("digits", "e2ebp"),
+        ("digits", "dgl"),
+        ("digits", "fa"),
+        ("xdigits", "dgl"),
+    ]
+
+
+def test_other_cuts_are_another_row(tmp_path):
+    moved = make_record("dgl", 4, 1, 85.0).model_copy(update={"cuts": ["a", "b", "c"]}).sealed()
+    board = board_of(tmp_path, make_record("dgl", 4, 0, 80.0), moved)
+    assert sorted(board["cuts"]) == ["a b c", "layer1 layer2 layer3"]
+
+
+def test_an_edited_record_is_not_counted(tmp_path):
+    runs = write_runs(tmp_path / "runs", make_record("dgl", 4, 0, 80.0), make_record("dgl", 4, 1, 81.0))
+    path = runs / "digits" / "dgl" / "cifar_resnet20-k4-s1.json"
+    path.write_text(path.read_text().replace('"test_top1": 81.0', '"test_top1": 99.0'))
+    row = row_of(tables.leaderboard(tables.load(runs)), "dgl")
+    assert row["status"] == "1 of 2 edited"
+    assert row["test_top1_pct"] == pytest.approx(80.0)
+
+
+def some_runs(tmp_path):
+    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+    contrast = cifar | {"variant": "contrast", "memory": 0.41, "time": 1.2}
+    return write_runs(
+        tmp_path / "runs",
+        *(make_record(seed=s, top1=90.0 + s, **cifar) for s in range(3)),
+        *(make_record("infopro", 4, s, 88.0 + s, **contrast) for s in range(3)),
+        make_record("fa", 4, 0, status="diverged", **cifar),
+    )
+
+
+def test_rewriting_gives_the_same_bytes(tmp_path):
+    runs, path = some_runs(tmp_path), tmp_path / "leaderboard.csv"
+    (tmp_path / "published.csv").write_text(PUBLISHED.read_text())
+    tables.write_leaderboard(runs, path)
+    names = ["leaderboard.csv", "curves.csv", "metrics.json", "claims.csv"]
+    first = {name: (tmp_path / name).read_bytes() for name in names}
+    tables.write_leaderboard(runs, path)
+    assert {name: (tmp_path / name).read_bytes() for name in names} == first
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names, "published.csv", "runs"])
+
+
+def test_the_csv_has_the_declared_columns_and_plain_numbers(tmp_path):
+    path = tmp_path / "leaderboard.csv"
+    tables.write_leaderboard(some_runs(tmp_path), path)
+    header, *rows = csv.reader(path.open())
+    assert header == list(tables.COLUMNS)
+    row = dict(zip(header, rows[1], strict=True))
+    assert (row["method"], row["modules"], row["test_top1_pct"], row["memory_ratio"]) == (
+        "infopro",
+        "4",
+        "89.0",
+        "0.41",
+    )
+    assert row["year"] == "" or row["year"].isdigit()
+
+
+def test_metadata_comes_from_the_method_file(tmp_path):
+    methods = tmp_path / "methods"
+    methods.mkdir()
+    text = (
+        "class A(Method):\n    title = 'A <b>'\n    paper = 'https://a'\n    authors = 'A'\n    year = 1999\n"
+    )
+    (methods / "fa.py").write_text(text + "    family = 'weakly modular'\n")
+    board = tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv", methods)
+    row = row_of(board, "fa")
+    assert (row["title"], row["paper"], row["year"]) == ("A <b>", "https://a", 1999)
+    assert row_of(board, "infopro")["title"] == "infopro"  # its file is gone, its row is not
+
+
+def test_metrics_are_finite_and_nested_by_suite(tmp_path):
+    tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv")
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    row = found["cifar10"]["infopro-contrast-cifar_resnet32-k4"]
+    assert row == {"test_top1": 89.0, "memory_ratio": 0.41, "time_ratio": 1.2}
+    assert found["cifar10"]["fa-cifar_resnet32-k4"] == {}
+
+
+def test_curves_average_seeds_and_number_epochs_from_one(tmp_path):
+    records = [make_record("dgl", 4, 0, 50.0, epochs=3), make_record("dgl", 4, 1, 100.0, epochs=3)]
+    long = tables.curves(tables.load(write_runs(tmp_path / "runs", *records)))
+    # heights top1 * (1 - 0.6^2) and top1 * (1 - 0.6^3), mean of top1 = 75; the first epoch has none
+    assert list(long["epoch"]) == [2, 3]
+    assert list(long["validation_top1"]) == [48.0, 58.8]
+
+
+def test_no_records_give_empty_tables(tmp_path):
+    board = tables.write_leaderboard(tmp_path / "runs", tmp_path / "leaderboard.csv")
+    assert board.empty
+    assert (tmp_path / "curves.csv").read_text().startswith("suite,method")
+
+
+def test_terminal_table_shows_names_as_text(tmp_path):
+    records = [make_record("dgl", 4, s, 80.0 + s, variant="[red]x") for s in range(2)]
+    text = io.StringIO()
+    tables.print_leaderboard(tables.rounded(board_of(tmp_path, *records)), Console(file=text, width=100))
+    assert "dgl [red]x" in text.getvalue()
+    assert "80.50 ± 6.35" in text.getvalue()
+
+
+def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
+    board = tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv")
+    table = claims(board, pd.read_csv(PUBLISHED))
+    found = table[table["ours"].notna() & table["publication"].str.contains("table 2")].set_index("method")
+    assert set(found.index) == {"e2ebp", "infopro_contrast"}
+    row = found.loc["infopro_contrast"]
+    assert (row["published"], row["ours"], row["n_ok"], row["suite"]) == (8.58, 11.0, 3, "cifar10")
+    assert row["difference"] == pytest.approx(2.42)
+    nobody = table[(table["method"] == "dgl") & (table["backbone"] == "ResNet-32")]
+    assert len(nobody) == 6
+    assert nobody["ours"].isna().all()
+
+
+def test_claims_turn_ratios_into_the_papers_units(tmp_path):
+    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
+    record = make_record("gradient_checkpointing", 1, 0, 93.0, memory=0.4, flops=1.3, **cifar)
+    board = tables.rounded(board_of(tmp_path, record))
+    table = claims(board, pd.read_csv(PUBLISHED))
+    found = table[table["ours"].notna()].set_index("metric")
+    assert found.loc["overhead_flops_pct", "ours"] == pytest.approx(30.0)
+    assert found.loc["memory_ratio", ["published", "ours", "difference"]].tolist() == [0.416, 0.4, -0.016]
+    assert found.loc["memory_ratio", "note"] == "3.91 of 9.4 GB; batch 1024, Titan Xp"
+
+
+def test_every_published_figure_is_kept_but_the_ratios_that_are_one():
+    published = pd.read_csv(PUBLISHED)
+    trivial = (published["metric"] == "memory_gb") & (published["method"] == "e2ebp")
+    assert len(memory_as_ratio(published)) == len(published) - trivial.sum()
+
+
+def test_published_figures_are_numbers_under_known_columns():
+    rows = list(csv.DictReader(PUBLISHED.open()))
+    assert ",".join(rows[0]) == "method,dataset,backbone,modules,metric,value,std,source,note"
+    errors, overheads = {"test_error_pct", "test_error_top5_pct"}, {"overhead_flops_pct", "overhead_time_pct"}
+    for row in rows:
+        assert row["metric"] in errors | overheads | {"memory_gb"}
+        assert 0 <= float(row["value"]) < 100
+        assert row["std"] == "" or float(row["std"]) >= 0
+        assert row["modules"] == "per layer" or int(row["modules"]) >= 1
+        assert row["source"]
+
+
+def test_tables_import_no_torch():
+    code = "import sys, benchmark.tables; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
