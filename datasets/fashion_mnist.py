@@ -7,11 +7,13 @@ from torchvision.datasets import FashionMNIST
 from benchmark.engine.data import Dataset, Pictures
 from benchmark.engine.sources import download, load_idx
 
-DEBIAN = Path(
-    "/usr/share/datasets/fashion-mnist"
-)  # where the package dataset-fashion-mnist puts the same files
-HOW = "delete that folder to have Fashion-MNIST downloaded again"
-BY_HAND = "install the Debian package dataset-fashion-mnist, or put the four idx.gz files there"
+# where the Debian package dataset-fashion-mnist puts the same files
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+REINSTALL = "install the Debian package dataset-fashion-mnist again"
+DOWNLOAD_AGAIN = "delete the folder FashionMNIST to have it downloaded again"
+BY_HAND = (
+    "install the Debian package dataset-fashion-mnist, or put the four idx.gz files into FashionMNIST/raw"
+)
 
 
 class FashionMnist(Dataset):

@@ -136,7 +136,7 @@ def _classes(dataset: Dataset, root: Path, name: str) -> list[str]:
     if found["train"] != found["test"]:
         odd = sorted(set(found["train"]) ^ set(found["test"]))[0]
         raise DataMissing(
-            f"class {odd} is in only one of {name}/train and {name}/test of {root}: {expected}."
+            f"class {odd} is in only one of {name}/train and {name}/test in {root}: {expected}."
         )
     return found["train"]
 
@@ -163,7 +163,7 @@ def _decode(dataset: Dataset, root: Path, files: list[str]) -> np.ndarray:
         picture = _open(root, file).convert("RGB" if dataset.channels == 3 else "L")
         if picture.size != (size, size):
             raise DataMissing(
-                f"{file} in {root} is {picture.width}x{picture.height}, but the pictures of this data set are "
+                f"{file} in {root} is {picture.width}x{picture.height}, but pictures of this data set are "
                 f"{size}x{size}: unpack the data set there again, without resizing."
             )
         row[...] = np.asarray(picture).reshape(row.shape)
@@ -224,8 +224,8 @@ def _load_idx_part(dataset: Dataset, folder: Path, part: str, how: str) -> Pictu
     expected = (len(labels), dataset.image_size, dataset.image_size)
     if images.shape != expected or labels.ndim != 1 or set(labels.flat) != set(range(dataset.classes)):
         raise DataMissing(
-            f"the {part} files in {folder} hold {images.shape} pictures and {labels.shape} labels of "
-            f"{len(set(labels.flat))} classes, but {expected} and {dataset.classes} classes were expected: {how}."
+            f"the {part} files in {folder} hold pictures {images.shape} and labels {labels.shape}, but "
+            f"{expected} and {dataset.classes} classes were expected: {how}."
         )
     return as_pictures(images, labels)
 
