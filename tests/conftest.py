@@ -1,0 +1,55 @@
+"""Shared pieces of the tests: one thread, a small real problem, and methods built on it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmark.engine.build import build_method
+from benchmark.engine.cell import load_dataset, load_method
+from benchmark.engine.data import Dataset, Loader, load_splits
+from benchmark.engine.method import Method
+from benchmark.engine.recipe import Recipe
+from benchmark.plugins import METHODS, plugin_ids
+from benchmark.suite import Backbone, Suite
+
+ROOT = Path(__file__).parent.parent
+METHOD_IDS = plugin_ids(ROOT / METHODS)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_at_the_top_of_the_repository(monkeypatch):
+    torch.set_num_threads(1)
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture
+def loader(digits) -> Loader:
+    """Five batches of 64 real digits an epoch."""
+    splits = load_splits(digits, Path("data"), validation=0.1, limit=320)
+    return Loader(splits.train, digits, 64, seed=7, train=True)
+
+
+def small_suite(**changes) -> Suite:
+    recipe = Recipe(epochs=2, batch=64, lr=0.05, momentum=0.9, weight_decay=5e-4, warmup_epochs=0.5)
+    block = {
+        "title": "for tests",
+        "dataset": "digits",
+        "backbones": [Backbone(name="cifar_resnet8")],
+        "modules": [1, 2, 4],
+        "recipe": recipe,
+        "seeds": 1,
+        "validation": 0.1,
+    }
+    return Suite.model_validate({**block, **changes})
+
+
+def make_method(name: str, k: int, digits: Dataset, options: dict | None = None, seed: int = 0) -> Method:
+    """A method of methods/ on a freshly built cifar_resnet8 cut into ``k`` modules."""
+    suite = small_suite()
+    return build_method(load_method(name), options or {}, suite, suite.backbones[0], digits.task, k, seed)
