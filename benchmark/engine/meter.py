@@ -8,6 +8,7 @@ uses inside (cuDNN's workspace) is not seen, nor is the CUDA context.
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,8 +22,8 @@ from torch.utils._pytree import tree_iter
 def tensors_in(root: object) -> Iterator[Tensor]:
     """All tensors that ``root`` keeps alive, depth first; one may come twice.
 
-    Looks into tensors' gradients, modules, optimisers' state, mappings, lists, tuples, and the attributes of
-    objects that are no more than these (a batch, a method).
+    Looks into gradients, modules with their plain attributes, optimisers' state, dataclasses (a batch),
+    mappings, lists, tuples and sets.
     """
     stack, seen = [root], set()
     while stack:
@@ -45,9 +46,9 @@ def _held_by(item: object) -> Iterable[object]:
         return item.state.values()
     if isinstance(item, Mapping):
         return item.values()
-    if isinstance(item, list | tuple | set):
+    if isinstance(item, list | tuple | set | frozenset):
         return item
-    return vars(item).values() if type(item).__module__.startswith(("benchmark", "beyond_plugin")) else ()
+    return vars(item).values() if is_dataclass(item) else ()
 
 
 class PeakBytes(TorchDispatchMode):
@@ -100,7 +101,7 @@ class _Saved:
 
 
 class SavedBytes:
-    """Peak bytes that autograd keeps for the backward pass: what a local method saves by freeing graphs early.
+    """Peak bytes that autograd keeps for the backward pass: what freeing a module's graph early saves.
 
     A storage counts once from the first time that an operation saves it until the last such operation has
     run backward, so a batch of pictures that ten layers saved counts once. What ``state`` holds (parameters
