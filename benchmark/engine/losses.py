@@ -1,0 +1,102 @@
+"""Local objectives that several methods share, as pure functions of features and labels.
+
+Each takes a batch and returns a scalar to be minimised (or, where it says so, a similarity in [-1, 1]). None
+draws random numbers, keeps state or looks at a module.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def same_class(y: Tensor) -> Tensor:
+    """Which pairs share a class: labels (B,) -> (B, B) bool."""
+    return y[:, None] == y[None, :]
+
+
+def reconstruction(logits: Tensor, pixels: Tensor) -> Tensor:
+    """Cross-entropy between a decoder's sigmoid output and the picture (InfoPro's reconstruction loss).
+
+        L = -mean[ x log σ(z) + (1 - x) log(1 - σ(z)) ] = mean[ softplus(z) - x z ]
+
+    Args:
+        logits: z, (B, C, H, W).
+        pixels: x, (B, C, H, W), in [0, 1].
+    """
+    return F.binary_cross_entropy_with_logits(logits, pixels)
+
+
+def supervised_contrastive(z: Tensor, y: Tensor, temperature: float = 0.07) -> Tensor:
+    """Supervised contrastive loss with one view (Khosla et al., NeurIPS 2020, Eq. 2).
+
+        L = 1/B Σ_i [ log Σ_{a≠i} exp(z_i·z_a/τ) - 1/|P(i)| Σ_{p∈P(i)} z_i·z_p/τ ],   |z_i| = 1
+
+    P(i): the other pictures of i's class. An anchor without any contributes 0 and counts in B.
+
+    Args:
+        z: embeddings (B, D); normalised here.
+        y: labels (B,).
+        temperature: τ.
+    """
+    z = F.normalize(z, dim=1)
+    similarity = z @ z.T / temperature
+    itself = torch.eye(len(y), dtype=torch.bool, device=y.device)
+    positives = same_class(y) & ~itself
+    count = positives.sum(1)
+    attraction = (similarity * positives).sum(1) / count.clamp(min=1)
+    repulsion = similarity.masked_fill(itself, -torch.inf).logsumexp(1)
+    return ((repulsion - attraction) * (count > 0)).mean()
+
+
+def similarity_matrix(h: Tensor) -> Tensor:
+    """Adjusted cosine similarities S(h) of a batch (Nøkland & Eidnes, ICML 2019).
+
+        S_ij = <a_i, a_j>,   a_i = (v_i - mean v_i) / (|v_i - mean v_i| + 1e-8),   clamped to [-1, 1]
+
+    v_i is the standard deviation over space of each channel, for maps with more than 3 channels and more than
+    one position; anything else is flattened.
+
+    Args:
+        h: (B, C, H, W) or (B, D).
+
+    Returns:
+        (B, B).
+    """
+    if h.dim() == 4 and h.shape[1] > 3 and h.shape[2] * h.shape[3] > 1:
+        h = h.flatten(2).std(2)
+    h = h.flatten(1)
+    h = h - h.mean(1, keepdim=True)
+    h = h / (h.norm(dim=1, keepdim=True) + 1e-8)
+    return (h @ h.T).clamp(-1, 1)
+
+
+def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
+    """Mean squared difference between the similarities of features and of one-hot labels (same paper).
+
+        L = 1/B² Σ_ij ( S(h)_ij - S(onehot y)_ij )²
+
+    Args:
+        h: (B, C, H, W) or (B, D).
+        y: labels (B,), below ``classes``.
+    """
+    labels = F.one_hot(y, classes).to(h.dtype)
+    return F.mse_loss(similarity_matrix(h), similarity_matrix(labels))
+
+
+def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Tensor:
+    """Alignment, in [-1, 1], of a batch's Gram matrix with the ideal one; to be maximised.
+
+        A = <u, u*> / (|u| |u*|),   u: strict upper triangle of G,  u*: of G*
+        G_ij = <φ_i, φ_j>,   G*_ij = 1 for one class, ``different`` for two   (Duan, Yu & Principe 2021)
+
+    A batch in which no two pictures share a class has no ideal direction: 0.
+
+    Args:
+        features: φ, (B, D), of unit norm.
+        y: labels (B,); only whether two are equal is used.
+        different: the least value that the kernel can take: 0 where φ is non-negative.
+    """
+    row, column = torch.triu_indices(len(y), len(y), offset=1, device=y.device)
+    gram = (features @ features.T)[row, column]
+    ideal = torch.where(y[row] == y[column], 1.0, different).to(gram.dtype)
+    return F.cosine_similarity(gram, ideal, dim=0)

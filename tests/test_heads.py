@@ -1,0 +1,122 @@
+"""Heads: every layout in, the right shape out, the papers' sizes, and the decoder's algebra."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.engine import heads
+from benchmark.engine.partition import Features
+
+FEATURES = [
+    Features("map", (6, 12, 12), "NCHW"),
+    Features("small", (6, 5, 3), "NCHW"),
+    Features("point", (6, 1, 1), "NCHW"),
+    Features("last", (4, 4, 6), "NHWC"),
+    Features("tokens", (17, 6), "NLC", 1),
+    Features("line", (7, 6), "NLC"),
+    Features("vector", (6,), "NC"),
+]
+BUILDERS: dict[str, Callable[[Features], nn.Module]] = {
+    "linear": lambda f: heads.LinearHead(f, 5),
+    "pooled": lambda f: heads.PooledPredictor(f, 5, 64),
+    "mlp_sr": lambda f: heads.SpatialReductionMLP(f, 5),
+    "conv": lambda f: heads.ConvHead(f, 5),
+}
+
+
+def output(features: Features, batch: int = 3) -> Tensor:
+    return torch.randn(batch, *features.shape, generator=torch.Generator().manual_seed(0))
+
+
+def count(*modules: nn.Module) -> int:
+    return sum(p.numel() for module in modules for p in module.parameters())
+
+
+@pytest.mark.parametrize("features", FEATURES, ids=lambda f: f.name)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_classifying_heads_take_every_layout(name: str, features: Features) -> None:
+    head = BUILDERS[name](features)
+    logits = head(output(features))
+    assert logits.shape == (3, 5)
+    (logits**2 + logits).sum().backward()
+    assert all(p.grad is not None for p in head.parameters())
+
+
+@pytest.mark.parametrize("features", FEATURES, ids=lambda f: f.name)
+def test_decoder_and_encoder_take_every_layout(features: Features) -> None:
+    decoder = heads.Decoder(features, channels=2, image_size=16)
+    picture = decoder(output(features))
+    assert picture.shape == (3, 2, 16, 16)
+    (picture**2).sum().backward()
+    assert all(p.grad is not None for p in decoder.parameters())
+    assert heads.SameWidthConv(features)(output(features)).shape == (3, 6, *features.size)
+
+
+def test_linear_head_averages_patches_and_leaves_prefix_tokens_out() -> None:
+    features = Features("tokens", (17, 6), "NLC", 1)
+    head, h = heads.LinearHead(features, 5), output(features)
+    torch.testing.assert_close(head(h), h[:, 1:].mean(1) @ head.linear.weight.T + head.linear.bias)
+
+
+def plain_decoder(decoder: heads.Decoder, h: Tensor) -> Tensor:
+    """The paper's order: upsample, then convolve."""
+    h = F.interpolate(h, size=(decoder.image_size,) * 2, mode="bilinear", align_corners=True)
+    return decoder.paint(F.relu(decoder.norm(decoder.mix(h))))
+
+
+@pytest.mark.parametrize("shape", [(16, 12, 12), (32, 6, 6), (64, 3, 3), (8, 5, 4), (8, 1, 1), (3, 7, 7)])
+def test_decoder_equals_upsampling_then_convolving(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    decoder = heads.Decoder(Features("x", shape, "NCHW"), 3, 12).double()
+    h = torch.randn(4, *shape, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 3, 12, 12, dtype=torch.float64)
+    inputs = [h, *decoder.parameters()]
+    got, want = decoder(h), plain_decoder(decoder, h)
+    torch.testing.assert_close(got, want)
+    got_gradients = torch.autograd.grad((got * weight).sum(), inputs)
+    for g, w in zip(got_gradients, torch.autograd.grad((want * weight).sum(), inputs), strict=True):
+        torch.testing.assert_close(g, w, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "limit", "expected"),
+    [
+        (256, 32, 4096, (4, 4)),
+        (16, 32, 4096, (16, 16)),
+        (32, 16, 4096, (8, 16)),
+        (64, 8, 4096, (8, 8)),
+        (512, 4, 2048, (2, 2)),
+        (8192, 4, 4096, (1, 1)),
+        (3, 7, 50, (4, 4)),
+    ],
+)
+def test_predictor_pools_until_it_fits(
+    channels: int, size: int, limit: int, expected: tuple[int, int]
+) -> None:
+    assert heads.pooled_size(channels, (size, size), limit) == expected
+
+
+def test_predictor_starts_at_zero() -> None:
+    features = FEATURES[0]
+    assert not heads.PooledPredictor(features, 5, 64)(output(features)).any()
+
+
+# InfoPro's own code on ResNet-32 (contrast, 1c2f, 128-d), which builds every decoder and head.
+STAGES = {"1": (16, 32, 32), "2": (32, 16, 16), "3": (64, 8, 8)}
+
+
+@pytest.mark.parametrize(("cuts", "published"), [("2", 47_211), ("123", 143_809)])
+def test_infopro_heads_have_the_size_of_the_papers(cuts: str, published: int) -> None:
+    features = [Features("x", STAGES[stage], "NCHW") for stage in cuts]
+    parts = [part for f in features for part in (heads.Decoder(f, 3, 32), heads.ConvHead(f, 128))]
+    assert count(*parts) == published
+
+
+def test_mlp_sr_has_the_width_of_the_papers() -> None:
+    head = heads.SpatialReductionMLP(Features("x", (128, 32, 32), "NCHW"), 10)
+    assert head.reduced == (8, 8)
+    convs = 3 * (128 * 128 + 2 * 128)
+    assert count(head) == convs + 3 * (512 * 512 + 512 + 2 * 512) + 512 * 10 + 10
