@@ -142,7 +142,7 @@ def test_frozen_modules_do_not_move_and_are_in_eval_mode(digits, loader):
     train_phase(method, Phase(trains=(1,)), loader, RECIPE, lambda: None)
     moved = [
         any(not torch.equal(v, b[k]) for k, v in m.state_dict().items())
-        for m, b in zip(method.modules, before)
+        for m, b in zip(method.modules, before, strict=True)
     ]
     assert moved == [False, True]
     assert not any(m.training for m in method.modules[0].modules())
