@@ -1,64 +1,37 @@
 """Cutting a backbone into gradient-isolated modules: any timm model, at places where one tensor is all that flows.
 
-The cut is exact: the modules, run one after the other, give the same bits and the same gradients as the uncut model.
-Skeleton: the public interface is final, the body is being written.
+The cut is exact: the modules, run one after the other, give the same bits and the same gradients as the uncut model,
+in training and in evaluation, and they keep its modules, its parameters and their names.
 """
 
-from collections.abc import Mapping, Sequence
+import copy
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isqrt
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
-Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
+from benchmark.engine.balance import balanced_ends
+from benchmark.engine.dry_run import Sighting, dry_run
+from benchmark.engine.tracing import BlockTracer, Trace, trace
+from benchmark.engine.units import Features, Unit, find_units
+from benchmark.errors import CannotCut, UserError
 
+__all__ = ["Balance", "Features", "Partition", "cut", "cut_points"]
 
-@dataclass(frozen=True)
-class Features:
-    """What flows over a boundary: all that an auxiliary head has to know to be built for it."""
-
-    name: str
-    shape: tuple[int, ...]
-    layout: Layout
-    prefix_tokens: int = 0
-
-    @property
-    def channels(self) -> int:
-        """Number of channels C."""
-        return self.shape[0] if self.layout == "NCHW" else self.shape[-1]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width; for tokens the square grid of the patches, or (L, 1) when they are not a square."""
-        if self.layout == "NCHW":
-            return self.shape[1], self.shape[2]
-        if self.layout == "NHWC":
-            return self.shape[0], self.shape[1]
-        if self.layout == "NC":
-            return 1, 1
-        patches = self.shape[0] - self.prefix_tokens
-        side = isqrt(patches)
-        return (side, side) if side * side == patches else (patches, 1)
-
-    def as_map(self, h: Tensor) -> Tensor:
-        """`h` as a map of shape (B, C, H, W): prefix tokens dropped, channels moved to the front."""
-        if self.layout == "NCHW":
-            return h
-        if self.layout == "NHWC":
-            return h.permute(0, 3, 1, 2)
-        if self.layout == "NC":
-            return h[:, :, None, None]
-        return h[:, self.prefix_tokens :].transpose(1, 2).unflatten(2, self.size)
+Balance = Literal["memory", "flops", "units"]
+InputShape = tuple[int, int, int]  # (C, H, W) of a picture
 
 
 @dataclass
 class Partition:
-    """A backbone cut into K modules that own disjoint parameters."""
+    """A backbone cut into K modules with disjoint parameters; each module is a row of units."""
 
-    modules: nn.ModuleList
-    outputs: tuple[Features, ...]
-    unit_outputs: tuple[tuple[Features, ...], ...]
+    modules: nn.ModuleList  # K times nn.Sequential of fx.GraphModule, which hold the model's own modules
+    outputs: tuple[Features, ...]  # of each module; those of the last one are the logits
+    unit_outputs: tuple[tuple[Features, ...], ...]  # of each unit of each module
 
     @property
     def cuts(self) -> tuple[str, ...]:
@@ -66,32 +39,144 @@ class Partition:
         return tuple(features.name for features in self.outputs[:-1])
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Logits (B, classes) of all modules in a row."""
+        """Logits (B, classes) for pictures `x` (B, C, H, W): all modules in a row, as the uncut model."""
         for module in self.modules:
             x = module(x)
         return x
 
+    def _units(self) -> Iterator[nn.Module]:
+        for module in self.modules:
+            yield from module.children()
+
     def state_dict(self) -> dict[str, Tensor]:
-        """State under the names of the uncut timm model."""
-        raise NotImplementedError
+        """Parameters and buffers under the names that they have in the uncut model."""
+        return {name: tensor for unit in self._units() for name, tensor in unit.state_dict().items()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load a checkpoint of the uncut timm model."""
-        raise NotImplementedError
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Load the state dict of the uncut model; raises UserError when its names are not those of this one."""
+        if odd := sorted(self.state_dict().keys() ^ state.keys()):
+            raise UserError(
+                f"The checkpoint is of another backbone: {len(odd)} names differ, {odd[0]!r} for one."
+            )
+        for unit in self._units():
+            unit.load_state_dict({name: state[name] for name in unit.state_dict()})
 
 
-def cut_points(model: nn.Module, input_shape: tuple[int, int, int]) -> list[Features]:
-    """Every legal cut, in the order of execution."""
-    raise NotImplementedError
+def cut_points(model: nn.Module, input_shape: InputShape) -> list[Features]:
+    """Every legal cut of `model` on pictures (C, H, W), in the order of execution; raises CannotCut."""
+    traced = trace(model)
+    return [unit.output for unit in find_units(traced, dry_run(traced, input_shape), input_shape)[:-1]]
 
 
 def cut(
     model: nn.Module,
     k: int | None = None,
     *,
-    balance: str = "memory",
+    balance: Balance = "memory",
     at: Sequence[str] = (),
-    input_shape: tuple[int, int, int],
+    input_shape: InputShape,
 ) -> Partition:
-    """Cut `model` into `k` balanced modules, or after the cut points named in `at`."""
-    raise NotImplementedError
+    """Cut `model` into `k` modules, or after the cut points (or blocks) named in `at`.
+
+    `balance` says of what the largest module has as little as possible: "memory", the bytes it keeps for its
+    backward pass; "flops" of its forward pass; "units" (the classifier counts as none, which gives InfoPro's cuts).
+    The model is left as it is and shares its modules with the partition; it may live on the meta device. Raises
+    CannotCut when `torch.fx` cannot follow the model, a name is unknown, or it has fewer than k units.
+    """
+    if (k is None) == (not at):
+        raise UserError(
+            "Say how to cut: give the number of modules k or the names of the cut points, one of the two."
+        )
+    traced = trace(model)
+    seen = dry_run(traced, input_shape, count_flops=balance == "flops")
+    units = find_units(traced, seen, input_shape)
+    ends = _named_ends(units, at) if k is None else _balanced_ends(units, k, _costs(units, seen, balance))
+    builder = _Builder(model, traced)
+    runs = [units[start:end] for start, end in pairwise([0, *ends])]
+    return Partition(
+        nn.ModuleList(nn.Sequential(*map(builder, run)) for run in runs),
+        tuple(run[-1].output for run in runs),
+        tuple(tuple(unit.output for unit in run) for run in runs),
+    )
+
+
+def _balanced_ends(units: list[Unit], k: int, costs: tuple[list[int], list[int]]) -> list[int]:
+    if not 1 <= k <= len(units):
+        raise CannotCut(
+            f"Cannot cut into {k} modules: this backbone can be cut into 1 to {len(units)} modules."
+        )
+    return balanced_ends(*costs, k)
+
+
+def _costs(units: list[Unit], seen: dict[fx.Node, Sighting], balance: Balance) -> tuple[list[int], list[int]]:
+    """What every unit adds to the cost of its module, and what it adds on top when it is the first one there."""
+    free = [0] * len(units)
+    if balance == "units":
+        return [1] * (len(units) - 1) + [0], free
+    if balance == "flops":
+        return [sum(seen[node].flops for node in unit.nodes) for unit in units], free
+    if balance != "memory":
+        raise UserError(f"There is no balance {balance!r}; choose memory, flops or units.")
+    costs, carried, known = [], [], set[int]()
+    for unit in units:
+        saved = {storage: size for node in unit.nodes for storage, size in seen[node].saved.items()}
+        costs.append(sum(size for storage, size in saved.items() if storage not in known))
+        carried.append(
+            sum(saved.values()) - costs[-1]
+        )  # shared with the unit before: counts once in one module
+        known |= saved.keys()
+    return costs, carried
+
+
+def _named_ends(units: list[Unit], names: Sequence[str]) -> list[int]:
+    ends = sorted({_end(units, name) for name in names})
+    if len(ends) < len(names):
+        raise CannotCut(f"Two of the cut points {', '.join(names)} are the same place; name each one once.")
+    return [*ends, len(units)]
+
+
+def _end(units: list[Unit], name: str) -> int:
+    """Number of units up to the cut point `name`, or up to the end of the block of that name."""
+    known = [unit.output.name for unit in units]
+    if name in known[:-1]:
+        return known.index(name) + 1
+    inside = [i for i, other in enumerate(known[:-1], start=1) if other.startswith(f"{name}.")]
+    if inside:
+        return inside[-1]
+    close = difflib.get_close_matches(name, known[:-1], n=3, cutoff=0.4) or known[:-1]
+    raise CannotCut(
+        f"{name!r} is not a cut point of this backbone; those nearest to it are {', '.join(close)}."
+    )
+
+
+class _Builder:
+    """Makes a module of a unit: the generated code of its nodes over the modules of the model itself."""
+
+    def __init__(self, model: nn.Module, traced: Trace):
+        self.model = copy.copy(model)  # shallow: the dropout modules must not appear in the user's model
+        self.model._modules = {**model._modules, **traced.dropouts}
+
+    def __call__(self, unit: Unit) -> fx.GraphModule:
+        module = fx.GraphModule(self.model, self._graph(unit), class_name="Unit")
+        for part in module.modules():
+            if type(part) is nn.Module or part is module:  # the shells that hold the parts under their names
+                part.training = self.model.training
+        return module
+
+    @staticmethod
+    def _graph(unit: Unit) -> fx.Graph:
+        graph = fx.Graph(tracer_cls=BlockTracer)
+        x = graph.placeholder("x")
+        copies: dict[fx.Node, fx.Node] = {}
+
+        def copied(node: fx.Node) -> fx.Node:
+            if node.op == "get_attr" and node not in copies:
+                copies[node] = graph.node_copy(node)
+            return copies.get(node, x)  # the one value that comes from outside is the unit's input
+
+        for node in unit.nodes:
+            if node.op not in ("placeholder", "get_attr", "output"):
+                copies[node] = graph.node_copy(node, copied)
+        last = unit.nodes[-1]
+        graph.output(copied(last.all_input_nodes[0] if last.op == "output" else last))
+        return graph

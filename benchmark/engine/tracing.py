@@ -1,69 +1,86 @@
-"""A backbone as a graph of blocks: what has to be known to cut it, without running or touching the model itself.
+"""A backbone as a graph of blocks: all that has to be known to cut it, without running or touching the model itself.
 
 `torch.fx` follows the forward function down to the blocks and no further: a block stays a call of the model's own
-module, so that names, train and eval mode, dropout and pickling go on as they are. All of it happens on a copy
-with fake tensors, since some forward functions (timm's BatchNormAct2d) count batches even while they are traced.
+module, so that names, train and eval mode, dropout and pickling go on as they are. All of it happens on a twin with
+fake tensors, since some forward functions (timm's BatchNormAct2d) count batches even while they are traced.
 """
 
 import copy
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from timm.layers import get_notrace_functions
 from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.errors import CannotCut
-
-BATCH = 2  # of the dry run; the smallest that BatchNorm accepts on a 1x1 map
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one node of the graph was seen to do in the dry run."""
-
-    shape: tuple[int, ...] | None  # of its value with the batch; None: not a floating-point tensor
-    overwritten: bool  # a later node changes its value in place
-    flops: int  # of the forward pass
-    saved: dict[int, int]  # storage -> bytes that it keeps for the backward pass
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The graph of a model, block by block, and the modules that stand for its functional dropout."""
+    """The graph of a model, block by block, and the twin of the model that it can be run on without computing."""
 
     graph: fx.Graph
-    dropouts: dict[str, nn.Module]
-    twin: nn.Module  # copy of the model with fake parameters
-
-    @property
-    def nodes(self) -> list[fx.Node]:
-        """The nodes in the order of execution."""
-        return list(self.graph.nodes)
+    twin: nn.Module
+    mode: FakeTensorMode
+    dropouts: dict[str, nn.Module]  # modules that the graph calls in place of functional dropout
 
 
-def fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
-    """Copy of `model` whose parameters and buffers are fake CPU tensors: no memory, and none of the model's state."""
-    twins: dict[int, Any] = {}
+def trace(model: nn.Module) -> Trace:
+    """Trace `model`; raises CannotCut when `torch.fx` cannot follow it or when its path depends on the mode."""
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    twin = _fake_twin(model, mode)
+    graphs, dropouts = {}, {}
+    for training in (False, True):
+        with mode, _one_sentence(model):
+            graphs[training] = _block_graph(twin.train(training), _Expansion())
+        dropouts = _dropout_to_modules(graphs[training], training)
+    if _source(graphs[False]) != _source(graphs[True]):
+        raise CannotCut(
+            f"{type(model).__name__} cannot be cut: its forward takes another path in training mode."
+        )
+    for name, module in dropouts.items():
+        twin.add_module(name, module)
+    return Trace(graphs[True], twin, mode, dropouts)
+
+
+def _fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
+    """Copy of `model` with fake CPU tensors, from wherever it lives (`meta` too): takes no memory, knows no values."""
+    twins: dict[int, Tensor] = {}
     with mode:
         for tensor in [*model.parameters(), *model.buffers()]:
             fake = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
             is_parameter = isinstance(tensor, nn.Parameter)
             twins[id(tensor)] = nn.Parameter(fake, tensor.is_floating_point()) if is_parameter else fake
-    return copy.deepcopy(model, twins)
+    return copy.deepcopy(model, twins)  # type: ignore[arg-type]  # the memo makes deepcopy take the fake ones
 
 
-class _BlockTracer(fx.Tracer):
-    """Follows the forward function into the modules that `expand` names and leaves all others whole."""
+@contextmanager
+def _one_sentence(model: nn.Module) -> Iterator[None]:
+    """Whatever a forward function raises under tracing becomes a CannotCut."""
+    try:
+        yield
+    except Exception as error:
+        raise CannotCut(
+            f"{type(model).__name__} cannot be cut: torch.fx cannot follow it: {brief(error)}."
+        ) from error
 
-    def __init__(self, expand: Callable[[nn.Module], bool]):
+
+def brief(error: Exception) -> str:
+    """The message of `error` on one line, cut short, without a full stop."""
+    return " ".join((str(error) or type(error).__name__).split())[:200].rstrip(".")
+
+
+class BlockTracer(fx.Tracer):
+    """Follows the forward function into the modules that `expand` accepts and leaves all others whole."""
+
+    def __init__(self, expand: Callable[[nn.Module], bool] = lambda module: False):
         functions = tuple(get_notrace_functions())
         super().__init__(autowrap_modules=(math,), autowrap_functions=functions, param_shapes_constant=True)
         self.expand = expand
@@ -72,40 +89,17 @@ class _BlockTracer(fx.Tracer):
         return not self.expand(m)
 
 
-def trace(model: nn.Module, mode: FakeTensorMode) -> Trace:
-    """Trace `model`; raises CannotCut when `torch.fx` cannot follow it or when its graph depends on the mode."""
-    twin = fake_twin(model, mode)
-    expand = _Expansion()
-    try:
-        with mode:
-            graphs = [_block_graph(twin.train(training), expand) for training in (False, True)]
-    except Exception as error:
-        raise CannotCut(f"{type(model).__name__} cannot be cut: torch.fx cannot follow it ({_brief(error)}).") from error
-    dropouts = [_dropout_modules(graph, training) for graph, training in zip(graphs, (False, True), strict=True)]
-    if _text(graphs[0]) != _text(graphs[1]):
-        raise CannotCut(f"{type(model).__name__} cannot be cut: its forward takes another way in training mode.")
-    for name, module in dropouts[1].items():
-        twin.add_module(name, module)
-    return Trace(graphs[1], dropouts[1], twin)
-
-
-def _brief(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:160]
-
-
-def _text(graph: fx.Graph) -> str:
-    return graph.python_code("self").src
-
-
-def _block_graph(module: nn.Module, expand: Callable[[nn.Module], bool]) -> fx.Graph:
-    """Graph of `module` with its first argument open, the others at their defaults, and nothing that is not used."""
-    _, *others = inspect.signature(module.forward).parameters.values()
+def _block_graph(root: nn.Module, expand: Callable[[nn.Module], bool]) -> fx.Graph:
+    """Graph of `root` in its first argument, the others at their defaults, without identities and dead nodes."""
+    _, *others = inspect.signature(root.forward).parameters.values()
     defaults = {p.name: p.default for p in others if p.default is not p.empty}
-    graph = _BlockTracer(lambda child: child is module or expand(child)).trace(module, concrete_args=defaults)
+    graph = BlockTracer(lambda module: module is root or expand(module)).trace(root, concrete_args=defaults)
+    picture = next(iter(graph.nodes))
     for node in reversed(list(graph.nodes)):
-        if node.op == "call_module" and _is_identity(module.get_submodule(node.target)):
+        if node.op == "call_module" and _is_identity(root.get_submodule(node.target)):
             node.replace_all_uses_with(node.args[0])
-        if not node.users and _has_no_effect(node, first=next(iter(graph.nodes))):
+            graph.erase_node(node)
+        elif not node.users and node is not picture and _is_pure(node):
             graph.erase_node(node)
     return graph
 
@@ -114,10 +108,87 @@ def _is_identity(module: nn.Module) -> bool:
     return type(module) is nn.Identity or (type(module) is nn.Sequential and len(module) == 0)
 
 
-def _has_no_effect(node: fx.Node, first: fx.Node) -> bool:
-    """Whether an unused node may go: guards on arguments and sizes, sizes nobody reads, identities."""
-    if node.op == "call_module":
-        return _is_identity(node.graph.owning_module.get_submodule(node.target)) if node.graph.owning_module else False
-    if node.op == "call_method":
-        return not str(node.target).endswith("_")
-    return node.op in ("call_function", "get_attr") or (node.op == "placeholder" and node is not first)
+def _is_pure(node: fx.Node) -> bool:
+    """Guards on sizes and arguments, and what nobody reads; not what writes into a tensor, not the output."""
+    if node.op in ("output", "call_module"):
+        return False
+    name = str(getattr(node.target, "__name__", node.target))
+    return not (name.endswith("_") or name in ("setitem", "iadd", "isub", "imul", "itruediv"))
+
+
+class _Expansion:
+    """Says which modules only string blocks together and so are followed: Sequential, and chains of rows of blocks."""
+
+    def __init__(self) -> None:
+        self.known: dict[nn.Module, bool] = {}
+
+    def __call__(self, module: nn.Module) -> bool:
+        if module not in self.known:
+            plain = type(module).forward is nn.Sequential.forward
+            holds_blocks = any(
+                is_composite(inner) for child in module.children() for inner in child.children()
+            )
+            self.known[module] = plain or (holds_blocks and self._is_chain(module))
+        return self.known[module]
+
+    def _is_chain(self, module: nn.Module) -> bool:
+        """Whether forward only calls children, one on the output of the other, at least two with parameters."""
+        try:
+            graph = _block_graph(module, lambda child: type(child).forward is nn.Sequential.forward)
+        except Exception:  # what cannot be traced is no chain; it stays whole
+            return False
+        inner = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
+        calls = [node for node in inner if node.op == "call_module"]
+        with_parameters = [
+            node for node in calls if any(True for _ in module.get_submodule(node.target).parameters())
+        ]
+        return len(calls) == len(inner) == len(frontier(graph)) + 1 and len(with_parameters) >= 2
+
+
+def is_composite(module: nn.Module) -> bool:
+    """Whether some child of `module` holds parameters: a block, not a layer."""
+    return any(True for child in module.children() for _ in child.parameters())
+
+
+def frontier(graph: fx.Graph) -> list[fx.Node]:
+    """Nodes after which their own value is the only live one, parameters apart: nothing else crosses a cut there."""
+    nodes = [node for node in graph.nodes if node.op != "get_attr"]
+    place = {node: i for i, node in enumerate(nodes)}
+    last_use = [max((place[user] for user in node.users if user in place), default=-1) for node in nodes]
+    only_live, latest_before = [], -1
+    for i, node in enumerate(nodes):
+        if (
+            latest_before <= i < last_use[i]
+            and node.op != "placeholder"
+            and nodes[last_use[i]].op != "output"
+        ):
+            only_live.append(node)
+        latest_before = max(latest_before, last_use[i])
+    return only_live
+
+
+def _dropout_to_modules(graph: fx.Graph, training: bool) -> dict[str, nn.Module]:
+    """Replace functional dropout, which has the mode of the tracing baked in, by modules; returns them by name."""
+    modules: dict[str, nn.Module] = {}
+    for node in list(graph.nodes):
+        call = _dropout_arguments(node)
+        if call is None or call["training"] is not training:
+            continue
+        name = f"functional_dropout{len(modules)}"
+        modules[name] = nn.Dropout(call["p"], call["inplace"])
+        with graph.inserting_after(node):
+            node.replace_all_uses_with(graph.call_module(name, (call["input"],)))
+        graph.erase_node(node)
+    return modules
+
+
+def _dropout_arguments(node: fx.Node) -> dict[str, object] | None:
+    if node.op != "call_function" or node.target is not functional.dropout:
+        return None
+    call = inspect.signature(functional.dropout).bind(*node.args, **node.kwargs)
+    call.apply_defaults()
+    return dict(call.arguments)
+
+
+def _source(graph: fx.Graph) -> str:
+    return graph.python_code("self").src
