@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
+import os
 import pickle
 import re
 import struct
@@ -330,6 +331,14 @@ def test_decoded_tree_is_reused_until_a_file_changes(tree: Path, monkeypatch: py
         assert fingerprint(*plugin("cifar10").load(tree)[:2]) == first
     Image.new("RGB", (32, 32), (255, 0, 0)).save(tree / "cifar10/train/class0/0.jpg")
     assert fingerprint(*plugin("cifar10").load(tree)[:2]) != first
+
+
+def test_tree_does_not_depend_on_the_order_of_the_file_system(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    first = fingerprint(*plugin("cifar10").load(tree)[:2])
+    (tree / ".decoded-cifar10.npz").unlink()
+    listdir = os.listdir
+    monkeypatch.setattr("os.listdir", lambda folder: sorted(listdir(folder), reverse=True))
+    assert fingerprint(*plugin("cifar10").load(tree)[:2]) == first
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "rubbish"])
