@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from benchmark.errors import UserError
 
+__all__ = ["SMALL_RESNETS", "SmallResNet", "create_backbone"]  # timm adds the names that it registers
+
 Stem = Literal["native", "small"]
 
 
 class SmallResNet(nn.Module):
-    """ResNet of BasicBlocks for small pictures: 3x3 stem of stride 1, no pool, 1x1-convolution shortcuts.
+    """ResNet of BasicBlocks for small pictures: 3x3 stem, no pool, 1x1-convolution shortcuts.
 
     With three stages of 16, 32 and 64 channels it is the 6n+2 ResNet of He et al. (2016, section 4.2) as InfoPro
     (Wang et al., 2021) and its successors train it. The modules have the names of timm's ResNet.
@@ -33,11 +35,12 @@ class SmallResNet(nn.Module):
         widths: tuple[int, ...],
         num_classes: int = 10,
         in_chans: int = 3,
+        stem_stride: int = 1,
         drop_path_rate: float = 0.0,
     ):
         super().__init__()
         self.num_classes, self.num_features = num_classes, widths[-1]
-        self.conv1 = nn.Conv2d(in_chans, widths[0], 3, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_chans, widths[0], 3, stem_stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.act1 = nn.ReLU(inplace=True)
         settings: dict[str, Any] = {"drop_path_rate": drop_path_rate, "norm_layer": nn.BatchNorm2d}
@@ -74,7 +77,7 @@ def _register(name: str, depths: tuple[int, ...], widths: tuple[int, ...]) -> No
         return SmallResNet(depths, widths, **kwargs)
 
     entrypoint.__name__ = entrypoint.__qualname__ = name
-    register_model(entrypoint)
+    globals()[name] = register_model(entrypoint)
 
 
 for _name, (_depths, _widths) in SMALL_RESNETS.items():
@@ -93,8 +96,8 @@ def create_backbone(
     """
     if not timm.is_model(name):
         close = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=4, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}" if close else "timm.list_models() lists them all"
-        raise UserError(f"timm knows no backbone {name!r}; {hint}?" if close else f"timm knows no {name!r}; {hint}.")
+        hint = f"close to it are {', '.join(close)}" if close else "timm.list_models() lists them all"
+        raise UserError(f"timm knows no backbone {name!r}; {hint}.")
     model = _build(name, image_size, num_classes=classes, in_chans=channels, **kwargs)
     if stem == "small":
         _make_stem_small(model, name, channels)

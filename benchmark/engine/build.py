@@ -24,7 +24,8 @@ def build_partition(backbone: Backbone, task: Task, k: int, balance: Balance, se
             backbone.name, task.classes, task.channels, task.image_size, backbone.stem, **backbone.kwargs
         )
     shape = (task.channels, task.image_size, task.image_size)
-    return cut(model, k, balance=balance, at=backbone.cuts.get(k, ()), input_shape=shape)
+    at = backbone.cuts.get(k, ())
+    return cut(model, None if at else k, balance=balance, at=at, input_shape=shape)
 
 
 def build_method(
