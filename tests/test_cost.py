@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import small_suite
 from timm import create_model
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -18,6 +19,7 @@ from torch.optim import SGD
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmark import plan
 from benchmark.engine import cost
 from benchmark.engine.cost import Simulation, blank_batch, interleave, make_fake, simulate, step_ratio
 from benchmark.engine.data import Batch, Task
@@ -31,11 +33,6 @@ from benchmark.errors import UserError
 TASK = Task(classes=10, image_size=16, channels=3, mean=(0.5,) * 3, std=(0.2,) * 3)
 RECIPE = Recipe(epochs=1, batch=8, lr=0.1)
 WIDTH, UNITS = 8, 8
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def units() -> list[nn.Module]:
@@ -297,3 +294,34 @@ def test_interleave_warms_up_before_it_counts() -> None:
     calls = iter(range(1000))
     times = interleave(lambda: float(next(calls)), lambda: float(next(calls)), 0.0)
     assert times[0] == (2.0 * cost.WARMUP, 2.0 * cost.WARMUP + 1)
+
+
+def test_a_plan_has_a_row_for_all_that_a_suite_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "plugin_ids", lambda folder: ["greedy_sl", "e2ebp"])
+    rows = plan.plan_suite("digits")
+    assert [(row.method, row.modules) for row in rows] == [
+        ("e2ebp", 1),
+        *(("greedy_sl", k) for k in (1, 2, 4)),
+    ]
+    twin, *greedy = rows
+    assert (twin.peak_ratio, greedy[0].peak_ratio) == (1.0, pytest.approx(1.0, abs=0.01))
+    assert 1 > greedy[1].peak_ratio > greedy[2].peak_ratio
+    assert twin.parameters == greedy[2].parameters
+    assert twin.auxiliary_parameters == 0 < greedy[1].auxiliary_parameters
+
+
+def test_a_plan_says_what_cannot_be_had_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "plugin_ids", lambda folder: ["greedy_sl", "e2ebp"])
+    monkeypatch.setattr(plan, "load_suite", lambda name: small_suite(modules=[2, 400]))
+    *_, fine, impossible = plan.plan_suite("any")
+    assert fine.note == ""
+    assert impossible.peak_gb is None
+    assert "400" in impossible.note
+
+
+def test_the_simulated_end_to_end_peak_is_near_the_published_one() -> None:
+    """InfoPro's table 3: 9.40 GB on a GPU, whose context and workspaces a simulation does not see."""
+    end_to_end, in_two = plan.published_check([s for s in plan.SETTINGS if s.batch == 1024][::3])
+    assert -15 < end_to_end.deviation < 0
+    assert in_two.cuts == "layer1.14"
+    assert in_two.simulated_ratio == pytest.approx(in_two.published_ratio, abs=0.06)

@@ -182,7 +182,7 @@ def _own_randomness() -> Iterator[None]:
 def measure_cost(
     build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch
 ) -> Cost:
-    """The whole cost of a method, its training time apart (0 until the caller knows it).
+    """The whole cost of a method but for what only its training tells.
 
     Without a ``twin`` the method is its own, and the ratios are 1.
     """
@@ -195,7 +195,6 @@ def measure_cost(
         flops_ratio=own.step_flops / other.step_flops,
         time_ratio=pace.ratio if twin else 1.0,
         step_seconds=pace.seconds,
-        train_seconds=0.0,
     )
 
 
