@@ -48,14 +48,15 @@ def run(
 def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")]) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
     from benchmark.progress import ProgressBar
-    from benchmark.reproduce import SCRATCH, compare, print_comparison
+    from benchmark.reproduce import SCRATCH, committed_records, compare, print_comparison
     from benchmark.run import RUNS, all_methods, run_suite
     from benchmark.tables import leaderboard, load, print_leaderboard
 
+    committed = committed_records(RUNS / suite)
     with ProgressBar(suite, console) as bar:
         run_suite(suite, all_methods(), bar, runs=SCRATCH / "runs", kept=SCRATCH / "cells")
-    print_leaderboard(leaderboard(load(SCRATCH / "runs" / suite)), console)
-    comparison = compare(RUNS / suite, SCRATCH / "runs" / suite)
+    print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
+    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite))
     print_comparison(comparison, console)
     shutil.rmtree(SCRATCH)
     if not comparison.reproduced:

@@ -58,7 +58,7 @@ class ProgressBar:
         self.fractions.pop(cell, None)
         self.done += 1
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
-        self.progress_bar.console.print(summary(record), highlight=False, markup=False)
+        self.progress_bar.console.print(summary(record), highlight=False, markup=False, soft_wrap=True)
 
 
 def summary(record: Record) -> str:

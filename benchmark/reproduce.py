@@ -31,15 +31,20 @@ class Comparison:
         return not self.faults
 
 
-def compare(committed: Path, again: Path) -> Comparison:
-    """Compare record by record.
+def committed_records(folder: Path) -> dict[str, Record]:
+    """The records of a suite, by the end of their path.
 
     Raises:
-        UserError: there is nothing committed to compare with.
+        UserError: there are none to compare with.
     """
-    old, new = _read(committed), _read(again)
-    if not old:
-        raise UserError(f"There are no committed records in {committed} to compare with.")
+    records = {str(path.relative_to(folder)): read_record(path) for path in sorted(folder.glob("*/*.json"))}
+    if not records:
+        raise UserError(f"There are no committed records in {folder} to compare with.")
+    return records
+
+
+def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
+    """Compare record by record: committed ones with those of the second time."""
     tolerance = max(POINTS, DEVIATIONS * _pooled_deviation(list(old.values())))
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
     differences = []
@@ -60,10 +65,6 @@ def print_comparison(c: Comparison, console: Console) -> None:
         style="green" if c.reproduced else "red",
         highlight=False,
     )
-
-
-def _read(folder: Path) -> dict[str, Record]:
-    return {str(path.relative_to(folder)): read_record(path) for path in sorted(folder.glob("*/*.json"))}
 
 
 def _pooled_deviation(records: list[Record]) -> float:
