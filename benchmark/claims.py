@@ -15,7 +15,11 @@ BACKBONES = {
     "ResNet-110": "cifar_resnet110",
 }
 # Our (method, variant) where the papers' name is not "method_variant".
-METHODS: dict[tuple[str, str], str] = {}
+METHODS = {
+    ("predsim", "predsim"): "predsim",
+    ("predsim", "pred"): "local_pred",
+    ("predsim", "sim"): "local_sim",
+}
 KEY = ["dataset", "backbone", "modules", "method"]
 TABLE = [*KEY, "metric", "published", "published_std", "ours", "ours_half", "difference", "n_ok"]
 TABLE += ["suite", "our_source", "epochs", "labels", "status", "publication", "note"]

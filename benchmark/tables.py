@@ -15,13 +15,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scipy.stats import t as student_t
+from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes a second
 
 from benchmark.claims import claims
 from benchmark.errors import UserError
 from benchmark.plugins import METHODS, method_metadata
 from benchmark.record import Record, read_record
 
+RESULTS = Path("results")
 TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
 EDITED = "edited"  # status of a record that no longer says what it said when it was written
 
@@ -96,7 +97,7 @@ def load(runs: Path) -> pd.DataFrame:
     Raises:
         UserError: a file is not a record.
     """
-    rows = [_cell(read_record(path)) for path in sorted(runs.glob("*/*/*.json"))]
+    rows = [_cell(read_record(path)) for path in sorted(runs.rglob("*.json"))]
     cells = pd.DataFrame(rows, columns=list(_cell_columns()))
     numbers = {name: float for name, c in COLUMNS.items() if c.decimals is not None and name in cells}
     return cells.astype(numbers | {"modules": int, "protocol": int})
@@ -138,7 +139,7 @@ def _cell(record: Record) -> dict[str, Any]:
 def half_interval(values: pd.Series) -> float:
     """Half of the 95 % t interval of the mean, ``t(0.975, n - 1) * s / sqrt(n)``; NaN for n < 2."""
     n = values.count()
-    return float(student_t.ppf(0.975, n - 1) * values.std() / n**0.5) if n > 1 else float("nan")
+    return float(stdtrit(n - 1, 0.975) * values.std() / n**0.5) if n > 1 else float("nan")
 
 
 def leaderboard(cells: pd.DataFrame) -> pd.DataFrame:
@@ -209,6 +210,11 @@ def _distinct(values: pd.Series) -> str | None:
 
 
 # ---- files -----------------------------------------------------------------------------------------------
+
+
+def write_tables(results: Path = RESULTS) -> pd.DataFrame:
+    """Write all tables of ``results`` anew from its records; returns the leaderboard."""
+    return write_leaderboard(results / "runs", results / "leaderboard.csv")
 
 
 def write_leaderboard(runs: Path, path: Path, methods: Path = METHODS) -> pd.DataFrame:

@@ -233,3 +233,13 @@ def test_published_figures_are_numbers_under_known_columns():
 def test_tables_import_no_torch():
     code = "import sys, benchmark.tables; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_claims_know_our_names_of_the_papers_methods(tmp_path):
+    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "vgg8b"}
+    board = tables.rounded(board_of(tmp_path, make_record("predsim", 8, 0, 94.0, variant="pred", **cifar)))
+    published = pd.DataFrame(
+        [("local_pred", "CIFAR-10", "VGG8B", "8", "test_error_pct", 8.4, None, "a paper", None)],
+        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],
+    )
+    assert claims(board, published)["ours"].tolist() == [6.0]
