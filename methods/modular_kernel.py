@@ -14,7 +14,8 @@ negative, 0 is the least that the kernel can be, and G* the optimum for a linear
 Departures: the paper cuts once, everything | linear layer on φ, and takes the ReLU before it into φ. Here the
 suite's cuts stand, the output module is the backbone's own, and φ is seen by the objective only. The pool is
 min(4, size) on small maps. Each hidden module trains for a full budget of epochs, the output module for a
-quarter (paper: 350 and 20 epochs). With K = 1 only the latter is left: cross-entropy, end to end.
+quarter (paper: 350 and 20 epochs). With K = 1 only the latter is left, for
+a full budget: end-to-end backpropagation.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class ModularKernel(ModularMethod):
 
     def phases(self) -> Sequence[Phase]:
         hidden = [Phase((k,), share=1.0, labels="pairs") for k in range(self.last)]
-        return (*hidden, Phase((self.last,), share=0.25, labels="full"))
+        return (*hidden, Phase((self.last,), share=0.25 if hidden else 1.0, labels="full"))
 
     def proxy_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
         if k == self.last:

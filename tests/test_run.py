@@ -30,7 +30,7 @@ TINY = {
         "limit": 96,
     }
 }
-DIVERGES = '''"""A method whose loss is not a number at step 1."""
+DIVERGES = '''"""A method whose loss is not a number from step 2 on."""
 import torch.nn.functional as F
 from benchmark import LocalMethod
 
@@ -40,7 +40,7 @@ class Diverges(LocalMethod):
 
     def local_loss(self, k, h, batch):
         self.steps += 1
-        return h.mean() * (float("nan") if self.steps > 12 else 1.0)
+        return h.mean() * (float("nan") if self.steps > 2 else 1.0)
 '''
 DIVERGES = DIVERGES.replace(
     'title, paper, authors, year = "Diverges", "https://example.org", "Nobody", 2026',
@@ -206,7 +206,7 @@ def test_a_diverging_method_is_a_row_and_stops_nobody(workshop, monkeypatch, cap
     assert code == 0
     record = read_record(Path("results/runs/tiny/diverges/cifar_resnet8-k2-s0.json"))
     assert record.status == "diverged"
-    assert "became nan at epoch 0, step" in record.error
+    assert "became nan at epoch 0, step 2" in record.error
     table = Path("results/leaderboard.csv").read_text()
     assert "diverged" in table
     assert "greedy_sl" in table

@@ -42,9 +42,9 @@ NOT_SIMULATED = (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-MIN_PAIRS = 5  # timed pairs of steps that a ratio needs at least
+MIN_PAIRS = 7  # timed pairs of steps that a ratio needs at least
 WARMUP = 2  # untimed pairs before them
-SECONDS = 5.0  # after which no further pair starts
+SECONDS = 1.0  # after which no further pair starts
 
 
 @dataclass(frozen=True)
