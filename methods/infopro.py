@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import Batch, LocalMethod, heads, losses
+from benchmark.errors import UserError
 
 RESNET32 = {  # K: (λ1, λ2) of the first module, of the last hidden one
     2: ((5, 1), (5, 1)),
@@ -49,6 +50,10 @@ class InfoPro(LocalMethod):
         if k == self.last:
             return None
         reconstruct, discern = self.weights(k)
+        if not (reconstruct or discern):
+            raise UserError(
+                f"InfoPro's module {k} has no objective, as both weights are 0; raise first or last."
+            )
         parts = nn.ModuleDict()
         if reconstruct:
             parts["decoder"] = heads.Decoder(self.outputs[k], self.task.channels, self.task.image_size)

@@ -1,6 +1,6 @@
 """Heads: every layout in, the right shape out, the papers' sizes, and the decoder's algebra."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -61,24 +61,64 @@ def test_linear_head_averages_patches_and_leaves_prefix_tokens_out() -> None:
     torch.testing.assert_close(head(h), h[:, 1:].mean(1) @ head.linear.weight.T + head.linear.bias)
 
 
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 def plain_decoder(decoder: heads.Decoder, h: Tensor) -> Tensor:
     """The paper's order: upsample, then convolve."""
-    h = F.interpolate(h, size=(decoder.image_size,) * 2, mode="bilinear", align_corners=True)
-    return decoder.paint(F.relu(decoder.norm(decoder.mix(h))))
+    h = F.interpolate(h, size=(12, 12), mode="bilinear", align_corners=True)
+    h = F.conv2d(h, decoder.mix.weight, decoder.mix.bias, padding=1)
+    return decoder.paint(F.relu(decoder.norm(h)))
 
 
 @pytest.mark.parametrize("shape", [(16, 12, 12), (32, 6, 6), (64, 3, 3), (8, 5, 4), (8, 1, 1), (3, 7, 7)])
-def test_decoder_equals_upsampling_then_convolving(shape: tuple[int, int, int]) -> None:
+def test_decoder_equals_upsampling_then_convolving(shape: tuple[int, int, int], in_float64: None) -> None:
     torch.manual_seed(0)
-    decoder = heads.Decoder(Features("x", shape, "NCHW"), 3, 12).double()
-    h = torch.randn(4, *shape, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(4, 3, 12, 12, dtype=torch.float64)
+    decoder = heads.Decoder(Features("x", shape, "NCHW"), 3, 12)
+    h = torch.randn(4, *shape, requires_grad=True)
+    weight = torch.randn(4, 3, 12, 12)
     inputs = [h, *decoder.parameters()]
     got, want = decoder(h), plain_decoder(decoder, h)
     torch.testing.assert_close(got, want)
     got_gradients = torch.autograd.grad((got * weight).sum(), inputs)
     for g, w in zip(got_gradients, torch.autograd.grad((want * weight).sum(), inputs), strict=True):
         torch.testing.assert_close(g, w, rtol=1e-7, atol=1e-9)
+
+
+def test_decoder_never_holds_the_upsampled_map() -> None:
+    decoder = heads.Decoder(Features("x", (64, 4, 4), "NCHW"), 3, 16)
+    shapes = []
+
+    def keep(t: Tensor) -> Tensor:
+        shapes.append(tuple(t.shape))
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
+        decoder(torch.randn(8, 64, 4, 4, requires_grad=True))
+    assert decoder.mix.folds
+    assert (8, 12, 16, 16) in shapes
+    assert all(torch.Size(shape).numel() <= 8 * 12 * 16 * 16 for shape in shapes)
+
+
+@pytest.mark.parametrize(
+    ("channels", "small", "folds"), [(16, 32, False), (32, 16, True), (64, 8, True), (3, 16, False)]
+)
+def test_decoder_folds_where_that_saves_work(channels: int, small: int, folds: bool) -> None:
+    decoder = heads.Decoder(Features("x", (channels, small, small), "NCHW"), 3, 32)
+    assert decoder.mix.folds == folds
+    assert set(decoder.state_dict()) == set(
+        heads.Decoder(Features("x", (16, 32, 32), "NCHW"), 3, 32).state_dict()
+    )
+
+
+def test_decoder_of_a_map_of_the_pictures_size_does_not_resample(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = heads.Decoder(Features("x", (8, 16, 16), "NCHW"), 3, 16)
+    monkeypatch.setattr(F, "interpolate", None)
+    assert decoder(torch.randn(2, 8, 16, 16)).shape == (2, 3, 16, 16)
 
 
 @pytest.mark.parametrize(

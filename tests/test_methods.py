@@ -14,6 +14,7 @@ from benchmark.engine.method import LocalMethod, Method, ModularMethod
 from benchmark.engine.partition import Features
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.errors import UserError
 from benchmark.plugins import load_class
 
 METHODS = Path(__file__).parent.parent / "methods"
@@ -176,6 +177,11 @@ def test_infopro_weights_follow_the_papers_table(k: int, expected: list[tuple[fl
 def test_infopro_takes_the_weights_of_the_suite() -> None:
     method = build("infopro", {"first": [1, 0], "last": [0, 2]}, k=4)
     assert [method.weights(i) for i in range(3)] == [(1, 0), (0.5, 1), (0, 2)]
+
+
+def test_infopro_refuses_a_module_without_an_objective() -> None:
+    with pytest.raises(UserError, match="module 2 has no objective"):
+        build("infopro", {"first": [1, 0], "last": [0, 0]}, k=4)
 
 
 def test_infopro_neither_builds_nor_computes_a_part_of_weight_zero(monkeypatch: pytest.MonkeyPatch) -> None:

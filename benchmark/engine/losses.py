@@ -4,6 +4,8 @@ Each takes a batch and returns a scalar to be minimised (or, where it says so, a
 draws random numbers, keeps state or looks at a module.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -23,7 +25,24 @@ def reconstruction(logits: Tensor, pixels: Tensor) -> Tensor:
         logits: z, (B, C, H, W).
         pixels: x, (B, C, H, W), in [0, 1].
     """
-    return F.binary_cross_entropy_with_logits(logits, pixels)
+    return _BernoulliLoss.apply(logits, pixels)
+
+
+class _BernoulliLoss(torch.autograd.Function):
+    """``F.binary_cross_entropy_with_logits`` in less than half its time: on a CPU its ``log_sigmoid`` is slow."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, pixels: Tensor) -> Tensor:
+        pixels = torch.empty_like(logits).copy_(pixels)  # of one memory layout
+        smooth = torch.sigmoid(logits.abs()).log_()  # -log(1 + exp(-|z|))
+        loss = torch.relu(logits).sub_(smooth).sub_(logits * pixels).mean()
+        ctx.save_for_backward(torch.sigmoid(logits).sub_(pixels))
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (difference,) = ctx.saved_tensors
+        return difference * (gradient / difference.numel()), None
 
 
 def supervised_contrastive(z: Tensor, y: Tensor, temperature: float = 0.07) -> Tensor:
