@@ -35,12 +35,13 @@ def accuracy_against_memory(rows: pd.DataFrame, references: pd.DataFrame) -> alt
     """
     shown = pd.concat([rows, references]).drop_duplicates(["method", "variant", "modules", "cuts"])
     shown = shown.dropna(subset=["test_top1_pct", "memory_ratio"]).drop(columns="curve")
+    shown = shown.sort_values("method", key=lambda method: method.isin(REFERENCES), kind="stable")  # on top
     half = shown["test_top1_half_pct"].fillna(0)
     shown = shown.assign(
         x=shown["memory_ratio"],
         y=shown["test_top1_pct"],
-        low=shown["test_top1_pct"] - half,
-        high=shown["test_top1_pct"] + half,
+        low=(shown["test_top1_pct"] - half).clip(lower=0),
+        high=(shown["test_top1_pct"] + half).clip(upper=100),
         accuracy=_texts(shown, "test_top1", ""),
         difference=_texts(shown, "vs_e2ebp", "+"),
         label=[short_name(*names) for names in zip(shown["method"], shown["variant"], strict=True)],
@@ -62,13 +63,13 @@ def short_name(method: str, variant: str) -> str:
 
 def _x() -> alt.X:
     scale = alt.Scale(zero=False, nice=False, padding=30)
-    axis = alt.Axis(format="~g", tickCount=8, grid=False)
+    axis = alt.Axis(format=".2~f", tickCount=8, grid=False)
     return alt.X("x:Q", title="Peak training memory, × end-to-end (simulated)", scale=scale, axis=axis)
 
 
 def _y(field: str = "y") -> alt.Y:
-    scale = alt.Scale(zero=False, nice=True, padding=16)
-    axis = alt.Axis(format="~g", tickCount=6)
+    scale = alt.Scale(zero=False, nice=False, padding=16)
+    axis = alt.Axis(format=".2~f", tickCount=6)
     return alt.Y(f"{field}:Q", title="Test accuracy, %", scale=scale, axis=axis)
 
 

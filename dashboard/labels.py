@@ -4,7 +4,7 @@ import pandas as pd
 
 WIDTH, HEIGHT = 900, 360  # pixels that the plot is taken to have; it stretches with the page
 LETTER, LINE, POINT = 6.6, 14, 7  # pixels: width and height of text, radius kept free around a point
-SIDES = {"right": (9, 0), "left": (-9, 0), "above": (0, -13), "below": (0, 13)}
+SIDES = {"right": (9, -9), "left": (-9, -9), "above": (0, -13), "below": (0, 13)}
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 

@@ -136,9 +136,10 @@ def photograph(
 def compressed(picture: bytes) -> bytes:
     """The picture with as many colours as the limit allows; smaller if even a few are too many."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
+    method = Image.Quantize.MAXCOVERAGE  # keeps the rare colours of a chart, which MEDIANCUT would blend
     for colours in (256, 128, 64, 32):
         stored = io.BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(stored, "PNG", optimize=True)
+        image.quantize(colours, method, dither=Image.Dither.NONE).save(stored, "PNG", optimize=True)
         if stored.tell() <= LIMIT:
             return stored.getvalue()
     sys.exit(f"The picture does not fit into {LIMIT} bytes; give a smaller --height or --scale.")

@@ -208,3 +208,14 @@ def test_the_page_never_imports_torch_or_a_method(results):
         "sys.exit('torch' in sys.modules or any(m.startswith('beyond_plugin') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code, str(DASHBOARD), str(TOP)]).returncode == 0
+
+
+def test_key_figures_leave_out_what_was_not_cut(results):
+    runs = write_runs(results / "runs", make_record("dgl", 1, 0, 99.0, **CIFAR))
+    write_leaderboard(runs, results / "leaderboard.csv", TOP / "methods")
+    figures = {metric.label: metric.value for metric in opened().metric}
+    assert figures == {
+        "End-to-end backpropagation": "91.00 %",
+        "Highest mean without it": "89.00 %",
+        "Least memory without it": "0.25 ×",
+    }
