@@ -29,7 +29,7 @@ def reconstruction(logits: Tensor, pixels: Tensor) -> Tensor:
 
 
 class _BernoulliLoss(torch.autograd.Function):
-    """``F.binary_cross_entropy_with_logits`` in less than half its time: on a CPU its ``log_sigmoid`` is slow."""
+    """``F.binary_cross_entropy_with_logits`` in less than half its time: its logarithm is slow on a CPU."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, pixels: Tensor) -> Tensor:
