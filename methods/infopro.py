@@ -36,8 +36,8 @@ class InfoPro(LocalMethod):
     paper = "https://arxiv.org/abs/2101.10832"
     authors = "Wang, Ni, Song, Yang & Huang"
     year = 2021
-    defaults = {"task_loss": "contrast", "first": None, "last": None}  # noqa: RUF012
-    variants = {"contrast": {"task_loss": "contrast"}, "softmax": {"task_loss": "softmax"}}  # noqa: RUF012
+    defaults = {"task_loss": "contrast", "first": None, "last": None}
+    variants = {"contrast": {"task_loss": "contrast"}, "softmax": {"task_loss": "softmax"}}
 
     def weights(self, k: int) -> tuple[float, float]:
         """(λ1, λ2) of hidden module ``k``."""

@@ -31,8 +31,8 @@ class PredSim(LocalMethod):
     paper = "https://arxiv.org/abs/1901.06656"
     authors = "Nøkland & Eidnes"
     year = 2019
-    defaults = {"beta": 0.99, "limit": 4096}  # noqa: RUF012
-    variants = {"predsim": {"beta": 0.99}, "pred": {"beta": 0.0}, "sim": {"beta": 1.0}}  # noqa: RUF012
+    defaults = {"beta": 0.99, "limit": 4096}
+    variants = {"predsim": {"beta": 0.99}, "pred": {"beta": 0.0}, "sim": {"beta": 1.0}}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if k == self.last:
