@@ -48,12 +48,9 @@ def claims(board: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     )
     theirs["key"] = _keys(theirs, theirs["backbone"].replace(BACKBONES), theirs["method"])
     names = [
-        METHODS.get((m, v), f"{m}_{v}" if v else m)
-        for m, v in zip(board["method"], board["variant"], strict=True)
+        METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
     ]
-    ours = board.assign(
-        key=_keys(board, board["backbone"], pd.Series(names, index=board.index, dtype=object))
-    )
+    ours = board.assign(key=_keys(board, board["backbone"], pd.Series(names, index=board.index, dtype=object)))
     ours = ours.rename(columns={"source": "our_source"}).drop(columns=KEY)
     both = theirs.merge(ours, how="left", on="key")
     both["ours"], both["ours_half"] = _in_their_unit(both)
@@ -69,15 +66,11 @@ def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:
     """
     memory = published["metric"] == "memory_gb"
     setting = ["dataset", "backbone", "source", "note"]
-    twins = (
-        published[memory & (published["method"] == "e2ebp")].groupby(setting)["value"].first().rename("twin")
-    )
+    twins = published[memory & (published["method"] == "e2ebp")].groupby(setting)["value"].first().rename("twin")
     table = published.merge(twins, how="left", left_on=setting, right_index=True)
     gigabytes = table["value"].map("{:g}".format) + " of " + table["twin"].map("{:g} GB".format)
     note = (gigabytes + "; " + table["note"].fillna("")).str.removesuffix("; ")
-    converted = table.assign(
-        metric="memory_ratio", value=(table["value"] / table["twin"]).round(3), note=note
-    )
+    converted = table.assign(metric="memory_ratio", value=(table["value"] / table["twin"]).round(3), note=note)
     table = table.where(~memory, converted)
     return table[~(memory & (table["method"] == "e2ebp"))].drop(columns="twin")
 

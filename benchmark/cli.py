@@ -23,9 +23,7 @@ def main() -> None:
         Console(stderr=True).print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print(
-            "Interrupted; finished cells are kept, the same command goes on from there."
-        )
+        Console(stderr=True).print("Interrupted; finished cells are kept, the same command goes on from there.")
         sys.exit(INTERRUPTED)
 
 

@@ -230,9 +230,7 @@ def as_table(rows: Sequence[Row], title: str) -> Table:
     """Rows of one kind as a table; columns without any content are left out."""
     table = Table(title=title)
     fields = type(rows[0]).model_fields if rows else {}
-    shown = {
-        name: info for name, info in fields.items() if any(getattr(r, name) not in ("", None) for r in rows)
-    }
+    shown = {name: info for name, info in fields.items() if any(getattr(r, name) not in ("", None) for r in rows)}
     for name, info in shown.items():
         text = any(isinstance(getattr(row, name), str) for row in rows)
         table.add_column(info.title or name, justify="left" if text else "right", overflow="fold")

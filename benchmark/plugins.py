@@ -33,9 +33,7 @@ def plugin_ids(folder: Path) -> list[str]:
     ids = [path.stem for path in sorted(folder.glob("*.py"))]
     for name in ids:
         if not ID.match(name):
-            raise UserError(
-                f"{folder / name}.py has a name that is no id; use small letters, digits and _ only."
-            )
+            raise UserError(f"{folder / name}.py has a name that is no id; use small letters, digits and _ only.")
     return ids
 
 
@@ -50,9 +48,7 @@ def plugin_path(folder: Path, name: str) -> Path:
         return path
     known = plugin_ids(folder)
     near = difflib.get_close_matches(name, known, n=3) or known
-    raise UserError(
-        f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?"
-    )
+    raise UserError(f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?")
 
 
 def file_sha256(path: Path) -> str:
@@ -109,9 +105,7 @@ def method_metadata(path: Path) -> dict[str, Any]:
         if "title" in literals:
             break
     else:
-        raise UserError(
-            f"{path} defines no class with a literal `title`; a method is one subclass of Method."
-        )
+        raise UserError(f"{path} defines no class with a literal `title`; a method is one subclass of Method.")
     base = next((b.id for b in node.bases if isinstance(b, ast.Name)), "")
     literals.setdefault("family", FAMILY_OF_BASE.get(base))
     missing = [key for key in METADATA if not literals.get(key)]

@@ -70,9 +70,7 @@ def all_methods() -> list[str]:
     for name in plugin_ids(METHODS):
         title = method_metadata(plugin_path(METHODS, name))["title"]
         if title in titles:
-            raise UserError(
-                f"The title {title!r} of methods/{name}.py is taken by methods/{titles[title]}.py."
-            )
+            raise UserError(f"The title {title!r} of methods/{name}.py is taken by methods/{titles[title]}.py.")
         titles[title] = name
     return sorted(titles.values(), key=lambda name: (name != TWIN, name))
 
@@ -114,9 +112,7 @@ def _write(record: Record, path: Path) -> None:
     try:
         write_record(record, path)
     except OSError as error:
-        raise UserError(
-            f"Cannot write {path} ({error.strerror}); finished cells are kept, run again."
-        ) from None
+        raise UserError(f"Cannot write {path} ({error.strerror}); finished cells are kept, run again.") from None
 
 
 def _remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> None:

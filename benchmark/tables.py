@@ -44,9 +44,7 @@ COLUMNS: dict[str, Column] = {
     "method": Column("id: the file's name in methods/"),
     "variant": Column("named option set of the method"),
     "title": Column("name of the method"),
-    "family": Column(
-        "end-to-end, weakly modular (one forward pass) or strictly modular (one module after the other)"
-    ),
+    "family": Column("end-to-end, weakly modular (one forward pass) or strictly modular (one module after the other)"),
     "year": Column("year of the paper", 0),
     "paper": Column("address of the paper"),
     "modules": Column("K, the number of modules that the network was cut into", 0),
@@ -60,21 +58,15 @@ COLUMNS: dict[str, Column] = {
     "vs_e2ebp_half_pct": Column("half of its 95 % t interval over the pairs", 2),
     "n_pairs": Column("seeds that both finished: the n of the difference", 0),
     "test_top5_pct": Column("top-5 test accuracy after the last epoch, mean over seeds, percent", 2),
-    "validation_top1_pct": Column(
-        "accuracy on the held-out part of the training data, mean over seeds, percent", 2
-    ),
+    "validation_top1_pct": Column("accuracy on the held-out part of the training data, mean over seeds, percent", 2),
     "memory_ratio": Column("peak memory of a training step over that of the end-to-end twin; simulated", 3),
     "peak_mb": Column("peak of simulated tensor bytes in a training step, 10^6 bytes; not GPU memory", 2),
     "time_ratio": Column("time of a training step over that of the end-to-end twin, interleaved", 3),
     "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
-    "train_seconds": Column(
-        "training time without evaluation, mean over seeds; compare within a device only", 1
-    ),
+    "train_seconds": Column("training time without evaluation, mean over seeds; compare within a device only", 1),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
-    "labels": Column(
-        "pictures by the kind of label that training used: full, pairs (same class or not), none"
-    ),
+    "labels": Column("pictures by the kind of label that training used: full, pairs (same class or not), none"),
     "isolation": Column("whether gradients were seen to stay inside their module"),
     "epochs": Column("rows of the learning curve, all phases together", 0),
     "device": Column("machine of the time columns"),
@@ -240,10 +232,7 @@ def write_leaderboard(runs: Path, path: Path, methods: Path = METHODS) -> pd.Dat
 def with_metadata(board: pd.DataFrame, methods: Path) -> pd.DataFrame:
     """The board with title, paper and year of each method, read without importing its file."""
     known = {name: _metadata(methods / f"{name}.py") for name in board["method"].unique()}
-    found = {
-        key: board["method"].map(lambda name, key=key: known[name].get(key))
-        for key in ("title", "paper", "year")
-    }
+    found = {key: board["method"].map(lambda name, key=key: known[name].get(key)) for key in ("title", "paper", "year")}
     return board.assign(**found).assign(title=found["title"].fillna(board["method"]))
 
 
@@ -306,9 +295,7 @@ def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
     """A compact table per suite and backbone for the terminal."""
     for (suite, backbone), rows in board.groupby(["suite", "backbone"], sort=False):
         title = Text(f"{suite}: {backbone}", "bold")
-        table = Table(
-            title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-        )
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         table.add_column("method", overflow="fold")
         for name in ("K", "test %", "n", "vs e2ebp", "mem ×", "time ×", "FLOP ×"):
             table.add_column(name, justify="right", no_wrap=True)

@@ -92,9 +92,7 @@ def show_leaderboard(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
         st.warning("No row matches these filters. Clear one of them to see more.")
         return
     st.subheader("Accuracy against memory", anchor=False)
-    st.altair_chart(
-        accuracy_against_memory(rows, setting[setting["method"].isin(REFERENCES)]), width="stretch"
-    )
+    st.altair_chart(accuracy_against_memory(rows, setting[setting["method"].isin(REFERENCES)]), width="stretch")
     st.caption(
         "Up and left is better. Bars are 95 % t intervals, lines join the K of one method, the cross is the "
         "end-to-end twin. Memory is simulated tensor bytes, not GPU memory."
@@ -174,9 +172,7 @@ def show_claims(claims: pd.DataFrame | None) -> None:
     places = st.columns([2, 3, 3])
     only = places[0].toggle("Only settings run here", value=bool(run_here.any()), key="run_here", **QUERY)
     kept = run_here if only else run_here | True
-    for place, (name, label) in zip(
-        places[1:], {"dataset": "Data set", "method": "Method"}.items(), strict=True
-    ):
+    for place, (name, label) in zip(places[1:], {"dataset": "Data set", "method": "Method"}.items(), strict=True):
         chosen = place.multiselect(
             label, sorted(claims[name].unique()), placeholder="all", key=f"paper_{name}", **QUERY
         )

@@ -78,9 +78,7 @@ def _colour() -> alt.Color:
     return alt.Color(
         "family:N",
         scale=colours,
-        legend=alt.Legend(
-            title=None, orient="top", symbolSize=80, symbolOpacity=1, labelFontSize=12, columnPadding=10
-        ),
+        legend=alt.Legend(title=None, orient="top", symbolSize=80, symbolOpacity=1, labelFontSize=12, columnPadding=10),
     )
 
 

@@ -11,9 +11,7 @@ from benchmark.engine.sources import download, load_idx
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 REINSTALL = "install the Debian package dataset-fashion-mnist again"
 DOWNLOAD_AGAIN = "delete the folder FashionMNIST to have it downloaded again"
-BY_HAND = (
-    "install the Debian package dataset-fashion-mnist, or put the four idx.gz files into FashionMNIST/raw"
-)
+BY_HAND = "install the Debian package dataset-fashion-mnist, or put the four idx.gz files into FashionMNIST/raw"
 
 
 class FashionMnist(Dataset):
@@ -32,9 +30,7 @@ class FashionMnist(Dataset):
         """From `root`/FashionMNIST/raw, else the Debian package, else the network."""
         folder = root / "FashionMNIST" / "raw"
         if not folder.is_dir() and DEBIAN.is_dir():
-            return *load_idx(
-                self, DEBIAN, "install the Debian package dataset-fashion-mnist again"
-            ), "fashion_mnist"
+            return *load_idx(self, DEBIAN, "install the Debian package dataset-fashion-mnist again"), "fashion_mnist"
         if not folder.is_dir():
             download(lambda scratch: FashionMNIST(scratch, download=True), root, "FashionMNIST", BY_HAND)
         return *load_idx(self, folder, DOWNLOAD_AGAIN), "fashion_mnist"

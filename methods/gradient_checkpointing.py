@@ -26,9 +26,7 @@ from benchmark import Batch, Method
 @contextmanager
 def _on_copies_of_buffers(module: nn.Module) -> Iterator[None]:
     """Inside, ``module`` works on copies of its buffers; afterwards it has the originals, untouched."""
-    places = [
-        (part, name, b) for part in module.modules() for name, b in part._buffers.items() if b is not None
-    ]
+    places = [(part, name, b) for part in module.modules() for name, b in part._buffers.items() if b is not None]
     for part, name, buffer in places:
         part._buffers[name] = buffer.clone()
     try:

@@ -51,9 +51,7 @@ class InfoPro(LocalMethod):
             return None
         reconstruct, discern = self.weights(k)
         if not (reconstruct or discern):
-            raise UserError(
-                f"InfoPro's module {k} has no objective, as both weights are 0; raise first or last."
-            )
+            raise UserError(f"InfoPro's module {k} has no objective, as both weights are 0; raise first or last.")
         parts = nn.ModuleDict()
         if reconstruct:
             parts["decoder"] = heads.Decoder(self.outputs[k], self.task.channels, self.task.image_size)

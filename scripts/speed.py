@@ -2,7 +2,8 @@
 
 ``python scripts/speed.py [--quick] [--compile]``, from the top of the repository. CIFAR ResNet-32, batch 128,
 32x32x3, one thread, channels_last, the cuts of InfoPro's code. All times are of steps interleaved with their
-reference (A B A B, one process); figures are medians of the pairs' ratios. Random pictures: no data needed.
+reference (A B A B, one process), in CPU seconds, which a busy machine bends less than wall time; figures are
+medians of the pairs' ratios. Pictures are random: no data needed.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter as clock
+from time import process_time as clock
 from typing import Annotated, Any
 
 import torch
@@ -73,7 +74,7 @@ def random_batch() -> Batch:
 
 def builder(name: str, k: int) -> Callable[[], Method]:
     """Builds a method on a fresh network, cut into ``k`` modules at the paper's places."""
-    method = load_class(plugin_path(METHODS, name), Method)
+    method: type[Method] = load_class(plugin_path(METHODS, name), Method)
     options: dict[str, Any] = dict(next(iter(method.variants.values()), {}))
     suite = Suite.model_construct(balance="memory")
     return partial(build_method, method, options, suite, Backbone(name=BACKBONE, cuts=CUTS), TASK, k, 0)
@@ -92,7 +93,7 @@ def timed(step: Callable[[], object]) -> Timer:
 
 def ratio(a: Callable[[], object], b: Callable[[], object], seconds: float) -> tuple[float, float]:
     """Median ratio of the seconds of two steps, and median seconds of the first."""
-    times = interleave(timed(a), timed(b), seconds)
+    times = interleave(timed(a), timed(b), seconds, clock)
     return median(x / y for x, y in times), median(x for x, _ in times)
 
 
@@ -101,7 +102,7 @@ def sgd(model: nn.Module, **implementation: bool) -> Optimizer:
     return SGD(model.parameters(), RECIPE.lr, RECIPE.momentum, 0, RECIPE.weight_decay, True, **implementation)
 
 
-def plain_step(model: nn.Module, optimizer: Optimizer, x: Tensor, y: Tensor) -> Callable[[], object]:
+def plain_step(model: Callable[[Tensor], Tensor], optimizer: Optimizer, x: Tensor, y: Tensor) -> Callable[[], object]:
     """A step as a tutorial writes it."""
 
     def step() -> None:
@@ -153,7 +154,7 @@ def measure_method(name: str, k: int, batch: Batch, seconds: float) -> list[str]
     """A method's step against its end-to-end twin's."""
     cost = simulate(builder(name, k), RECIPE, TASK, SIZE)
     twin = simulate(builder("e2ebp", 1), RECIPE, TASK, SIZE)
-    pace = step_ratio(builder(name, k), builder("e2ebp", 1), RECIPE, batch, seconds=seconds)
+    pace = step_ratio(builder(name, k), builder("e2ebp", 1), RECIPE, batch, seconds=seconds, clock=clock)
     flops = cost.step_flops / twin.step_flops
     return [
         name,
@@ -168,9 +169,7 @@ def measure_method(name: str, k: int, batch: Batch, seconds: float) -> list[str]
     ]
 
 
-def measure_variant(
-    title: str, prepare: Callable[[], Callable[[], object]], batch: Batch, seconds: float
-) -> list[str]:
+def measure_variant(title: str, prepare: Callable[[], Callable[[], object]], batch: Batch, seconds: float) -> list[str]:
     """A plain step in another way against the usual one."""
     model = network()
     usual = plain_step(model, sgd(model, foreach=False), batch.x, batch.y)
@@ -187,9 +186,7 @@ def variants(batch: Batch, compiled: bool) -> dict[str, Callable[[], Callable[[]
 
     def with_layout(weights: torch.memory_format, pictures: torch.memory_format) -> Callable[[], object]:
         model = network().to(memory_format=weights)
-        return plain_step(
-            model, sgd(model, foreach=False), batch.x.contiguous(memory_format=pictures), batch.y
-        )
+        return plain_step(model, sgd(model, foreach=False), batch.x.contiguous(memory_format=pictures), batch.y)
 
     def with_compile() -> Callable[[], object]:
         model = network()
@@ -218,9 +215,7 @@ def jobs(batch: Batch, seconds: float, compiled: bool) -> list[Job]:
     engine = table("Engine against a plain loop", "step", "time ratio", "ms")
     columns = ("K", "time", "FLOPs", "time / FLOPs", "saved MiB", "peak MiB", "ms", "pairs")
     methods = table("Methods against end-to-end backpropagation (ratios)", "method", *columns)
-    other = table(
-        "A plain step in other ways, against for-loop SGD, channels_last pictures", "way", "time", "ms"
-    )
+    other = table("A plain step in other ways, against for-loop SGD, channels_last pictures", "way", "time", "ms")
     cells = [("e2ebp", 1), *((name, k) for k in MODULES for name in NAMES)]
     return [
         *(Job(engine, partial(measure_engine, k, batch, seconds)) for k in (1, *MODULES)),

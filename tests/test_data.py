@@ -41,9 +41,7 @@ def plugin(name: str) -> Dataset:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    (found,) = [
-        each for each in vars(module).values() if isinstance(each, type) and each.__module__ == spec.name
-    ]
+    (found,) = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == spec.name]
     return found()
 
 
@@ -183,12 +181,7 @@ def reference(image: np.ndarray, dataset: Dataset, top: int, left: int, flip: bo
 def test_each_augmented_picture_is_a_legal_crop_of_its_source(dataset: Dataset):
     source, seen = noise(50, seed=3), set()
     batches = list(loader(dataset, n=50, batch_size=50).epoch(0))
-    windows = [
-        (top, left, flip)
-        for top in range(5)
-        for left in range(5)
-        for flip in (False, True)[: 1 + dataset.flip]
-    ]
+    windows = [(top, left, flip) for top in range(5) for left in range(5) for flip in (False, True)[: 1 + dataset.flip]]
     legal = {
         reference(image, dataset, *window).tobytes(): (number, window)
         for number, image in enumerate(source.images.numpy())
@@ -470,9 +463,7 @@ def test_failed_download_leaves_nothing(tmp_path: Path, error: Exception):
         (scratch / "half.tar.gz").write_text("half")
         raise error
 
-    with pytest.raises(
-        DataMissing, match=r"could not be downloaded \((timed out|File not found or corrupted)\)"
-    ):
+    with pytest.raises(DataMissing, match=r"could not be downloaded \((timed out|File not found or corrupted)\)"):
         sources.download(fetch, tmp_path / "data", "pictures", "get it")
     assert list(tmp_path.iterdir()) == []
 

@@ -110,9 +110,7 @@ def test_decoder_never_holds_the_upsampled_map() -> None:
 def test_decoder_folds_where_that_saves_work(channels: int, small: int, folds: bool) -> None:
     decoder = heads.Decoder(Features("x", (channels, small, small), "NCHW"), 3, 32)
     assert decoder.mix.folds == folds
-    assert set(decoder.state_dict()) == set(
-        heads.Decoder(Features("x", (16, 32, 32), "NCHW"), 3, 32).state_dict()
-    )
+    assert set(decoder.state_dict()) == set(heads.Decoder(Features("x", (16, 32, 32), "NCHW"), 3, 32).state_dict())
 
 
 def test_decoder_of_a_map_of_the_pictures_size_does_not_resample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,9 +131,7 @@ def test_decoder_of_a_map_of_the_pictures_size_does_not_resample(monkeypatch: py
         (3, 7, 50, (4, 4)),
     ],
 )
-def test_predictor_pools_until_it_fits(
-    channels: int, size: int, limit: int, expected: tuple[int, int]
-) -> None:
+def test_predictor_pools_until_it_fits(channels: int, size: int, limit: int, expected: tuple[int, int]) -> None:
     assert heads.pooled_size(channels, (size, size), limit) == expected
 
 

@@ -29,9 +29,7 @@ def contrastive_by_loops(z: np.ndarray, y: list[int], temperature: float) -> flo
 
 @pytest.mark.parametrize("y", [[0, 1, 0, 1, 1, 0], [0, 0, 1, 2, 2, 3], [0, 1, 2, 3, 4, 5]])
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
-def test_contrastive_loss_equals_explicit_loops(
-    rng: np.random.Generator, y: list[int], temperature: float
-) -> None:
+def test_contrastive_loss_equals_explicit_loops(rng: np.random.Generator, y: list[int], temperature: float) -> None:
     z = rng.normal(size=(6, 5))
     got = losses.supervised_contrastive(torch.from_numpy(z), torch.tensor(y), temperature)
     assert got.item() == pytest.approx(contrastive_by_loops(z, y, temperature), rel=1e-10, abs=1e-12)
@@ -77,9 +75,7 @@ def test_similarity_matrix_of_vectors_is_the_correlation_of_rows(rng: np.random.
 def test_similarity_matrix_of_maps_correlates_spatial_deviations(rng: np.random.Generator) -> None:
     h = rng.normal(size=(5, 4, 3, 2))
     deviations = h.reshape(5, 4, 6).std(axis=2, ddof=1)
-    np.testing.assert_allclose(
-        losses.similarity_matrix(torch.from_numpy(h)), np.corrcoef(deviations), atol=1e-7
-    )
+    np.testing.assert_allclose(losses.similarity_matrix(torch.from_numpy(h)), np.corrcoef(deviations), atol=1e-7)
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 2, 2), (5, 6, 1, 1)])
@@ -87,9 +83,7 @@ def test_similarity_matrix_flattens_few_channels_and_single_positions(
     rng: np.random.Generator, shape: tuple[int, ...]
 ) -> None:
     h = rng.normal(size=shape)
-    np.testing.assert_allclose(
-        losses.similarity_matrix(torch.from_numpy(h)), np.corrcoef(h.reshape(5, -1)), atol=1e-7
-    )
+    np.testing.assert_allclose(losses.similarity_matrix(torch.from_numpy(h)), np.corrcoef(h.reshape(5, -1)), atol=1e-7)
 
 
 def test_similarity_matching_compares_with_the_labels_closed_form(rng: np.random.Generator) -> None:

@@ -37,16 +37,12 @@ def network(k: int = 3) -> SimpleNamespace:
     torch.manual_seed(0)
     widths = [3, *(8,) * (k - 1)]
     modules = [
-        nn.Sequential(
-            nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.Dropout2d(0.05)
-        )
+        nn.Sequential(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(), nn.Dropout2d(0.05))
         for a, b in pairwise(widths)
     ]
     modules.append(nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * widths[-1], 4)))
     outputs = (*(Features(f"m{i}", (8, 8, 8), "NCHW") for i in range(k - 1)), Features("out", (4,), "NC"))
-    return SimpleNamespace(
-        modules=nn.ModuleList(modules), outputs=outputs, unit_outputs=tuple((o,) for o in outputs)
-    )
+    return SimpleNamespace(modules=nn.ModuleList(modules), outputs=outputs, unit_outputs=tuple((o,) for o in outputs))
 
 
 def pictures(count: int = 64) -> Batch:
@@ -217,9 +213,7 @@ STAGES = {"1": (16, 32, 32), "2": (32, 16, 16), "3": (64, 8, 8)}
 )
 def test_infopro_has_as_many_auxiliary_parameters_as_the_papers_code(stages: str, published: int) -> None:
     outputs = [Features(s, STAGES[s], "NCHW") for s in stages] + [Features("out", (10,), "NC")]
-    partition = SimpleNamespace(
-        modules=nn.ModuleList(nn.Identity() for _ in outputs), outputs=outputs, unit_outputs=()
-    )
+    partition = SimpleNamespace(modules=nn.ModuleList(nn.Identity() for _ in outputs), outputs=outputs, unit_outputs=())
     task = Task(10, 32, 3, (0.5,) * 3, (0.25,) * 3)
     full = {"first": [1, 1], "last": [1, 1]}
     method = load_class(METHODS / "infopro.py", Method)(partition, task, full)

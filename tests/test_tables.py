@@ -29,9 +29,7 @@ def row_of(board, method, modules=4):
 
 
 def test_mean_and_interval_follow_the_formula(tmp_path):
-    row = row_of(
-        board_of(tmp_path, *(make_record("dgl", 4, s, a) for s, a in enumerate((80.0, 82.0, 87.0)))), "dgl"
-    )
+    row = row_of(board_of(tmp_path, *(make_record("dgl", 4, s, a) for s, a in enumerate((80.0, 82.0, 87.0)))), "dgl")
     # mean 83; squared deviations 9 + 1 + 16 = 26; s² = 13
     assert row["test_top1_pct"] == pytest.approx(83.0)
     assert row["test_top1_half_pct"] == pytest.approx(T_975[2] * 13**0.5 / 3**0.5, rel=1e-6)
@@ -148,9 +146,7 @@ def test_the_csv_has_the_declared_columns_and_plain_numbers(tmp_path):
 def test_metadata_comes_from_the_method_file(tmp_path):
     methods = tmp_path / "methods"
     methods.mkdir()
-    text = (
-        "class A(Method):\n    title = 'A <b>'\n    paper = 'https://a'\n    authors = 'A'\n    year = 1999\n"
-    )
+    text = "class A(Method):\n    title = 'A <b>'\n    paper = 'https://a'\n    authors = 'A'\n    year = 1999\n"
     (methods / "fa.py").write_text(text + "    family = 'weakly modular'\n")
     board = tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv", methods)
     row = row_of(board, "fa")

@@ -77,9 +77,7 @@ def test_e2ebp_is_a_plain_loop_over_the_uncut_model(k, digits, loader):
 def test_same_seed_same_losses_to_the_bit(name, digits, loader):
     runs = []
     for draws in (0, 1):
-        torch.manual_seed(
-            draws
-        )  # the state of the global generator must not matter before the engine seeds it
+        torch.manual_seed(draws)  # the state of the global generator must not matter before the engine seeds it
         method = make_method(name, 2, digits)
         torch.manual_seed(0)
         runs.append(train(method, loader))

@@ -144,9 +144,7 @@ def _validate(method: Method, loader: Loader) -> float:
     return accuracy(method, loader, top=(1,))[0]
 
 
-def build_loaders(
-    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method
-) -> dict[str, Loader]:
+def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
     make = partial(Loader, dataset=dataset, device=suite.device)
     seed = derive_seed("data", cell.suite, cell.seed)

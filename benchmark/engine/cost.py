@@ -179,9 +179,7 @@ def _own_randomness() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def measure_cost(
-    build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch
-) -> Cost:
+def measure_cost(build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch) -> Cost:
     """The whole cost of a method but for what only its training tells.
 
     Without a ``twin`` the method is its own, and the ratios are 1.
@@ -231,9 +229,7 @@ def step_ratio(
     return Pace(ratio, own, int(pairs))
 
 
-def interleave(
-    a: Timer, b: Timer, seconds: float, clock: Timer = time.perf_counter
-) -> list[tuple[float, float]]:
+def interleave(a: Timer, b: Timer, seconds: float, clock: Timer = time.perf_counter) -> list[tuple[float, float]]:
     """Seconds of pairs of steps ``a`` and ``b`` by turns, after a warm-up: a disturbance hits both."""
     for _ in range(WARMUP):
         a(), b()

@@ -22,19 +22,13 @@ BATCH = 2  # the smallest that BatchNorm accepts on a 1x1 map; all costs are pro
 class Sighting:
     """What was seen of one node."""
 
-    shape: tuple[int, ...] | None = (
-        None  # of its value, without the batch; None when no head could be built on it
-    )
+    shape: tuple[int, ...] | None = None  # of its value, without the batch; None when no head could be built on it
     overwritten: bool = False  # something that comes later writes into its value
     flops: int = 0  # of the forward pass
-    saved: dict[int, int] = field(
-        default_factory=dict
-    )  # storage -> bytes that the node keeps for the backward pass
+    saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes that the node keeps for the backward pass
 
 
-def dry_run(
-    trace: Trace, input_shape: tuple[int, int, int], count_flops: bool = False
-) -> dict[fx.Node, Sighting]:
+def dry_run(trace: Trace, input_shape: tuple[int, int, int], count_flops: bool = False) -> dict[fx.Node, Sighting]:
     """Run the twin of `trace` in training mode on BATCH pictures (C, H, W); returns one Sighting per node."""
     observer = _Observer(trace, count_flops)
     trace.twin.train()

@@ -55,9 +55,7 @@ class Partition:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load the state dict of the uncut model; raises UserError when its names are not those of this one."""
         if odd := sorted(self.state_dict().keys() ^ state.keys()):
-            raise UserError(
-                f"The checkpoint is of another backbone: {len(odd)} names differ, {odd[0]!r} for one."
-            )
+            raise UserError(f"The checkpoint is of another backbone: {len(odd)} names differ, {odd[0]!r} for one.")
         for unit in self._units():
             unit.load_state_dict({name: state[name] for name in unit.state_dict()})
 
@@ -84,9 +82,7 @@ def cut(
     CannotCut when `torch.fx` cannot follow the model, a name is unknown, or it has fewer than k units.
     """
     if (k is None) == (not at):
-        raise UserError(
-            "Say how to cut: give the number of modules k or the names of the cut points, one of the two."
-        )
+        raise UserError("Say how to cut: give the number of modules k or the names of the cut points, one of the two.")
     traced = trace(model)
     seen = dry_run(traced, input_shape, count_flops=balance == "flops")
     units = find_units(traced, seen, input_shape)
@@ -102,9 +98,7 @@ def cut(
 
 def _balanced_ends(units: list[Unit], k: int, costs: tuple[list[int], list[int]]) -> list[int]:
     if not 1 <= k <= len(units):
-        raise CannotCut(
-            f"Cannot cut into {k} modules: this backbone can be cut into 1 to {len(units)} modules."
-        )
+        raise CannotCut(f"Cannot cut into {k} modules: this backbone can be cut into 1 to {len(units)} modules.")
     return balanced_ends(*costs, k)
 
 
@@ -121,9 +115,7 @@ def _costs(units: list[Unit], seen: dict[fx.Node, Sighting], balance: Balance) -
     for unit in units:
         saved = {storage: size for node in unit.nodes for storage, size in seen[node].saved.items()}
         costs.append(sum(size for storage, size in saved.items() if storage not in known))
-        carried.append(
-            sum(saved.values()) - costs[-1]
-        )  # shared with the unit before: counts once in one module
+        carried.append(sum(saved.values()) - costs[-1])  # shared with the unit before: counts once in one module
         known |= saved.keys()
     return costs, carried
 
@@ -144,9 +136,7 @@ def _end(units: list[Unit], name: str) -> int:
     if inside:
         return inside[-1]
     close = difflib.get_close_matches(name, known[:-1], n=3, cutoff=0.4) or known[:-1]
-    raise CannotCut(
-        f"{name!r} is not a cut point of this backbone; those nearest to it are {', '.join(close)}."
-    )
+    raise CannotCut(f"{name!r} is not a cut point of this backbone; those nearest to it are {', '.join(close)}.")
 
 
 class _Builder:

@@ -22,9 +22,7 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     for method in {TWIN, *methods}:
         load_method(method)
     if suite.device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere."
-        )
+        raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
     _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return splits.fingerprint, torch.cuda.device_count() if suite.device == "cuda" else 0

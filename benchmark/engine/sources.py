@@ -33,9 +33,7 @@ NETWORK_TIMEOUT = 10.0  # seconds of silence
 TREE = "{name}/train/CLASS/*.jpg and {name}/test/CLASS/*.jpg"
 
 
-def load_cifar(
-    dataset: Dataset, root: Path, name: str, original: type[CIFAR10]
-) -> tuple[Pictures, Pictures, str]:
+def load_cifar(dataset: Dataset, root: Path, name: str, original: type[CIFAR10]) -> tuple[Pictures, Pictures, str]:
     """CIFAR from its original batches, else from a tree of JPEG files, else from the network.
 
     Raises `DataMissing`. The source is `name` for the original bytes, `name`-jpeg for a tree: JPEG loses a
@@ -135,9 +133,7 @@ def _classes(dataset: Dataset, root: Path, name: str) -> list[str]:
             raise DataMissing(f"{name}/{part} in {root} holds {len(classes)} class folders: {expected}.")
     if found["train"] != found["test"]:
         odd = sorted(set(found["train"]) ^ set(found["test"]))[0]
-        raise DataMissing(
-            f"class {odd} is in only one of {name}/train and {name}/test in {root}: {expected}."
-        )
+        raise DataMissing(f"class {odd} is in only one of {name}/train and {name}/test in {root}: {expected}.")
     return found["train"]
 
 
@@ -176,9 +172,7 @@ def _open(root: Path, file: str) -> Image.Image:
             image.load()
             return image
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
-        raise DataMissing(
-            f"{file} in {root} is damaged or unreadable: unpack the data set there again."
-        ) from error
+        raise DataMissing(f"{file} in {root} is damaged or unreadable: unpack the data set there again.") from error
 
 
 def _tree_key(dataset: Dataset, root: Path, listings: list[list[str]]) -> str:

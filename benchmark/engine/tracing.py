@@ -8,7 +8,6 @@ fake tensors, since some forward functions (timm's BatchNormAct2d) count batches
 import copy
 import inspect
 import math
-import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +41,7 @@ def trace(model: nn.Module) -> Trace:
             graphs[training] = _block_graph(twin.train(training), _Expansion())
         dropouts = _dropout_to_modules(graphs[training], training)
     if _source(graphs[False]) != _source(graphs[True]):
-        raise CannotCut(
-            f"{type(model).__name__} cannot be cut: its forward takes another path in training mode."
-        )
+        raise CannotCut(f"{type(model).__name__} cannot be cut: its forward takes another path in training mode.")
     for name, module in dropouts.items():
         twin.add_module(name, module)
     return Trace(graphs[True], twin, mode, dropouts)
@@ -67,9 +64,7 @@ def _one_sentence(model: nn.Module) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise CannotCut(
-            f"{type(model).__name__} cannot be cut: torch.fx cannot follow it: {brief(error)}."
-        ) from error
+        raise CannotCut(f"{type(model).__name__} cannot be cut: torch.fx cannot follow it: {brief(error)}.") from error
 
 
 def brief(error: Exception) -> str:
@@ -125,9 +120,7 @@ class _Expansion:
     def __call__(self, module: nn.Module) -> bool:
         if module not in self.known:
             plain = type(module).forward is nn.Sequential.forward
-            holds_blocks = any(
-                is_composite(inner) for child in module.children() for inner in child.children()
-            )
+            holds_blocks = any(is_composite(inner) for child in module.children() for inner in child.children())
             self.known[module] = plain or (holds_blocks and self._is_chain(module))
         return self.known[module]
 
@@ -139,9 +132,7 @@ class _Expansion:
             return False
         inner = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
         calls = [node for node in inner if node.op == "call_module"]
-        with_parameters = [
-            node for node in calls if any(True for _ in module.get_submodule(node.target).parameters())
-        ]
+        with_parameters = [node for node in calls if any(True for _ in module.get_submodule(node.target).parameters())]
         return len(calls) == len(inner) == len(frontier(graph)) + 1 and len(with_parameters) >= 2
 
 
@@ -157,11 +148,7 @@ def frontier(graph: fx.Graph) -> list[fx.Node]:
     last_use = [max((place[user] for user in node.users if user in place), default=-1) for node in nodes]
     only_live, latest_before = [], -1
     for i, node in enumerate(nodes):
-        if (
-            latest_before <= i < last_use[i]
-            and node.op != "placeholder"
-            and nodes[last_use[i]].op != "output"
-        ):
+        if latest_before <= i < last_use[i] and node.op != "placeholder" and nodes[last_use[i]].op != "output":
             only_live.append(node)
         latest_before = max(latest_before, last_use[i])
     return only_live

@@ -55,9 +55,7 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, 
     return optimizers
 
 
-def build_scheduler(
-    optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int
-) -> CosineLRScheduler:
+def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
     """Cosine to zero over ``epochs``, once a step, after the recipe's linear warm-up."""
     return CosineLRScheduler(
         optimizer,

@@ -73,9 +73,7 @@ def find_units(traced: Trace, seen: dict[fx.Node, Sighting], input_shape: tuple[
     nodes = list(traced.graph.nodes)
     logits = seen[nodes[-1]].shape
     if logits is None or len(logits) != 1:
-        raise CannotCut(
-            f"{type(traced.twin).__name__} cannot be cut: it does not end in one tensor (B, classes)."
-        )
+        raise CannotCut(f"{type(traced.twin).__name__} cannot be cut: it does not end in one tensor (B, classes).")
     tied = _tied(traced)
     ends = [node for node in frontier(traced.graph) if node not in tied and not seen[node].overwritten]
     features = {node: described for node in ends if (described := describe(seen[node].shape))}
@@ -186,7 +184,5 @@ class _Names:
 
     def __call__(self, unit: Iterable[fx.Node]) -> str:
         targets = [str(node.target) for node in unit if node.op == "call_module"]
-        own = [
-            name for name in targets if self.calls[name] == 1 and not name.startswith("functional_dropout")
-        ]
+        own = [name for name in targets if self.calls[name] == 1 and not name.startswith("functional_dropout")]
         return (own or targets)[-1]
