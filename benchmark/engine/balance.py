@@ -1,4 +1,4 @@
-"""Where to cut a row of units so that the largest of K modules is as small as possible: an exact dynamic programme."""
+"""Cutting a row of units so that the largest of K modules is as small as can be: exact, by dynamic programming."""
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
@@ -8,10 +8,10 @@ INFINITY = float("inf")
 
 
 def balanced_ends(costs: Sequence[int], carried: Sequence[int], k: int) -> list[int]:
-    """Ends (exclusive; the last one is `len(costs)`) of `k` non-empty runs of units with the smallest maximal cost.
+    """Ends (exclusive; the last is `len(costs)`) of `k` non-empty runs of units with the smallest maximal cost.
 
     `costs[u]` is what unit u adds to its run, `carried[u]` what a run that starts at u pays on top of it. Of all
-    optima it takes the one with the smallest sum of squares, and of those the one whose first runs are shortest.
+    optima it is the one with the smallest sum of squares, and of those the one whose last runs are longest.
     """
     total = [0, *accumulate(costs)]
 
@@ -26,7 +26,7 @@ def balanced_ends(costs: Sequence[int], carried: Sequence[int], k: int) -> list[
 def _best_runs(
     cost: Cost, units: int, k: int, limit: float, join: Callable[[float, int], float]
 ) -> tuple[float, list[int]]:
-    """Smallest value of `join` over all ways to make `k` runs of at most `limit` each, and the ends of the runs."""
+    """Smallest value of `join` over all ways to make `k` runs of at most `limit` each, and their ends."""
     best = [0.0] + [INFINITY] * units  # over the ways to make the runs so far out of the first u units
     starts: list[list[int]] = []  # of the last of those runs
     for run in range(1, k + 1):

@@ -1,4 +1,4 @@
-"""A forward pass on fake tensors: shapes, saved activations, FLOPs and in-place writes of every node of a graph.
+"""A forward pass on fake tensors: shapes, saved activations, FLOPs and in-place writes of every node.
 
 Nothing is computed, so that the cuts of an ImageNet model can be planned within a second on any machine.
 """
@@ -22,15 +22,15 @@ BATCH = 2  # the smallest that BatchNorm accepts on a 1x1 map; all costs are pro
 class Sighting:
     """What was seen of one node."""
 
-    shape: tuple[int, ...] | None = None  # of its value, without the batch; None when no head could be built on it
+    shape: tuple[int, ...] | None = None  # of its value, without the batch; None: not a tensor with a batch
     overwritten: bool = False  # something that comes later writes into its value
     flops: int = 0  # of the forward pass
-    saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes that the node keeps for the backward pass
+    saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes kept for the backward pass
 
 
 def dry_run(trace: Trace, input_shape: tuple[int, int, int], count_flops: bool = False) -> dict[fx.Node, Sighting]:
     """Run the twin of `trace` in training mode on BATCH pictures (C, H, W); returns one Sighting per node."""
-    observer = _Observer(trace, count_flops)
+    observer = _Observer(trace)
     trace.twin.train()
     with ExitStack() as stack:
         stack.enter_context(trace.mode)
@@ -51,7 +51,7 @@ def _refusal(trace: Trace, input_shape: tuple[int, int, int], error: Exception) 
 
 
 class _Observer(fx.Interpreter):
-    def __init__(self, trace: Trace, count_flops: bool):
+    def __init__(self, trace: Trace):
         super().__init__(trace.twin, graph=trace.graph)
         self.extra_traceback = False
         self.sightings = {node: Sighting() for node in trace.graph.nodes}
@@ -71,6 +71,10 @@ class _Observer(fx.Interpreter):
             self.sightings[n].shape = tuple(value.shape[1:])
             self.values[n], self.versions[n] = value, value._version
         return value
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """Hand lists over as lists: the interpreter's own are frozen, and some blocks write into theirs."""
+        return super().call_module(target, tuple(list(a) if isinstance(a, list) else a for a in args), kwargs)
 
     def note_overwrites(self) -> None:
         for node, version in self.versions.items():

@@ -1,7 +1,7 @@
-"""Cutting a backbone into gradient-isolated modules: any timm model, at places where one tensor is all that flows.
+"""Cutting a backbone into gradient-isolated modules, wherever one tensor is all that flows.
 
-The cut is exact: the modules, run one after the other, give the same bits and the same gradients as the uncut model,
-in training and in evaluation, and they keep its modules, its parameters and their names.
+The cut is exact: the modules, run one after the other, give the same bits and the same gradients as the uncut
+model, in training and in evaluation, and they keep its parts, its parameters and their names.
 """
 
 import copy
@@ -53,9 +53,9 @@ class Partition:
         return {name: tensor for unit in self._units() for name, tensor in unit.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Load the state dict of the uncut model; raises UserError when its names are not those of this one."""
+        """Load the state dict of the uncut model; raises UserError when it is that of another backbone."""
         if odd := sorted(self.state_dict().keys() ^ state.keys()):
-            raise UserError(f"The checkpoint is of another backbone: {len(odd)} names differ, {odd[0]!r} for one.")
+            raise UserError(f"The checkpoint is of another backbone: {len(odd)} names differ, as {odd[0]!r}.")
         for unit in self._units():
             unit.load_state_dict({name: state[name] for name in unit.state_dict()})
 
@@ -77,20 +77,19 @@ def cut(
     """Cut `model` into `k` modules, or after the cut points (or blocks) named in `at`.
 
     `balance` says of what the largest module has as little as possible: "memory", the bytes it keeps for its
-    backward pass; "flops" of its forward pass; "units" (the classifier counts as none, which gives InfoPro's cuts).
-    The model is left as it is and shares its modules with the partition; it may live on the meta device. Raises
-    CannotCut when `torch.fx` cannot follow the model, a name is unknown, or it has fewer than k units.
+    backward pass; "flops" of its forward pass; "units" (the classifier counts as none, as in InfoPro's cuts).
+    The model is left as it is and shares its parts with the partition; it may live on the meta device.
+    Raises CannotCut when `torch.fx` cannot follow the model, a name is unknown, or it has fewer than k units.
     """
     if (k is None) == (not at):
-        raise UserError("Say how to cut: give the number of modules k or the names of the cut points, one of the two.")
+        raise UserError("Say how to cut: give the number of modules k or the names in at, one of the two.")
     traced = trace(model)
     seen = dry_run(traced, input_shape, count_flops=balance == "flops")
     units = find_units(traced, seen, input_shape)
     ends = _named_ends(units, at) if k is None else _balanced_ends(units, k, _costs(units, seen, balance))
-    builder = _Builder(model, traced)
     runs = [units[start:end] for start, end in pairwise([0, *ends])]
     return Partition(
-        nn.ModuleList(nn.Sequential(*map(builder, run)) for run in runs),
+        _build(model, traced, runs),
         tuple(run[-1].output for run in runs),
         tuple(tuple(unit.output for unit in run) for run in runs),
     )
@@ -98,12 +97,12 @@ def cut(
 
 def _balanced_ends(units: list[Unit], k: int, costs: tuple[list[int], list[int]]) -> list[int]:
     if not 1 <= k <= len(units):
-        raise CannotCut(f"Cannot cut into {k} modules: this backbone can be cut into 1 to {len(units)} modules.")
+        raise CannotCut(f"Cannot cut into {k} modules: this backbone allows 1 to {len(units)} modules.")
     return balanced_ends(*costs, k)
 
 
 def _costs(units: list[Unit], seen: dict[fx.Node, Sighting], balance: Balance) -> tuple[list[int], list[int]]:
-    """What every unit adds to the cost of its module, and what it adds on top when it is the first one there."""
+    """What every unit adds to the cost of its module, and what it adds on top if it is the first one there."""
     free = [0] * len(units)
     if balance == "units":
         return [1] * (len(units) - 1) + [0], free
@@ -115,7 +114,7 @@ def _costs(units: list[Unit], seen: dict[fx.Node, Sighting], balance: Balance) -
     for unit in units:
         saved = {storage: size for node in unit.nodes for storage, size in seen[node].saved.items()}
         costs.append(sum(size for storage, size in saved.items() if storage not in known))
-        carried.append(sum(saved.values()) - costs[-1])  # shared with the unit before: counts once in one module
+        carried.append(sum(saved.values()) - costs[-1])  # shared with the unit before: once in a module
         known |= saved.keys()
     return costs, carried
 
@@ -135,38 +134,36 @@ def _end(units: list[Unit], name: str) -> int:
     inside = [i for i, other in enumerate(known[:-1], start=1) if other.startswith(f"{name}.")]
     if inside:
         return inside[-1]
-    close = difflib.get_close_matches(name, known[:-1], n=3, cutoff=0.4) or known[:-1]
-    raise CannotCut(f"{name!r} is not a cut point of this backbone; those nearest to it are {', '.join(close)}.")
+    close = ", ".join(difflib.get_close_matches(name, known[:-1], n=3, cutoff=0.4) or known[:-1])
+    raise CannotCut(f"{name!r} is not a cut point of this backbone; those nearest to it are {close}.")
 
 
-class _Builder:
-    """Makes a module of a unit: the generated code of its nodes over the modules of the model itself."""
+def _build(model: nn.Module, traced: Trace, runs: list[list[Unit]]) -> nn.ModuleList:
+    """A module for every run of units: generated code over the parts of `model` itself."""
+    root = copy.copy(model)  # shallow, since the dropout modules must not appear in the user's model
+    root._modules = {**model._modules, **traced.dropouts}
+    rows = [[fx.GraphModule(root, _unit_graph(unit), class_name="Unit") for unit in run] for run in runs]
+    modules = nn.ModuleList(nn.Sequential(*row) for row in rows)
+    known = set(model.modules())
+    for part in modules.modules():
+        if part not in known:
+            part.training = model.training
+    return modules
 
-    def __init__(self, model: nn.Module, traced: Trace):
-        self.model = copy.copy(model)  # shallow: the dropout modules must not appear in the user's model
-        self.model._modules = {**model._modules, **traced.dropouts}
 
-    def __call__(self, unit: Unit) -> fx.GraphModule:
-        module = fx.GraphModule(self.model, self._graph(unit), class_name="Unit")
-        for part in module.modules():
-            if type(part) is nn.Module or part is module:  # the shells that hold the parts under their names
-                part.training = self.model.training
-        return module
+def _unit_graph(unit: Unit) -> fx.Graph:
+    graph = fx.Graph(tracer_cls=BlockTracer)
+    x = graph.placeholder("x")
+    copies: dict[fx.Node, fx.Node] = {}
 
-    @staticmethod
-    def _graph(unit: Unit) -> fx.Graph:
-        graph = fx.Graph(tracer_cls=BlockTracer)
-        x = graph.placeholder("x")
-        copies: dict[fx.Node, fx.Node] = {}
+    def copied(node: fx.Node) -> fx.Node:
+        if node.op == "get_attr" and node not in copies:
+            copies[node] = graph.node_copy(node)
+        return copies.get(node, x)  # the one value that comes from outside is the unit's input
 
-        def copied(node: fx.Node) -> fx.Node:
-            if node.op == "get_attr" and node not in copies:
-                copies[node] = graph.node_copy(node)
-            return copies.get(node, x)  # the one value that comes from outside is the unit's input
-
-        for node in unit.nodes:
-            if node.op not in ("placeholder", "get_attr", "output"):
-                copies[node] = graph.node_copy(node, copied)
-        last = unit.nodes[-1]
-        graph.output(copied(last.all_input_nodes[0] if last.op == "output" else last))
-        return graph
+    for node in unit.nodes:
+        if node.op not in ("placeholder", "get_attr", "output"):
+            copies[node] = graph.node_copy(node, copied)
+    last = unit.nodes[-1]
+    graph.output(copied(last.all_input_nodes[0] if last.op == "output" else last))
+    return graph

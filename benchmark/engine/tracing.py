@@ -1,8 +1,8 @@
-"""A backbone as a graph of blocks: all that has to be known to cut it, without running or touching the model itself.
+"""A backbone as a graph of blocks: what has to be known to cut it, found without touching the model itself.
 
-`torch.fx` follows the forward function down to the blocks and no further: a block stays a call of the model's own
-module, so that names, train and eval mode, dropout and pickling go on as they are. All of it happens on a twin with
-fake tensors, since some forward functions (timm's BatchNormAct2d) count batches even while they are traced.
+`torch.fx` follows the forward function down to the blocks and no further: a block stays a call of the model's
+own module, so that names, train and eval mode, dropout and pickling go on as they are. All of it happens on a
+twin with fake tensors, since some forward functions (timm's BatchNormAct2d) count batches even when traced.
 """
 
 import copy
@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from timm.layers import get_notrace_functions
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
@@ -23,7 +24,7 @@ from benchmark.errors import CannotCut
 
 @dataclass(frozen=True)
 class Trace:
-    """The graph of a model, block by block, and the twin of the model that it can be run on without computing."""
+    """The graph of a model, block by block, and the twin on which it can be run without computing."""
 
     graph: fx.Graph
     twin: nn.Module
@@ -32,7 +33,7 @@ class Trace:
 
 
 def trace(model: nn.Module) -> Trace:
-    """Trace `model`; raises CannotCut when `torch.fx` cannot follow it or when its path depends on the mode."""
+    """Trace `model`; raises CannotCut if `torch.fx` cannot follow it or if its path depends on the mode."""
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     twin = _fake_twin(model, mode)
     graphs, dropouts = {}, {}
@@ -41,21 +42,23 @@ def trace(model: nn.Module) -> Trace:
             graphs[training] = _block_graph(twin.train(training), _Expansion())
         dropouts = _dropout_to_modules(graphs[training], training)
     if _source(graphs[False]) != _source(graphs[True]):
-        raise CannotCut(f"{type(model).__name__} cannot be cut: its forward takes another path in training mode.")
+        raise CannotCut(f"{_class(model)} cannot be cut: its forward takes another path in training mode.")
+    if any(str(node.target).startswith("_tensor_constant") for node in graphs[True].nodes):
+        raise CannotCut(f"{_class(model)} cannot be cut: its forward computes a constant that belongs to no module.")
     for name, module in dropouts.items():
         twin.add_module(name, module)
     return Trace(graphs[True], twin, mode, dropouts)
 
 
 def _fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
-    """Copy of `model` with fake CPU tensors, from wherever it lives (`meta` too): takes no memory, knows no values."""
-    twins: dict[int, Tensor] = {}
+    """Copy of `model`, on whatever device it lives, with fake CPU tensors: no memory, no values."""
+    twins: dict[int, Any] = {}
     with mode:
         for tensor in [*model.parameters(), *model.buffers()]:
             fake = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="cpu")
             is_parameter = isinstance(tensor, nn.Parameter)
             twins[id(tensor)] = nn.Parameter(fake, tensor.is_floating_point()) if is_parameter else fake
-    return copy.deepcopy(model, twins)  # type: ignore[arg-type]  # the memo makes deepcopy take the fake ones
+    return copy.deepcopy(model, twins)  # the memo makes it take the fake tensors
 
 
 @contextmanager
@@ -64,7 +67,11 @@ def _one_sentence(model: nn.Module) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise CannotCut(f"{type(model).__name__} cannot be cut: torch.fx cannot follow it: {brief(error)}.") from error
+        raise CannotCut(f"{_class(model)} cannot be cut: torch.fx cannot follow it: {brief(error)}.") from error
+
+
+def _class(model: nn.Module) -> str:
+    return type(model).__name__
 
 
 def brief(error: Exception) -> str:
@@ -85,7 +92,7 @@ class BlockTracer(fx.Tracer):
 
 
 def _block_graph(root: nn.Module, expand: Callable[[nn.Module], bool]) -> fx.Graph:
-    """Graph of `root` in its first argument, the others at their defaults, without identities and dead nodes."""
+    """Graph of `root` in its first argument, others at their defaults, without identities and dead nodes."""
     _, *others = inspect.signature(root.forward).parameters.values()
     defaults = {p.name: p.default for p in others if p.default is not p.empty}
     graph = BlockTracer(lambda module: module is root or expand(module)).trace(root, concrete_args=defaults)
@@ -112,7 +119,7 @@ def _is_pure(node: fx.Node) -> bool:
 
 
 class _Expansion:
-    """Says which modules only string blocks together and so are followed: Sequential, and chains of rows of blocks."""
+    """Says which modules only string blocks together and so are followed: Sequential, and chains of those."""
 
     def __init__(self) -> None:
         self.known: dict[nn.Module, bool] = {}
@@ -120,42 +127,48 @@ class _Expansion:
     def __call__(self, module: nn.Module) -> bool:
         if module not in self.known:
             plain = type(module).forward is nn.Sequential.forward
-            holds_blocks = any(is_composite(inner) for child in module.children() for inner in child.children())
-            self.known[module] = plain or (holds_blocks and self._is_chain(module))
+            grandchildren = [inner for child in module.children() for inner in child.children()]
+            self.known[module] = plain or (any(map(is_composite, grandchildren)) and self._is_chain(module))
         return self.known[module]
 
     def _is_chain(self, module: nn.Module) -> bool:
-        """Whether forward only calls children, one on the output of the other, at least two with parameters."""
+        """Whether forward only calls children, one on the output of the other, two or more with parameters."""
         try:
             graph = _block_graph(module, lambda child: type(child).forward is nn.Sequential.forward)
         except Exception:  # what cannot be traced is no chain; it stays whole
             return False
         inner = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
         calls = [node for node in inner if node.op == "call_module"]
-        with_parameters = [node for node in calls if any(True for _ in module.get_submodule(node.target).parameters())]
-        return len(calls) == len(inner) == len(frontier(graph)) + 1 and len(with_parameters) >= 2
+        trained = [node for node in calls if has_parameters(module.get_submodule(str(node.target)))]
+        return len(calls) == len(inner) == len(frontier(graph)) + 1 and len(trained) >= 2
+
+
+def has_parameters(module: nn.Module) -> bool:
+    """Whether `module` or anything in it holds parameters."""
+    return any(True for _ in module.parameters())
 
 
 def is_composite(module: nn.Module) -> bool:
     """Whether some child of `module` holds parameters: a block, not a layer."""
-    return any(True for child in module.children() for _ in child.parameters())
+    return any(map(has_parameters, module.children()))
 
 
 def frontier(graph: fx.Graph) -> list[fx.Node]:
-    """Nodes after which their own value is the only live one, parameters apart: nothing else crosses a cut there."""
+    """Nodes after which their own value is the only live one, parameters apart: all that crosses a cut there."""
     nodes = [node for node in graph.nodes if node.op != "get_attr"]
     place = {node: i for i, node in enumerate(nodes)}
     last_use = [max((place[user] for user in node.users if user in place), default=-1) for node in nodes]
     only_live, latest_before = [], -1
     for i, node in enumerate(nodes):
-        if latest_before <= i < last_use[i] and node.op != "placeholder" and nodes[last_use[i]].op != "output":
+        alone = latest_before <= i < last_use[i] < len(nodes) - 1  # the last node is the output
+        if alone and node.op != "placeholder":
             only_live.append(node)
         latest_before = max(latest_before, last_use[i])
     return only_live
 
 
 def _dropout_to_modules(graph: fx.Graph, training: bool) -> dict[str, nn.Module]:
-    """Replace functional dropout, which has the mode of the tracing baked in, by modules; returns them by name."""
+    """Replace functional dropout, into which the mode is baked, by modules; returns them by name."""
     modules: dict[str, nn.Module] = {}
     for node in list(graph.nodes):
         call = _dropout_arguments(node)
@@ -169,7 +182,7 @@ def _dropout_to_modules(graph: fx.Graph, training: bool) -> dict[str, nn.Module]
     return modules
 
 
-def _dropout_arguments(node: fx.Node) -> dict[str, object] | None:
+def _dropout_arguments(node: fx.Node) -> dict[str, Any] | None:
     if node.op != "call_function" or node.target is not functional.dropout:
         return None
     call = inspect.signature(functional.dropout).bind(*node.args, **node.kwargs)

@@ -1,7 +1,7 @@
 """The units that a traced backbone falls into: the smallest pieces that a module can be made of.
 
-A unit begins with a layer or block that holds weights; what follows it and only normalises, activates, pools or
-reshapes belongs to it. The classifier takes the pooling (and the norm behind the last block) in front of it.
+A unit begins with a layer or block that holds weights; what follows it and only normalises, activates, pools
+or reshapes belongs to it. The classifier takes the pooling (and the norm behind the last block) before it.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from typing import Literal
 from torch import Tensor, fx, nn
 
 from benchmark.engine.dry_run import Sighting
-from benchmark.engine.tracing import Trace, frontier, is_composite
+from benchmark.engine.tracing import Trace, frontier, has_parameters, is_composite
 from benchmark.errors import CannotCut
 
 Layout = Literal["NCHW", "NHWC", "NLC", "NC"]
@@ -36,7 +36,7 @@ class Features:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width; for tokens the square grid of the patches, or (L, 1) when they are not a square."""
+        """Height and width; for tokens the square grid of the patches, or (L, 1) if they are not a square."""
         if self.layout == "NC":
             return 1, 1
         if self.layout != "NLC":
@@ -73,14 +73,15 @@ def find_units(traced: Trace, seen: dict[fx.Node, Sighting], input_shape: tuple[
     nodes = list(traced.graph.nodes)
     logits = seen[nodes[-1]].shape
     if logits is None or len(logits) != 1:
-        raise CannotCut(f"{type(traced.twin).__name__} cannot be cut: it does not end in one tensor (B, classes).")
+        name = type(traced.twin).__name__
+        raise CannotCut(f"{name} cannot be cut: it does not end in one tensor of shape (B, classes).")
     tied = _tied(traced)
     ends = [node for node in frontier(traced.graph) if node not in tied and not seen[node].overwritten]
     features = {node: described for node in ends if (described := describe(seen[node].shape))}
     features[nodes[-1]] = Features("", logits, "NC")
     pieces = _split(nodes, features)
     kept = _merge(pieces, [features[piece[-1]] for piece in pieces], traced.twin)
-    names = _Names(nodes)
+    names = _Names(traced)
     return [Unit(tuple(unit), replace(features[unit[-1]], name=names(unit))) for unit in _split(nodes, kept)]
 
 
@@ -106,7 +107,7 @@ class _Describer:
         return Features("", shape, "NHWC" if last and (self.channels_last or not first) else "NCHW")
 
     def _is_map(self, height: int, width: int) -> bool:
-        """Whether a map of this size can come from the picture: not larger, and of its aspect but for rounding."""
+        """Whether a map can have this size: not larger than the picture, of its aspect but for rounding."""
         ratio = self.height / height
         return height <= self.height and abs(self.width / ratio - width) < 1
 
@@ -151,7 +152,7 @@ def _merge(pieces: list[list[fx.Node]], features: list[Features], model: nn.Modu
         while place + 1 < following and features[place + 1].layout == features[here].layout:
             if _called(model, pieces[place + 1], _pools_all):
                 break
-            if of_block and _called(model, pieces[place + 1], _has_parameters):
+            if of_block and _called(model, pieces[place + 1], has_parameters):
                 break  # the norm behind a block is the first layer of what follows
             place += 1
         places.append(place)
@@ -161,10 +162,6 @@ def _merge(pieces: list[list[fx.Node]], features: list[Features], model: nn.Modu
 def _called(model: nn.Module, piece: Iterable[fx.Node], kind: Callable[[nn.Module], bool]) -> list[nn.Module]:
     modules = [model.get_submodule(str(node.target)) for node in piece if node.op == "call_module"]
     return [module for module in modules if kind(module)]
-
-
-def _has_parameters(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters())
 
 
 def _has_weights(module: nn.Module) -> bool:
@@ -179,10 +176,11 @@ def _pools_all(module: nn.Module) -> bool:
 class _Names:
     """Names a unit after the last module called in it, if it is called nowhere else."""
 
-    def __init__(self, nodes: Iterable[fx.Node]):
-        self.calls = Counter(node.target for node in nodes if node.op == "call_module")
+    def __init__(self, traced: Trace):
+        self.calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
+        self.dropouts = traced.dropouts
 
     def __call__(self, unit: Iterable[fx.Node]) -> str:
         targets = [str(node.target) for node in unit if node.op == "call_module"]
-        own = [name for name in targets if self.calls[name] == 1 and not name.startswith("functional_dropout")]
+        own = [name for name in targets if self.calls[name] == 1 and name not in self.dropouts]
         return (own or targets)[-1]
