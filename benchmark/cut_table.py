@@ -25,30 +25,11 @@ SECONDS = 180  # per family
 BYTES = 16 << 30  # of address space per family
 LARGEST = 60e6  # parameters of a model that is really run; a larger one is only planned on the meta device
 CANDIDATES = 4  # models of a family of which the one with the fewest parameters is taken
-SIZES = [
-    "zepto",
-    "atto",
-    "femto",
-    "pico",
-    "nano",
-    "xxtiny",
-    "xxt",
-    "xxs",
-    "micro",
-    "xtiny",
-    "xs",
-    "mini",
-    "tiny",
-    "t",
-    "s",
-    "small",
-    "b0",
-    "m0",
-    "t0",
-    "s0",
-    "050",
-    "lite",
-]
+# fmt: off
+SIZES = ["zepto", "atto", "femto", "pico", "nano", "xxtiny", "xxt", "xxs", "micro", "xtiny", "xs", "mini", "tiny",
+         "t", "s", "small", "b0", "m0", "t0", "s0", "050", "lite"]
+# fmt: on
+Row = dict[str, Any]
 COLUMNS = ["family", "model", "parameters", "image_size", "max_modules", "cut_points", "eval", "train", "reason"]
 
 
@@ -62,15 +43,20 @@ def families() -> dict[str, list[str]]:
     return dict(sorted(found.items()))
 
 
-def small_model(names: Iterable[str]) -> str:
-    """The smallest of the models whose names look smallest (to build all 1300 would take half an hour)."""
-    return min(sorted(names, key=_looks)[:CANDIDATES], key=lambda name: (_parameters(_planned(name)), name))
+def small_models(names: Iterable[str]) -> list[str]:
+    """The few models whose names look smallest (to build all 1300 would take half an hour), smallest first."""
+    return sorted(sorted(names, key=_looks)[:CANDIDATES], key=_size)
 
 
 def _looks(name: str) -> tuple[int, int, str]:
-    words = re.split(r"[_\d]+|(?<=[a-z])(?=v\d)", name) + name.split("_")
+    words = re.split(r"[_\d]+", name) + name.split("_")
     size = next((i for i, word in enumerate(SIZES) if word in words), len(SIZES))
     return size, sum(map(int, re.findall(r"\d+", name))), name
+
+
+def _size(name: str) -> tuple[bool, int, str]:
+    model = _planned(name)
+    return _input_shape(model)[-1] > 400, _parameters(model), name
 
 
 def _planned(name: str) -> nn.Module:
@@ -78,23 +64,38 @@ def _planned(name: str) -> nn.Module:
         return timm.create_model(name)
 
 
+def _input_shape(model: nn.Module) -> tuple[int, int, int]:
+    return model.pretrained_cfg["input_size"]  # type: ignore[index,return-value]  # timm's own dict
+
+
 def _parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def describe(family: str, names: Iterable[str]) -> dict[str, Any]:
-    """The row of one family: where its small model can be cut, and whether the finest cut gives the same bits."""
-    name = small_model(names)
+def describe(family: str, names: Iterable[str]) -> Row:
+    """The row of one family: of its smallest model that can be cut, or of its smallest if none can."""
+    rows: list[Row] = []
+    for name in small_models(names):
+        rows.append({"family": family, "model": name, **_cuts(name)})
+        if rows[-1]["max_modules"] > 1:
+            return rows[-1]
+    return rows[0]
+
+
+def _cuts(name: str) -> Row:
+    """Where the model can be cut, and whether its finest cut gives the same bits."""
     model = _planned(name)
-    shape = dict(model.pretrained_cfg)["input_size"]  # type: ignore[arg-type]  # a dict in every timm model
-    row = {"family": family, "model": name, "parameters": _parameters(model), "image_size": shape[-1]}
+    shape, parameters = _input_shape(model), _parameters(model)
+    row: Row = {"parameters": parameters, "image_size": shape[-1], "max_modules": 1}
     try:
         points = [features.name for features in cut_points(model, shape)]
     except CannotCut as error:
-        return row | {"max_modules": 1, "reason": str(error)}
+        return row | {"reason": str(error)}
+    if not points:
+        return row | {"reason": "between any two of its blocks more than one tensor flows"}
     row |= {"max_modules": len(points) + 1, "cut_points": _shortened(points)}
-    if _parameters(model) > LARGEST:
-        return row | {"reason": f"planned only: no model below {LARGEST / 1e6:.0f} million parameters was found"}
+    if parameters > LARGEST:
+        return row | {"reason": f"not run: above {LARGEST / 1e6:.0f} million parameters"}
     torch.manual_seed(0)
     return row | _exactness(timm.create_model(name), len(points) + 1, shape)
 
@@ -103,7 +104,7 @@ def _shortened(points: list[str]) -> str:
     return " ".join(points if len(points) <= 6 else [*points[:3], "...", *points[-3:]])
 
 
-def _exactness(model: nn.Module, k: int, shape: tuple[int, int, int]) -> dict[str, Any]:
+def _exactness(model: nn.Module, k: int, shape: tuple[int, int, int]) -> Row:
     """Compare the model in as many modules as possible with the uncut one, bit by bit, in both modes."""
     whole = model.state_dict().keys()
     partition = cut(model, k, balance="units", input_shape=shape)
@@ -132,7 +133,7 @@ def _report(family: str, names: list[str], out: Connection) -> None:
         out.send({"family": family, "reason": " ".join(f"{type(error).__name__}: {error}".split())[:300]})
 
 
-def _row(family: str, names: list[str]) -> dict[str, Any]:
+def _row(family: str, names: list[str]) -> Row:
     """`describe` in a process of its own."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])  # imports torch and timm once for all families
@@ -147,8 +148,8 @@ def _row(family: str, names: list[str]) -> dict[str, Any]:
     except EOFError:
         return {"family": family, "reason": "its process died (memory)"}
     finally:
+        process.join(timeout=5)
         process.kill()
-        process.join()
 
 
 def cut_table() -> pd.DataFrame:

@@ -261,6 +261,7 @@ class Tied(nn.Module):
         super().__init__()
         self.first, self.twice, self.free, self.last = (nn.Linear(4, 4) for _ in range(4))
         self.act = nn.ReLU(inplace=True)
+        self.alias = self.first
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.free(self.twice(self.first(self.twice(x.flatten(1)))))
@@ -275,6 +276,13 @@ def test_what_cannot_be_cut_says_why(model: nn.Module, reason: str) -> None:
 
 def test_no_cut_parts_shared_parameters_or_overwrites_a_boundary() -> None:
     assert [features.name for features in cut_points(Tied(), (1, 2, 2))] == ["first", "act"]
+
+
+def test_second_names_of_a_layer_stay_in_the_state() -> None:
+    model = Tied()
+    state = cut(model, 2, input_shape=(1, 2, 2)).state_dict()
+    assert state.keys() == model.state_dict().keys()
+    assert torch.equal(state["alias.weight"], state["first.weight"])
 
 
 def test_wrong_picture_size_says_so() -> None:

@@ -7,7 +7,7 @@ model, in training and in evaluation, and they keep its parts, its parameters an
 import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
@@ -32,6 +32,7 @@ class Partition:
     modules: nn.ModuleList  # K times nn.Sequential of fx.GraphModule, which hold the model's own modules
     outputs: tuple[Features, ...]  # of each module; those of the last one are the logits
     unit_outputs: tuple[tuple[Features, ...], ...]  # of each unit of each module
+    aliases: dict[str, str] = field(default_factory=dict)  # second name of a tensor in the uncut model -> its first
 
     @property
     def cuts(self) -> tuple[str, ...]:
@@ -50,7 +51,8 @@ class Partition:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Parameters and buffers under the names that they have in the uncut model."""
-        return {name: tensor for unit in self._units() for name, tensor in unit.state_dict().items()}
+        state = {name: tensor for unit in self._units() for name, tensor in unit.state_dict().items()}
+        return state | {alias: state[name] for alias, name in self.aliases.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load the state dict of the uncut model; raises UserError when it is that of another backbone."""
@@ -88,10 +90,12 @@ def cut(
     units = find_units(traced, seen, input_shape)
     ends = _named_ends(units, at) if k is None else _balanced_ends(units, k, _costs(units, seen, balance))
     runs = [units[start:end] for start, end in pairwise([0, *ends])]
+    modules = _build(model, traced, runs)
     return Partition(
-        _build(model, traced, runs),
+        modules,
         tuple(run[-1].output for run in runs),
         tuple(tuple(unit.output for unit in run) for run in runs),
+        _aliases(model, modules),
     )
 
 
@@ -149,6 +153,17 @@ def _build(model: nn.Module, traced: Trace, runs: list[list[Unit]]) -> nn.Module
         if part not in known:
             part.training = model.training
     return modules
+
+
+def _aliases(model: nn.Module, modules: nn.ModuleList) -> dict[str, str]:
+    """Names of tensors that go by another name in the units; raises CannotCut for a tensor that is in none."""
+    units = [unit for module in modules for unit in module.children()]
+    held = {name: tensor for unit in units for name, tensor in unit.state_dict(keep_vars=True).items()}
+    names = {id(tensor): name for name, tensor in held.items()}
+    others = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if name not in held}
+    if lost := [name for name, tensor in others.items() if id(tensor) not in names]:
+        raise CannotCut(f"{type(model).__name__} cannot be cut: its forward does not use {lost[0]}, for one.")
+    return {name: names[id(tensor)] for name, tensor in others.items()}
 
 
 def _unit_graph(unit: Unit) -> fx.Graph:
