@@ -123,6 +123,8 @@ def test_state_dict_goes_both_ways_with_the_uncut_model() -> None:
     create_backbone("efficientnet_b0", 10, 3, 32).load_state_dict(partition.state_dict())
     with pytest.raises(UserError, match="another backbone"):
         partition.load_state_dict(create_backbone("resnet18", 10, 3, 32).state_dict())
+    with pytest.raises(UserError, match=r"2 tensors differ, as 'classifier\.bias'"):
+        partition.load_state_dict(create_backbone("efficientnet_b0", 7, 3, 32).state_dict())
 
 
 def test_modes_of_the_model_are_kept() -> None:

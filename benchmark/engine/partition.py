@@ -56,8 +56,10 @@ class Partition:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load the state dict of the uncut model; raises UserError when it is that of another backbone."""
-        if odd := sorted(self.state_dict().keys() ^ state.keys()):
-            raise UserError(f"The checkpoint is of another backbone: {len(odd)} names differ, as {odd[0]!r}.")
+        own = {name: tensor.shape for name, tensor in self.state_dict().items()}
+        other = {name: tensor.shape for name, tensor in state.items()}
+        if odd := sorted(name for name in own.keys() | other.keys() if own.get(name) != other.get(name)):
+            raise UserError(f"The checkpoint is of another backbone: {len(odd)} tensors differ, as {odd[0]!r}.")
         for unit in self._units():
             unit.load_state_dict({name: state[name] for name in unit.state_dict()})
 

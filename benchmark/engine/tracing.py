@@ -8,6 +8,7 @@ twin with fake tensors, since some forward functions (timm's BatchNormAct2d) cou
 import copy
 import inspect
 import math
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,8 +76,9 @@ def _class(model: nn.Module) -> str:
 
 
 def brief(error: Exception) -> str:
-    """The message of `error` on one line, cut short, without a full stop."""
-    return " ".join((str(error) or type(error).__name__).split())[:200].rstrip(".")
+    """The first sentence of the message of `error`, on one line, without its full stop."""
+    message = " ".join((str(error) or type(error).__name__).split())
+    return textwrap.shorten(message.partition(". ")[0], 200).rstrip(".")
 
 
 class BlockTracer(fx.Tracer):
