@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+CACHE = 2**21  # bytes of one intermediate: of the order of a core's second-level cache
+
 
 class UpsampledConv(nn.Conv2d):
     """``conv3x3(bilinear(h))``: (B, C, h, w) -> (B, outputs, size, size); corners aligned, padding 1.
@@ -49,19 +51,23 @@ class UpsampledConv(nn.Conv2d):
         return super().forward(h)
 
     def _folded(self, h: Tensor) -> Tensor:
+        """A few pictures at a time on a CPU: the whole batch's intermediates would travel to memory and back."""
+        assert self.bias is not None
+        outputs, size = self.out_channels, self.size
+        by_tap = self.weight.permute(3, 2, 0, 1).reshape(9 * outputs, -1, 1, 1)  # column tap, row tap, output
+        bias = self.bias.repeat(size)
+        picture = h.element_size() * 9 * outputs * h.shape[2] * h.shape[3]
+        parts = h.split(len(h) if h.is_cuda else max(1, CACHE // picture))
+        h = torch.cat([self._fold(part, by_tap, bias) for part in parts])
+        return h.view(-1, size, size, outputs).permute(0, 3, 1, 2)
+
+    def _fold(self, h: Tensor, by_tap: Tensor, bias: Tensor) -> Tensor:
         batch, _, height, width = h.shape
         size, outputs = self.size, self.out_channels
-        by_tap = self.weight.permute(3, 2, 0, 1)  # (column tap, row tap, outputs, C)
-        h = (
-            F.conv2d(h, by_tap.reshape(9 * outputs, -1, 1, 1))
-            .permute(0, 2, 3, 1)
-            .reshape(batch * height, width * 3, 3 * outputs)
-        )
+        h = F.conv2d(h, by_tap).permute(0, 2, 3, 1).reshape(batch * height, width * 3, 3 * outputs)
         h = (self.columns @ h).view(batch, height, size, 3, outputs)
         h = h.transpose(2, 3).reshape(batch, height * 3, size * outputs)
-        assert self.bias is not None
-        h = torch.baddbmm(self.bias.repeat(size), self.rows.expand(batch, -1, -1), h)
-        return h.view(batch, size, size, outputs).permute(0, 3, 1, 2)
+        return torch.baddbmm(bias, self.rows.expand(batch, -1, -1), h)
 
 
 def folding_pays(channels: int, small: tuple[int, int], size: int) -> bool:
