@@ -28,6 +28,7 @@ from benchmark.engine.build import build_method
 from benchmark.engine.cost import Timer, interleave, simulate, step_ratio
 from benchmark.engine.data import Batch, Task
 from benchmark.engine.method import Method
+from benchmark.engine.process import prepare_process
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import build_optimizers, build_scheduler, set_phase, train_step
 from benchmark.plugins import METHODS, load_class, plugin_path
@@ -232,7 +233,7 @@ def main(
     compile: Annotated[bool, typer.Option("--compile", help="try torch.compile, too (minutes)")] = False,
 ) -> None:
     """Measure all, then print the tables."""
-    torch.set_num_threads(1)
+    prepare_process("cpu")
     torch.manual_seed(0)
     todo = jobs(random_batch(), 0.0 if quick else 30.0, compile)
     with Progress(console=console, transient=True) as progress:

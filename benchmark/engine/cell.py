@@ -19,6 +19,7 @@ from benchmark.engine.data import Dataset, Loader, Splits, data_root, load_split
 from benchmark.engine.isolation import leaks
 from benchmark.engine.method import Method
 from benchmark.engine.probe import TRAIN_PICTURES, linear_probes
+from benchmark.engine.process import prepare_process
 from benchmark.engine.seeding import derive_seed
 from benchmark.engine.train import Diverged, Epoch, accuracy, train_phase
 from benchmark.errors import UserError
@@ -73,7 +74,7 @@ def load_dataset(name: str) -> Dataset:
 
 def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
-    make_deterministic(suite.device)
+    prepare_process(suite.device)
     dataset = load_dataset(suite.dataset)
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     yield "provenance", provenance(cell, splits, suite.device)
@@ -193,13 +194,6 @@ def device_name(device: str) -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
     return model or "CPU"
-
-
-def make_deterministic(device: str) -> None:
-    """Same seed, same numbers, to the bit, on one machine."""
-    torch.set_num_threads(1)  # a process a core: two cells on two cores beat one cell on two threads
-    torch.use_deterministic_algorithms(device == "cuda", warn_only=True)
-    torch.backends.cudnn.benchmark = False
 
 
 def _git(*arguments: str) -> str:
