@@ -1,8 +1,10 @@
 """The command line, ``beyond``: thin commands; a user's mistake is one sentence and exit 2."""
 
 import shutil
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,14 +19,27 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Entry point: turns the user's mistakes and Ctrl-C into one sentence each."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except UserError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted; finished cells are kept, the same command goes on from there.")
+    except Interrupted:
+        _complain("Interrupted; finished cells are kept, the same command goes on from there.")
         sys.exit(INTERRUPTED)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, under a name that typer does not answer itself."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _complain(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

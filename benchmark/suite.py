@@ -84,16 +84,21 @@ def load_suites(path: Path = SUITES) -> dict[str, Suite]:
         UserError: the file is missing, is no YAML or breaks the schema; says where.
     """
     try:
-        blocks = yaml.safe_load(path.read_text())
-        return {name: Suite.model_validate(block) for name, block in blocks.items()}
+        blocks = yaml.safe_load(path.read_text()) or {}
     except OSError:
         raise UserError(f"{path} is missing; run `beyond` from the top of the repository.") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    return {name: _suite(block, f"{path}: {name}") for name, block in blocks.items()}
+
+
+def _suite(block: object, where: str) -> Suite:
+    try:
+        return Suite.model_validate(block)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"])
-        raise UserError(f"{path}: {where or 'a suite'}: {first['msg']}.") from None
+        place = ".".join([where, *map(str, first["loc"])])
+        raise UserError(f"{place}: {first['msg']}.") from None
 
 
 def load_suite(name: str, path: Path = SUITES) -> Suite:

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.engine import heads
+from benchmark.engine import heads, upsampled_conv
+from benchmark.engine.norm_relu import NormReLU
 from benchmark.engine.partition import Features
 
 FEATURES = [
@@ -72,7 +73,8 @@ def plain_decoder(decoder: heads.Decoder, h: Tensor) -> Tensor:
     """The paper's order: upsample, then convolve."""
     h = F.interpolate(h, size=(12, 12), mode="bilinear", align_corners=True)
     h = F.conv2d(h, decoder.mix.weight, decoder.mix.bias, padding=1)
-    return decoder.paint(F.relu(decoder.norm(h)))
+    h = F.batch_norm(h, None, None, decoder.norm.weight, decoder.norm.bias, training=True)
+    return F.conv2d(F.relu(h), decoder.paint.weight, decoder.paint.bias, padding=1)
 
 
 @pytest.mark.parametrize("shape", [(16, 12, 12), (32, 6, 6), (64, 3, 3), (8, 5, 4), (8, 1, 1), (3, 7, 7)])
@@ -87,6 +89,50 @@ def test_decoder_equals_upsampling_then_convolving(shape: tuple[int, int, int], 
     got_gradients = torch.autograd.grad((got * weight).sum(), inputs)
     for g, w in zip(got_gradients, torch.autograd.grad((want * weight).sum(), inputs), strict=True):
         torch.testing.assert_close(g, w, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(5, 12, 6, 7), (2, 3, 1, 1), (80, 2, 9, 4)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_norm_relu_equals_its_two_layers(shape: tuple[int, ...], layout: torch.memory_format, in_float64: None) -> None:
+    torch.manual_seed(0)
+    ours, plain = NormReLU(shape[1]), nn.BatchNorm2d(shape[1])
+    with torch.no_grad():
+        ours.weight.normal_()
+        ours.bias.normal_()
+    plain.load_state_dict(ours.state_dict())
+    x = (3 + 2 * torch.randn(shape)).contiguous(memory_format=layout).requires_grad_()
+    got, want, weight = ours(x), F.relu(plain(x)), torch.randn(shape)
+    torch.testing.assert_close(got, want)
+    got_gradients = torch.autograd.grad((got * weight).sum(), [x, *ours.parameters()])
+    want_gradients = torch.autograd.grad((want * weight).sum(), [x, *plain.parameters()])
+    torch.testing.assert_close(got_gradients, want_gradients, rtol=1e-9, atol=1e-10)
+    torch.testing.assert_close(ours.state_dict(), plain.state_dict())
+    torch.testing.assert_close(ours.eval()(x), F.relu(plain.eval()(x)))
+
+
+def test_norm_relu_keeps_two_maps_as_its_two_layers_do() -> None:
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(kept.append, lambda t: t):
+        NormReLU(4)(torch.randn(2, 4, 8, 8, requires_grad=True))
+    assert sum(t.numel() == 2 * 4 * 8 * 8 for t in kept) == 2
+
+
+def test_painting_conv_is_a_convolution(in_float64: None) -> None:
+    torch.manual_seed(0)
+    conv, x = heads.PaintingConv(5, 2), torch.randn(3, 5, 6, 7, requires_grad=True)
+    want, weight = F.conv2d(x, conv.weight, conv.bias, padding=1), torch.randn(3, 2, 6, 7)
+    inputs = [x, *conv.parameters()]
+    torch.testing.assert_close(conv(x), want)
+    got_gradients = torch.autograd.grad((conv(x) * weight).sum(), inputs)
+    torch.testing.assert_close(got_gradients, torch.autograd.grad((want * weight).sum(), inputs))
+
+
+@pytest.mark.parametrize("cache", [1, 3 * 8 * 9 * 12 * 16, 2**30])  # pictures at a time: one, three, all
+def test_decoder_is_the_same_for_any_number_of_pictures_at_a_time(
+    cache: int, in_float64: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upsampled_conv, "CACHE", cache)
+    test_decoder_equals_upsampling_then_convolving((64, 4, 4), None)
 
 
 def test_decoder_never_holds_the_upsampled_map() -> None:

@@ -93,11 +93,13 @@ def run(*methods: str) -> Watcher:
 def beyond(monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
     """Exit code and standard error of a command."""
     monkeypatch.setattr(sys, "argv", ["beyond", *arguments])
-    code = 0
+    code, handler = 0, signal.getsignal(signal.SIGINT)
     try:
         cli.main()
     except SystemExit as stop:
         code = stop.code or 0
+    finally:
+        signal.signal(signal.SIGINT, handler)
     return code, capsys.readouterr().err
 
 
@@ -236,7 +238,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(workshop, monkeyp
 
 def test_ctrl_c_while_a_record_is_written_leaves_none_or_a_whole_one(workshop, monkeypatch, capsys):
     def interrupted(source, target):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
 
     monkeypatch.setattr(os, "replace", interrupted)
     code, err = beyond(monkeypatch, capsys, "run", "tiny", "--method", "greedy_sl")
@@ -252,7 +255,7 @@ def test_unknown_names_are_answered_with_the_nearest_ones(workshop, monkeypatch,
     write_suites(workshop, changed(backbones=[{"name": "cifar_resnet9"}]))
     assert "cifar_resnet8" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
     write_suites(workshop, changed(epoch=3))
-    assert "tiny" in mistake(monkeypatch, capsys, "run", "tiny")
+    assert "tiny.epoch: Extra inputs are not permitted" in mistake(monkeypatch, capsys, "run", "tiny")
 
 
 def test_more_modules_than_cut_points_says_how_many_there_are(workshop, monkeypatch, capsys):

@@ -8,6 +8,7 @@ one position. Heads are trained with their module and thrown away.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.engine.norm_relu import NormReLU
 from benchmark.engine.partition import Features
 from benchmark.engine.upsampled_conv import UpsampledConv
 
@@ -158,9 +159,8 @@ class Decoder(Head):
     def __init__(self, features: Features, channels: int, image_size: int, width: int = 12) -> None:
         super().__init__(features)
         self.mix = UpsampledConv(features.channels, width, features.size, image_size)
-        self.norm = nn.BatchNorm2d(width)
+        self.norm = NormReLU(width)
         self.paint = PaintingConv(width, channels)
 
     def forward(self, h: Tensor) -> Tensor:
-        h = self.mix(self.features.as_map(h))
-        return self.paint(F.relu(self.norm(h), inplace=True))
+        return self.paint(self.norm(self.mix(self.features.as_map(h))))
