@@ -1,6 +1,7 @@
 """How a process that trains is set up: one thread, repeatable, and thrifty with page faults."""
 
 import ctypes
+import os
 
 import torch
 
@@ -14,6 +15,7 @@ def prepare_process(device: str) -> None:
     Two cells on two cores beat one cell on two threads. On CUDA, kernels that cannot repeat themselves warn.
     """
     torch.set_num_threads(1)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it starts
     torch.use_deterministic_algorithms(device == "cuda", warn_only=True)
     torch.backends.cudnn.benchmark = False
     keep_freed_memory()

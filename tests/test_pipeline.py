@@ -1,0 +1,83 @@
+"""The pipeline: a stage for each (suite, method), stale when it should be and only then."""
+
+import json
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import METHOD_IDS, ROOT
+
+from benchmark.plugins import METHODS, method_metadata
+from benchmark.record import read_records
+from benchmark.suite import load_suites
+from benchmark.tables import write_tables
+
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+COMMITTED = sorted(path.name for path in (ROOT / "results" / "runs").iterdir())
+
+
+def test_the_list_of_methods_is_the_folder():
+    assert yaml.safe_load((ROOT / "params.yaml").read_text())["methods"] == METHOD_IDS
+
+
+@pytest.mark.parametrize("suite", load_suites(ROOT / "suites.yaml"))
+def test_every_suite_is_a_group_of_stages_over_all_methods(suite):
+    stage = PIPELINE[suite]
+    assert stage["matrix"] == {"method": "${methods}"}
+    assert stage["cmd"] == f"beyond run {suite} --method ${{item.method}}"
+    dataset = load_suites(ROOT / "suites.yaml")[suite].dataset
+    assert stage["deps"] == ["methods/${item.method}.py", f"datasets/{dataset}.py", "benchmark/engine/PROTOCOL"]
+    assert stage["params"] == [{"suites.yaml": [suite]}]
+    assert stage["outs"] == [{f"results/runs/{suite}/${{item.method}}": {"cache": False}}]
+
+
+def test_there_are_as_many_stages_as_suites_times_methods():
+    names = dvc(ROOT, "stage", "list", "--name-only").split()
+    assert sorted(names) == sorted(f"{suite}@{method}" for suite, method in product(PIPELINE, METHOD_IDS))
+
+
+def test_every_method_has_metadata_that_is_read_without_importing_it():
+    for name in METHOD_IDS:
+        metadata = method_metadata(ROOT / METHODS / f"{name}.py")
+        assert metadata["paper"].startswith("https://")
+        assert metadata["doc"]
+    titles = [method_metadata(ROOT / METHODS / f"{name}.py")["title"] for name in METHOD_IDS]
+    assert len(set(titles)) == len(titles)
+
+
+def test_committed_records_are_genuine_and_the_tables_are_made_from_them(tmp_path):
+    records = list(read_records(ROOT / "results" / "runs"))
+    assert records
+    assert all(record.genuine for record in records)
+    assert {r.provenance.method_sha256 for r in records if r.provenance}  # every one names its method's file
+    shutil.copytree(ROOT / "results", tmp_path / "results")
+    write_tables(tmp_path / "results")
+    for name in ("leaderboard.csv", "claims.csv", "curves.csv", "metrics.json"):
+        assert (tmp_path / "results" / name).read_text() == (ROOT / "results" / name).read_text(), name
+
+
+def test_touching_a_method_makes_its_stages_stale_and_no_others(tmp_path):
+    """In a copy of the working tree, so that it holds before a commit, too."""
+    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    for name in tracked:
+        if (ROOT / name).exists():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    assert status(tmp_path) == {}, "a fresh clone must be up to date"
+    with open(tmp_path / "methods" / "dgl.py", "a") as file:
+        file.write("# touched\n")
+    assert set(status(tmp_path)) == {f"{suite}@dgl" for suite in COMMITTED}
+
+
+def status(folder: Path) -> dict:
+    return json.loads(dvc(folder, "status", "--json", *COMMITTED))
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
