@@ -214,6 +214,14 @@ def test_a_diverging_method_is_a_row_and_stops_nobody(workshop, monkeypatch, cap
     assert "greedy_sl" in table
 
 
+def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(workshop):
+    content = DIVERGES.replace("return h.mean() *", "raise RuntimeError(f'broken in {__file__}')\n        return")
+    (workshop / "methods" / "breaks.py").write_text(content)
+    run("breaks")
+    record = read_record(Path("results/runs/tiny/breaks/cifar_resnet8-k2-s0.json"))
+    assert (record.status, record.error) == ("failed", "RuntimeError: broken in ./methods/breaks.py")
+
+
 def test_cells_that_left_the_suite_leave_no_record(workshop):
     run("greedy_sl")
     write_suites(workshop, changed(seeds=1))

@@ -5,6 +5,7 @@ it was and how far it came.
 """
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -50,7 +51,7 @@ def run_cell(on_progress: Callable[[float], None], cell: Cell, suite: Suite, fin
     except (MemoryError, torch.OutOfMemoryError) as reason:
         status, error = "oom", _sentence(reason)
     except UserError as reason:
-        status, error = "failed", str(reason)
+        status, error = "failed", without_paths(str(reason))
     except Exception as reason:
         status, error = "failed", _sentence(reason)
     return Record(
@@ -202,4 +203,12 @@ def _git(*arguments: str) -> str:
 
 
 def _sentence(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0])
+
+
+def without_paths(text: str) -> str:
+    """The text with this machine's folders named, not spelt out: records are published."""
+    folders = {"$BEYOND_DATA": data_root().absolute(), ".": Path.cwd(), "$PREFIX": Path(sys.prefix), "~": Path.home()}
+    for name, folder in folders.items():
+        text = text.replace(str(folder), name)
+    return text
