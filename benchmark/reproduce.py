@@ -44,8 +44,11 @@ def committed_records(folder: Path) -> dict[str, Record]:
 
 
 def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
-    """Compare record by record: committed ones with those of the second time."""
-    tolerance = max(POINTS, DEVIATIONS * _pooled_deviation(list(old.values())))
+    """Compare record by record: committed ones with those of the second time.
+
+    How far seeds scatter is taken from the second time, so that a wrong record cannot widen its own tolerance.
+    """
+    tolerance = max(POINTS, DEVIATIONS * _pooled_deviation(list(new.values())))
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
     differences = []
     for key in sorted(old.keys() & new.keys()):
