@@ -1,5 +1,6 @@
 """Shared pieces of the tests: one thread, a small real problem, and methods built on it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,15 @@ ROOT = Path(__file__).parent.parent
 METHOD_IDS = plugin_ids(ROOT / METHODS)
 
 
+MAIN = sys.modules["__main__"]
+
+
 @pytest.fixture(autouse=True)
 def _one_thread_at_the_top_of_the_repository(monkeypatch):
     torch.set_num_threads(1)
     monkeypatch.chdir(ROOT)
+    # streamlit's AppTest leaves its page behind as __main__, which a new process would then import
+    monkeypatch.setitem(sys.modules, "__main__", MAIN)
 
 
 @pytest.fixture(scope="session")
