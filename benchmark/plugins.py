@@ -20,6 +20,7 @@ from benchmark.errors import UserError
 ID = re.compile(r"^[a-z0-9][a-z0-9_]*$")
 METHODS = Path("methods")
 DATASETS = Path("datasets")
+FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
 METADATA = ("title", "paper", "authors", "year", "family")
 FAMILY_OF_BASE = {"LocalMethod": "weakly modular", "ModularMethod": "strictly modular"}
 
@@ -111,6 +112,8 @@ def method_metadata(path: Path) -> dict[str, Any]:
     missing = [key for key in METADATA if not literals.get(key)]
     if missing:
         raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
+    if literals["family"] not in FAMILIES:
+        raise UserError(f"{path}: there is no family {literals['family']!r}; choose one of {', '.join(FAMILIES)}.")
     return {
         "variants": {},
         "cut_matters": True,

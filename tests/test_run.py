@@ -288,6 +288,7 @@ def test_a_gpu_suite_without_a_gpu_says_what_it_needs(workshop, monkeypatch, cap
         ("class Broken(:\n", "syntax error in line 1"),
         ("x = 1\n", "defines no class with a literal `title`"),
         ('from benchmark import Method\nclass A(Method):\n    title = "A"\n', "lacks the literal `paper`"),
+        (DIVERGES.replace("year = 2026", "year = 2026; family = 'weakly'"), "there is no family 'weakly'"),
         (DIVERGES.replace('"Diverges"', '"End-to-end backpropagation"'), "is taken by methods/e2ebp.py"),
         (DIVERGES.replace("import torch.nn.functional as F", "import no_such_package"), "cannot be imported"),
         (DIVERGES.replace("import LocalMethod", "import LocalMethods"), "cannot be imported"),

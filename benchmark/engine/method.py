@@ -10,7 +10,7 @@ Three base classes, one per way of training in the survey (Duan & Principe, arXi
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +19,6 @@ from torch import Tensor, nn
 from benchmark.engine.data import Batch, Task
 from benchmark.engine.partition import Features, Partition
 from benchmark.errors import UserError
-
-FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
-LABELS = ("full", "pairs", "none")
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Phase:
 
     trains: tuple[int, ...]
     share: float = 1.0
-    labels: str = "full"
+    labels: Literal["full", "pairs", "none"] = "full"
 
 
 class Method:
@@ -55,7 +52,7 @@ class Method:
     paper: ClassVar[str]  # URL
     authors: ClassVar[str]
     year: ClassVar[int]
-    family: ClassVar[str]  # one of FAMILIES
+    family: ClassVar[str]  # one of benchmark.plugins.FAMILIES
     defaults: ClassVar[Mapping[str, Any]] = {}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # named option sets that papers report apart
     views: ClassVar[int] = 1  # augmented views of each picture in a batch: 1 or 2
