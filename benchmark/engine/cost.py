@@ -44,7 +44,7 @@ NOT_SIMULATED = (
 )
 MIN_PAIRS = 7  # timed pairs of steps that a ratio needs at least
 WARMUP = 2  # untimed pairs before them
-SECONDS = 0.5  # after which no further pair starts
+SECONDS = 0.3  # after which no further pair starts
 
 
 @dataclass(frozen=True)
