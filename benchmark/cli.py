@@ -50,7 +50,7 @@ def run(
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     from benchmark.progress import ProgressBar
     from benchmark.run import all_methods, run_suite
-    from benchmark.tables import write_tables
+    from benchmark.tables.files import write_tables
 
     with ProgressBar(suite, console) as bar:
         run_suite(suite, method or all_methods(), bar)
@@ -63,7 +63,9 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
     from benchmark.progress import ProgressBar
     from benchmark.reproduce import SCRATCH, committed_records, compare, print_comparison
     from benchmark.run import RUNS, all_methods, run_suite
-    from benchmark.tables import leaderboard, load, print_leaderboard
+    from benchmark.tables.board import leaderboard
+    from benchmark.tables.cells import load
+    from benchmark.tables.terminal import print_leaderboard
 
     committed = committed_records(RUNS / suite)
     with ProgressBar(suite, console) as bar:
@@ -79,7 +81,8 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
 @app.command()
 def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
     """Write the tables of results/ anew from the records, and print the leaderboard."""
-    from benchmark.tables import print_leaderboard, write_tables
+    from benchmark.tables.files import write_tables
+    from benchmark.tables.terminal import print_leaderboard
 
     board = write_tables()
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)

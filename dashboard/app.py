@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from charts import REFERENCES, accuracy_against_memory
-from reading import plain, read_board, read_table, results_folder
+from reading import board as read_board
+from reading import plain, table
 from streamlit.delta_generator import DeltaGenerator
 from tables_shown import CLAIMS, CUTS, LEADERBOARD, METRIC_NAMES
 
-from benchmark.tables import with_interval
+from benchmark.display.charts import REFERENCES, accuracy_against_memory
+from benchmark.tables.columns import with_interval
 
 QUERY = {"bind": "query-params"}  # the address of the page says the filters, so a view can be shared
 STYLE = """<style>
@@ -43,18 +44,17 @@ def main() -> None:
     st.html(STYLE)
     st.title("Beyond Backprop", anchor=False)
     st.markdown(LEAD)
-    results = results_folder()
     try:
-        board = read_board(results)
+        board = read_board()
     except KeyError as error:
         st.error(f"leaderboard.csv is of another version: {plain(error.args[0])}. Run `beyond table`.")
         return
-    if board is None:
+    if board.empty:
         st.info("There are no results yet. `beyond run digits` trains the smallest suite and writes them.")
         return
     setting = choose_setting(board)
     show_leaderboard(setting, filter_rows(setting))
-    show_claims(read_table(results / "claims.csv"))
+    show_claims(table("claims.csv"))
 
 
 def choose_setting(board: pd.DataFrame) -> pd.DataFrame:
@@ -162,9 +162,9 @@ def show_table(rows: pd.DataFrame, columns: dict[str, Any], alt: str, most: int 
     )
 
 
-def show_claims(claims: pd.DataFrame | None) -> None:
+def show_claims(claims: pd.DataFrame) -> None:
     """The papers' own figures beside ours."""
-    if claims is None:
+    if claims.empty:
         return
     st.subheader("The papers' figures beside ours", anchor=False)
     claims["metric"] = claims["metric"].map(METRIC_NAMES).fillna(claims["metric"])

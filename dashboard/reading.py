@@ -1,69 +1,38 @@
-"""Read what stands in the results folder: tables only, never a plugin, never torch.
+"""What the pages share: the tables of results/, read again only when a file changed, and escaping for Markdown."""
 
-Whatever stands there may come from a stranger's plugin: addresses that are not http(s) are dropped, and text
-is escaped (:func:`plain`) wherever Streamlit would take it for Markdown.
-"""
-
-import os
 import re
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from benchmark.tables import COLUMNS, CURVE
-
-TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
+from benchmark.display import reading
 
 
-def results_folder() -> Path:
-    """The folder to show: ``BEYOND_RESULTS``, or ``results``."""
-    return Path(os.environ.get("BEYOND_RESULTS", "results"))
+def board() -> pd.DataFrame:
+    """The leaderboard; empty if there are no results."""
+    results = reading.results_folder()
+    return _board(str(results), _changed(results / "leaderboard.csv", results / "curves.csv"))
 
 
-def read_table(path: Path) -> pd.DataFrame | None:
-    """A CSV file, read again only when it changed; none if it is missing or empty."""
-    if not path.is_file():
-        return None
-    table = _read(str(path), path.stat().st_mtime_ns)
-    return None if table.empty else table.copy()
+@st.cache_data(max_entries=2, show_spinner=False)
+def _board(results: str, changed: tuple[int, ...]) -> pd.DataFrame:
+    return reading.read_board(Path(results))
+
+
+def table(name: str) -> pd.DataFrame:
+    """One CSV file of the results folder; empty if it is missing."""
+    path = reading.results_folder() / name
+    return _table(str(path), _changed(path))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _read(path: str, mtime_ns: int) -> pd.DataFrame:
-    return pd.read_csv(path)
+def _table(path: str, changed: tuple[int, ...]) -> pd.DataFrame:
+    return reading.read_table(Path(path))
 
 
-def read_board(results: Path) -> pd.DataFrame | None:
-    """The leaderboard with a name for each row and its learning curve; none if there is none.
-
-    Raises:
-        KeyError: the file lacks a column.
-    """
-    board = read_table(results / "leaderboard.csv")
-    if board is None:
-        return None
-    board = board[list(COLUMNS)]
-    board[TEXT] = board[TEXT].astype(object).fillna("").astype(str)
-    board["paper"] = board["paper"].map(web_address)
-    board["name"] = [
-        f"{title} · {variant}" if variant else title for title, variant in board[["title", "variant"]].values
-    ]
-    return board.merge(_read_curves(results), how="left", on=CURVE)
-
-
-def _read_curves(results: Path) -> pd.DataFrame:
-    curves = read_table(results / "curves.csv")
-    if curves is None:
-        return pd.DataFrame(columns=[*CURVE, "curve"])
-    curves["variant"] = curves["variant"].astype(object).fillna("").astype(str)
-    return curves.groupby(CURVE)["validation_top1"].agg(list).rename("curve").reset_index()
-
-
-def web_address(text: object) -> str | None:
-    """The text if it is an http(s) address, else nothing: no ``javascript:``, no ``data:``."""
-    address = str(text).strip()
-    return address if re.fullmatch(r"https?://[^\s/]\S*", address, re.IGNORECASE) else None
+def _changed(*paths: Path) -> tuple[int, ...]:
+    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
 
 
 def plain(text: object) -> str:

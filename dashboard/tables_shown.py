@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from benchmark.tables import COLUMNS
+from benchmark.tables.columns import COLUMNS
 
 column = st.column_config
 

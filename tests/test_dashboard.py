@@ -10,7 +10,7 @@ import pytest
 from records import make_record, write_runs
 from streamlit.testing.v1 import AppTest
 
-from benchmark.tables import write_leaderboard
+from benchmark.tables.files import write_tables
 
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
@@ -31,9 +31,9 @@ def results(tmp_path, monkeypatch):
     records += [make_record("modular_kernel", 2, 0, 85.0, memory=0.6, **CIFAR)]
     records += [make_record("fa", 4, 0, status="diverged", **CIFAR)]
     records += [make_record(seed=0, top1=97.0), make_record("dgl", 2, 0, 96.0, backbone="vgg8b")]
-    runs = write_runs(tmp_path / "runs", *records)
+    write_runs(tmp_path / "runs", *records)
     (tmp_path / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
-    write_leaderboard(runs, tmp_path / "leaderboard.csv", TOP / "methods")
+    write_tables(tmp_path, TOP / "methods")
     monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
     return tmp_path
 
@@ -106,8 +106,8 @@ def test_chart_has_points_intervals_and_the_references(results):
     app = opened(method="modular_kernel")
     marks = {layer["mark"]["type"] for layer in chart_of(app)["layer"] if "mark" in layer}
     assert {"point", "rule", "line", "text"} <= marks
-    from charts import accuracy_against_memory
-    from reading import read_board
+    from benchmark.display.charts import accuracy_against_memory
+    from benchmark.display.reading import read_board
 
     board = read_board(results)
     chart = accuracy_against_memory(board[board["method"] == "dgl"], board[board["method"] == "e2ebp"])
@@ -137,7 +137,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path, monkeypatch):
 
 
 def test_tables_without_rows_say_what_to_do(tmp_path, monkeypatch):
-    write_leaderboard(tmp_path / "runs", tmp_path / "leaderboard.csv")
+    write_tables(tmp_path)
     monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
     assert "beyond run digits" in opened().info[0].value
 
@@ -148,8 +148,8 @@ def test_a_table_of_another_version_is_an_error_not_a_traceback(results):
 
 
 def test_a_suite_of_failures_only_is_shown(results):
-    runs = write_runs(results / "runs", make_record("fa", 2, 0, status="oom", suite="a_first"))
-    write_leaderboard(runs, results / "leaderboard.csv", TOP / "methods")
+    write_runs(results / "runs", make_record("fa", 2, 0, status="oom", suite="a_first"))
+    write_tables(results, TOP / "methods")
     app = opened(suite="a_first")
     assert list(board_of(app)["status"]) == ["1 of 1 oom"]
 
@@ -185,13 +185,13 @@ def test_hostile_text_is_shown_as_text_and_its_link_dropped(results):
     ],
 )
 def test_only_web_addresses_become_links(text, kept):
-    from reading import web_address
+    from benchmark.display.reading import web_address
 
     assert web_address(text) == (text.strip() if kept else None)
 
 
 def test_labels_do_not_lie_on_each_other():
-    from labels import _box, _overlap, place_labels
+    from benchmark.display.labels import _box, _overlap, place_labels
 
     points = pd.DataFrame({"x": [0.1, 0.101, 0.5, 0.9], "y": [50, 51, 60, 90], "label": list("abcd")})
     placed = place_labels(points)
@@ -211,8 +211,8 @@ def test_the_page_never_imports_torch_or_a_method(results):
 
 
 def test_key_figures_leave_out_what_was_not_cut(results):
-    runs = write_runs(results / "runs", make_record("dgl", 1, 0, 99.0, **CIFAR))
-    write_leaderboard(runs, results / "leaderboard.csv", TOP / "methods")
+    write_runs(results / "runs", make_record("dgl", 1, 0, 99.0, **CIFAR))
+    write_tables(results, TOP / "methods")
     figures = {metric.label: metric.value for metric in opened().metric}
     assert figures == {
         "End-to-end backpropagation": "91.00 %",

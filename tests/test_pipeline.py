@@ -14,7 +14,7 @@ from conftest import METHOD_IDS, ROOT
 from benchmark.plugins import METHODS, method_metadata
 from benchmark.record import read_records
 from benchmark.suite import load_suites
-from benchmark.tables import write_tables
+from benchmark.tables.files import write_tables
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 COMMITTED = sorted("@".join(path.parts[-2:]) for path in (ROOT / "results" / "runs").glob("*/*"))

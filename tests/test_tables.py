@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,20 @@ import pytest
 from records import make_record, write_runs
 from rich.console import Console
 
-from benchmark import tables
-from benchmark.claims import claims, memory_as_ratio
+from benchmark.tables.board import leaderboard, rounded
+from benchmark.tables.cells import load
+from benchmark.tables.claims import claims, memory_as_ratio
+from benchmark.tables.columns import COLUMNS
+from benchmark.tables.curves import curves
+from benchmark.tables.files import write_tables
+from benchmark.tables.terminal import print_leaderboard
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published.csv"
 T_975 = {1: 12.706205, 2: 4.302653}  # Student's t, degrees of freedom -> 97.5 % quantile
 
 
 def board_of(tmp_path, *records):
-    return tables.leaderboard(tables.load(write_runs(tmp_path / "runs", *records)))
+    return leaderboard(load(write_runs(tmp_path / "runs", *records)))
 
 
 def row_of(board, method, modules=4):
@@ -101,7 +107,7 @@ def test_an_edited_record_is_not_counted(tmp_path):
     runs = write_runs(tmp_path / "runs", make_record("dgl", 4, 0, 80.0), make_record("dgl", 4, 1, 81.0))
     path = runs / "digits" / "dgl" / "cifar_resnet20-k4-s1.json"
     path.write_text(path.read_text().replace('"test_top1": 81.0', '"test_top1": 99.0'))
-    row = row_of(tables.leaderboard(tables.load(runs)), "dgl")
+    row = row_of(leaderboard(load(runs)), "dgl")
     assert row["status"] == "1 of 2 edited"
     assert row["test_top1_pct"] == pytest.approx(80.0)
 
@@ -118,21 +124,35 @@ def some_runs(tmp_path):
 
 
 def test_rewriting_gives_the_same_bytes(tmp_path):
-    runs, path = some_runs(tmp_path), tmp_path / "leaderboard.csv"
+    some_runs(tmp_path)
     (tmp_path / "published.csv").write_text(PUBLISHED.read_text())
-    tables.write_leaderboard(runs, path)
-    names = ["leaderboard.csv", "curves.csv", "metrics.json", "claims.csv"]
-    first = {name: (tmp_path / name).read_bytes() for name in names}
-    tables.write_leaderboard(runs, path)
-    assert {name: (tmp_path / name).read_bytes() for name in names} == first
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*names, "published.csv", "runs"])
+    write_tables(tmp_path)
+    first = contents(tmp_path)
+    write_tables(tmp_path)
+    assert contents(tmp_path) == first
+    made = ["leaderboard", "ranking", "curves", "claims", "cells/cifar10"]
+    assert {f"{name}.csv" for name in made} | {"metrics.json", "suites.json", "methods/fa.json"} <= set(first)
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_tables_of_what_is_gone_are_removed(tmp_path):
+    runs = some_runs(tmp_path)
+    write_tables(tmp_path)
+    shutil.rmtree(runs / "cifar10" / "fa")
+    write_tables(tmp_path, methods=tmp_path / "no methods")
+    assert not (tmp_path / "methods" / "fa.json").exists()
+    assert (tmp_path / "methods" / "infopro.json").exists()
 
 
 def test_the_csv_has_the_declared_columns_and_plain_numbers(tmp_path):
     path = tmp_path / "leaderboard.csv"
-    tables.write_leaderboard(some_runs(tmp_path), path)
+    some_runs(tmp_path)
+    write_tables(tmp_path)
     header, *rows = csv.reader(path.open())
-    assert header == list(tables.COLUMNS)
+    assert header == list(COLUMNS)
     row = dict(zip(header, rows[1], strict=True))
     assert (row["method"], row["modules"], row["test_top1_pct"], row["memory_ratio"]) == (
         "infopro",
@@ -148,14 +168,14 @@ def test_metadata_comes_from_the_method_file(tmp_path):
     methods.mkdir()
     text = "class A(Method):\n    title = 'A <b>'\n    paper = 'https://a'\n    authors = 'A'\n    year = 1999\n"
     (methods / "fa.py").write_text(text + "    family = 'weakly modular'\n")
-    board = tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv", methods)
+    board = write_tables(some_runs(tmp_path).parent, methods)
     row = row_of(board, "fa")
     assert (row["title"], row["paper"], row["year"]) == ("A <b>", "https://a", 1999)
     assert row_of(board, "infopro")["title"] == "infopro"  # its file is gone, its row is not
 
 
 def test_metrics_are_finite_and_nested_by_suite(tmp_path):
-    tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv")
+    write_tables(some_runs(tmp_path).parent)
     found = json.loads((tmp_path / "metrics.json").read_text())
     row = found["cifar10"]["infopro-contrast-cifar_resnet32-k4"]
     assert row == {"test_top1": 89.0, "memory_ratio": 0.41, "time_ratio": 1.2}
@@ -164,14 +184,19 @@ def test_metrics_are_finite_and_nested_by_suite(tmp_path):
 
 def test_curves_average_seeds_and_number_epochs_from_one(tmp_path):
     records = [make_record("dgl", 4, 0, 50.0, epochs=3), make_record("dgl", 4, 1, 100.0, epochs=3)]
-    long = tables.curves(tables.load(write_runs(tmp_path / "runs", *records)))
+    long = curves(load(write_runs(tmp_path / "runs", *records)))
     # heights top1 * (1 - 0.6^2) and top1 * (1 - 0.6^3), mean of top1 = 75; the first epoch has none
     assert list(long["epoch"]) == [2, 3]
     assert list(long["validation_top1"]) == [48.0, 58.8]
 
 
+def test_long_curves_are_thinned_and_keep_their_end(tmp_path):
+    long = curves(load(write_runs(tmp_path / "runs", make_record("dgl", 4, 0, 50.0, epochs=161))))
+    assert list(long["epoch"]) == list(range(9, 162, 8))
+
+
 def test_no_records_give_empty_tables(tmp_path):
-    board = tables.write_leaderboard(tmp_path / "runs", tmp_path / "leaderboard.csv")
+    board = write_tables(tmp_path)
     assert board.empty
     assert (tmp_path / "curves.csv").read_text().startswith("suite,method")
 
@@ -179,13 +204,13 @@ def test_no_records_give_empty_tables(tmp_path):
 def test_terminal_table_shows_names_as_text(tmp_path):
     records = [make_record("dgl", 4, s, 80.0 + s, variant="[red]x") for s in range(2)]
     text = io.StringIO()
-    tables.print_leaderboard(tables.rounded(board_of(tmp_path, *records)), Console(file=text, width=100))
+    print_leaderboard(rounded(board_of(tmp_path, *records)), Console(file=text, width=100))
     assert "dgl [red]x" in text.getvalue()
     assert "80.50 ± 6.35" in text.getvalue()
 
 
 def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
-    board = tables.write_leaderboard(some_runs(tmp_path), tmp_path / "leaderboard.csv")
+    board = write_tables(some_runs(tmp_path).parent)
     table = claims(board, pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna() & table["publication"].str.contains("table 2")].set_index("method")
     assert set(found.index) == {"e2ebp", "infopro_contrast"}
@@ -200,7 +225,7 @@ def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
 def test_claims_turn_ratios_into_the_papers_units(tmp_path):
     cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
     record = make_record("gradient_checkpointing", 1, 0, 93.0, memory=0.4, flops=1.3, **cifar)
-    board = tables.rounded(board_of(tmp_path, record))
+    board = rounded(board_of(tmp_path, record))
     table = claims(board, pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna()].set_index("metric")
     assert found.loc["overhead_flops_pct", "ours"] == pytest.approx(30.0)
@@ -227,13 +252,13 @@ def test_published_figures_are_numbers_under_known_columns():
 
 
 def test_tables_import_no_torch():
-    code = "import sys, benchmark.tables; sys.exit('torch' in sys.modules)"
+    code = "import sys, benchmark.tables.files, benchmark.display.charts; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_claims_know_our_names_of_the_papers_methods(tmp_path):
     cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "vgg8b"}
-    board = tables.rounded(board_of(tmp_path, make_record("predsim", 8, 0, 94.0, variant="pred", **cifar)))
+    board = rounded(board_of(tmp_path, make_record("predsim", 8, 0, 94.0, variant="pred", **cifar)))
     published = pd.DataFrame(
         [("local_pred", "CIFAR-10", "VGG8B", "8", "test_error_pct", 8.4, None, "a paper", None)],
         columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],

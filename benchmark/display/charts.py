@@ -1,10 +1,12 @@
 """The chart of accuracy against memory."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
-from labels import SIDES, place_labels
 
-from benchmark.tables import with_interval
+from benchmark.display.labels import SIDES, place_labels
+from benchmark.tables.columns import with_interval
 
 REFERENCES = ("e2ebp", "gradient_checkpointing")
 # Okabe and Ito's colours, which colour-blind readers tell apart; the shapes say the same once more.
@@ -26,7 +28,7 @@ TOOLTIP = {
 }
 
 
-def accuracy_against_memory(rows: pd.DataFrame, references: pd.DataFrame) -> alt.LayerChart:
+def accuracy_against_memory(rows: pd.DataFrame, references: pd.DataFrame) -> Any:
     """One point a row that has both numbers, with its interval; lines join the K of a method.
 
     Args:
@@ -47,7 +49,7 @@ def accuracy_against_memory(rows: pd.DataFrame, references: pd.DataFrame) -> alt
         label=[short_name(*names) for names in zip(shown["method"], shown["variant"], strict=True)],
     )
     twin = shown[shown["method"] == "e2ebp"]
-    layers = [_guides(twin), _paths(shown), _intervals(shown), _points(shown), *_labels(place_labels(shown))]
+    layers: list[Any] = [_guides(twin), _paths(shown), _intervals(shown), _points(shown), *_labels(place_labels(shown))]
     return alt.layer(*layers).properties(height=430)
 
 
@@ -82,7 +84,7 @@ def _colour() -> alt.Color:
     )
 
 
-def _guides(twin: pd.DataFrame) -> alt.LayerChart:
+def _guides(twin: pd.DataFrame) -> Any:
     """A cross of dashed lines through the end-to-end twin."""
     rule = alt.Chart(twin).mark_rule(strokeDash=[3, 4], color=GREY, opacity=0.6, tooltip=None)
     return alt.layer(rule.encode(x=_x()), rule.encode(y=_y()))
@@ -118,7 +120,7 @@ def _points(shown: pd.DataFrame) -> alt.Chart:
 
 def _labels(placed: pd.DataFrame) -> list[alt.Chart]:
     """A layer for each side, as alignment belongs to the mark."""
-    align = {"right": "left", "left": "right"}
+    align: dict[str, Any] = {"right": "left", "left": "right"}
     return [
         alt.Chart(placed[placed["side"] == side])
         .mark_text(align=align.get(side, "center"), baseline="middle", dx=dx, dy=dy, fontSize=12)

@@ -1,5 +1,7 @@
 """Where the names stand in the chart: beside a point of their method, and not on top of each other."""
 
+from typing import Any
+
 import pandas as pd
 
 WIDTH, HEIGHT = 900, 360  # pixels that the plot is taken to have; it stretches with the page
@@ -35,7 +37,7 @@ def _pixels(values: pd.Series, length: int) -> pd.Series:
     return (values - values.min()) / span * length
 
 
-def _box(row: tuple, side: str) -> Box:
+def _box(row: Any, side: str) -> Box:
     """What the text covers; a name may not leave the plot by more than a margin, so such a box is endless."""
     dx, dy = SIDES[side]
     width = len(row.label) * LETTER

@@ -1,0 +1,95 @@
+"""Read what stands in the results folder: tables only, never a plugin, never torch.
+
+Whatever stands there may come from a stranger's plugin: addresses that are not http(s) are dropped here, and
+whoever shows a text escapes it for the language that it is shown in.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.tables.columns import COLUMNS, CURVE
+
+TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
+ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
+
+
+def results_folder() -> Path:
+    """The folder to show: ``BEYOND_RESULTS``, or ``results``."""
+    return Path(os.environ.get("BEYOND_RESULTS", "results"))
+
+
+def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A CSV file, its columns ``text`` as strings; an empty table if it is missing."""
+    if not path.is_file():
+        return pd.DataFrame()
+    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    return table.fillna(dict.fromkeys([name for name in text if name in table], ""))
+
+
+def read_board(results: Path) -> pd.DataFrame:
+    """The leaderboard with a name for each row and its learning curve, a list of percent.
+
+    Raises:
+        KeyError: the file lacks a column: another version wrote it.
+    """
+    board = read_table(results / "leaderboard.csv", tuple(TEXT))
+    if board.empty:
+        return board
+    board = board[list(COLUMNS)].copy()
+    board["paper"] = board["paper"].map(web_address)
+    board["name"] = board["title"] + (" · " + board["variant"]).where(board["variant"] != "", "")
+    return board.merge(_read_curves(results), how="left", on=CURVE)
+
+
+def _read_curves(results: Path) -> pd.DataFrame:
+    curves = read_table(results / "curves.csv", ("variant",))
+    if curves.empty:
+        return pd.DataFrame(columns=[*CURVE, "curve"])
+    return curves.groupby(CURVE)["validation_top1"].agg(list).rename("curve").reset_index()
+
+
+def read_cells(results: Path) -> pd.DataFrame:
+    """All cells of all suites, with a column ``record``: the path of the record below ``results``."""
+    text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
+    tables = [read_table(path, text).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
+    tables = [table for table in tables if not table.empty]
+    if not tables:
+        return pd.DataFrame()
+    cells = pd.concat(tables, ignore_index=True)
+    cells.insert(0, "suite", cells.pop("suite"))
+    variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
+    stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
+    return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
+
+
+def read_plans(results: Path, board: pd.DataFrame) -> pd.DataFrame:
+    """What the committed plans predict of rows that nobody has run; the columns of ``beyond plan`` and ``suite``."""
+    tables = [read_table(path, ("variant", "note")).assign(suite=path.stem) for path in results.glob("plans/*.csv")]
+    tables = [table for table in tables if not table.empty]
+    if not tables:
+        return pd.DataFrame()
+    plans = pd.concat(tables, ignore_index=True)
+    have = pd.MultiIndex.from_frame(board.reindex(columns=ROW_KEY))
+    return plans[~pd.MultiIndex.from_frame(plans[ROW_KEY]).isin(have)].reset_index(drop=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file's object; an empty one if it is missing."""
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
+def read_methods(results: Path) -> dict[str, dict[str, Any]]:
+    """By id: what each method says of itself, and the files that produced its records."""
+    return {path.stem: read_json(path) for path in sorted(results.glob("methods/*.json"))}
+
+
+def web_address(text: object) -> str | None:
+    """The text if it is an http(s) address, else nothing: no ``javascript:``, no ``data:``."""
+    address = str(text).strip()
+    return address if re.fullmatch(r"https?://[^\s/]\S*", address, re.IGNORECASE) else None

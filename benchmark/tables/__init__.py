@@ -1,0 +1,1 @@
+"""All that is computed from the records alone: tables for the dashboard, for papers and for the terminal."""

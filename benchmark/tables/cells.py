@@ -1,0 +1,75 @@
+"""One row a cell, from the records: what the leaderboard averages, and what the page of runs shows."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.record import Record, read_record
+from benchmark.tables.columns import COLUMNS
+from benchmark.tables.verification import SELF_REPORTED, verdicts
+
+EDITED = "edited"  # status of a record that no longer says what it said when it was written
+SHORT = 12  # characters of a hash in a table; the record has them all
+WHO = ["suite", "dataset", "source", "backbone", "stem", "method", "variant", "family", "modules", "seed", "protocol"]
+LEARNED = ["test_top1_pct", "test_top5_pct", "validation_top1_pct", "epochs"]
+COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_seconds", "parameters", "auxiliary_parameters"]
+CELL = [*WHO, "status", "error", "verification", *LEARNED, *COSTS, "labels", "isolation", "cuts"]
+ORIGIN = ["git_commit", "git_dirty", "method_sha256", "dataset_fingerprint", "device", "threads", "started_utc"]
+# The columns of results/cells/<suite>.csv; the name of the record and the suite follow from the others.
+PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", "labels", "cuts")], *ORIGIN]
+NUMBERS = [*LEARNED, *COSTS]
+
+
+def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
+    """One row a cell, from all records below ``runs``; a hand-edited record gets the status ``edited``.
+
+    Args:
+        verified: folder of the outcomes of ``beyond verify``; by default ``verified`` beside ``runs``.
+
+    Raises:
+        UserError: a file is not a record.
+    """
+    told = verdicts(verified or runs.with_name("verified"))
+    rows = [_cell(read_record(path), told) for path in sorted(runs.rglob("*.json"))]
+    cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
+    return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
+
+
+def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
+    learned, cost, origin = record.accuracy, record.cost, record.provenance
+    row = record.identity.model_dump() | {
+        "status": record.status if record.genuine else EDITED,
+        "error": record.error,
+        "verification": told.get(record.digest, SELF_REPORTED),
+        "cuts": None if record.cuts is None else " ".join(record.cuts),
+        "labels": ", ".join(f"{n} {kind}" for kind, n in sorted(record.labels.items())) or None,
+        "isolation": record.isolation,
+    }
+    if learned:
+        row |= {
+            "test_top1_pct": learned.test_top1,
+            "test_top5_pct": learned.test_top5,
+            "validation_top1_pct": learned.validation_top1,
+            "epochs": len(learned.curve),
+            "curve": [epoch.validation_top1 for epoch in learned.curve],
+        }
+    if cost:
+        row |= cost.model_dump(include={*COSTS})
+        row |= {"memory_ratio": cost.peak_ratio, "peak_mb": cost.peak_bytes / 1e6}
+    if origin:
+        row |= origin.model_dump(include={"source", *ORIGIN})
+    return row
+
+
+def published(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a suite as ``results/cells/<suite>.csv`` shows them: short hashes, rounded numbers."""
+    decimals = {name: column.decimals for name, column in COLUMNS.items() if column.decimals is not None}
+    table = cells[PUBLISHED].copy()
+    for name in NUMBERS:
+        table[name] = table[name].round(decimals.get(name, 0))
+    for name in ("epochs", "parameters", "auxiliary_parameters", "threads"):
+        table[name] = table[name].astype("Int64")
+    for name in ("git_commit", "method_sha256", "dataset_fingerprint"):
+        table[name] = table[name].str[:SHORT]
+    return table

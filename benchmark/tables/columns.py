@@ -1,0 +1,79 @@
+"""What the columns of leaderboard.csv mean: the one place that names them, and how a number is written.
+
+Light on purpose: the dashboard imports it at every start.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
+
+
+class Column(NamedTuple):
+    """A column of leaderboard.csv: what it means, and its decimals (0: whole number, None: text)."""
+
+    meaning: str
+    decimals: int | None = None
+
+
+COLUMNS: dict[str, Column] = {
+    "suite": Column("protocol of suites.yaml"),
+    "dataset": Column("data set"),
+    "source": Column("where its pictures came from"),
+    "backbone": Column("timm name of the network"),
+    "stem": Column("native, or small: 3x3 convolution of stride 1, no pooling"),
+    "rank": Column("rank of the method in its suite, over all its backbones and K; empty where a cell is missing", 0),
+    "method": Column("id: the file's name in methods/"),
+    "variant": Column("named option set of the method"),
+    "title": Column("name of the method"),
+    "family": Column("end-to-end, weakly modular (one forward pass) or strictly modular (one module after the other)"),
+    "year": Column("year of the paper", 0),
+    "paper": Column("address of the paper"),
+    "modules": Column("K, the number of modules that the network was cut into", 0),
+    "cuts": Column("names of the K - 1 cut points; K alone is not comparable across papers"),
+    "status": Column("ok, or how many of the n cells ended otherwise"),
+    "test_top1_pct": Column("test accuracy after the last epoch, mean over seeds, percent", 2),
+    "test_top1_half_pct": Column("half of its 95 % t interval over seeds; empty for one seed", 2),
+    "n_ok": Column("seeds that ran to the end: the n of the means", 0),
+    "n_total": Column("seeds that were started", 0),
+    "vs_best": Column(
+        "best: highest mean of this suite and backbone; not distinguishable: the 95 % t interval of the per-seed "
+        "differences to it holds zero; below: it does not; empty: fewer than two common seeds"
+    ),
+    "vs_e2ebp_pct": Column("accuracy minus that of the end-to-end twin of the same seed, mean, points", 2),
+    "vs_e2ebp_half_pct": Column("half of its 95 % t interval over the pairs", 2),
+    "n_pairs": Column("seeds that both finished: the n of the difference", 0),
+    "test_top5_pct": Column("top-5 test accuracy after the last epoch, mean over seeds, percent", 2),
+    "validation_top1_pct": Column("accuracy on the held-out part of the training data, mean over seeds, percent", 2),
+    "memory_ratio": Column("peak memory of a training step over that of the end-to-end twin; simulated", 3),
+    "peak_mb": Column("peak of simulated tensor bytes in a training step, 10^6 bytes; not GPU memory", 2),
+    "time_ratio": Column("time of a training step over that of the end-to-end twin, interleaved", 3),
+    "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
+    "train_seconds": Column("training time without evaluation, mean over seeds; compare within a device only", 1),
+    "parameters": Column("parameters that are deployed", 0),
+    "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
+    "labels": Column("pictures by the kind of label that training used: full, pairs (same class or not), none"),
+    "removes": Column("locks that the method removes: forward, update or backward (Jaderberg et al. 2017)"),
+    "isolation": Column("whether losses were seen to move no further modules than the method claims"),
+    "reach": Column("neighbouring modules beside its own that a loss may move; 0: gradient-isolated", 0),
+    "requires": Column("what the method needs of a backbone, where not every one will do"),
+    "verification": Column(
+        "verified: a sampled cell was trained again from nothing and agreed; failed: one did not; "
+        "self-reported: nobody has tried"
+    ),
+    "epochs": Column("rows of the learning curve, all phases together", 0),
+    "device": Column("machine of the time columns"),
+    "protocol": Column("version of the engine's numbers", 0),
+}
+CURVE = ["suite", "method", "variant", "backbone", "modules"]
+SETTING = ["suite", "dataset", "backbone", "stem", "protocol"]  # what a cell shares with its twin
+ROW = [*SETTING, "method", "variant", "family", "modules"]
+FILLED = ["source", "cuts"]  # part of a row too, but a failed cell may not have come so far as to know them
+
+
+def with_interval(mean: float, half: float, sign: str = "") -> str:
+    """``91.20 ± 0.31``, without the interval where there is none, and a dash for no number."""
+    if pd.isna(mean):
+        return "–"
+    return f"{mean:{sign}.2f}" + ("" if pd.isna(half) else f" ± {half:.2f}")

@@ -1,0 +1,88 @@
+"""Write all tables of ``results/``; the same records give the same bytes."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.plugins import METHODS
+from benchmark.suite import SUITES, load_suites
+from benchmark.tables.board import leaderboard, rounded
+from benchmark.tables.cells import load, published
+from benchmark.tables.claims import claims
+from benchmark.tables.curves import curves
+from benchmark.tables.methods_said import methods_said, with_metadata
+from benchmark.tables.ranking import ranking, with_rank
+
+RESULTS = Path("results")
+
+
+def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
+    """Write all tables of ``results`` anew from its records; returns the leaderboard.
+
+    ``claims.csv`` needs the papers' figures in ``published.csv``.
+
+    Raises:
+        UserError: a file is not a record.
+    """
+    cells = load(results / "runs")
+    said = methods_said(cells, methods, results / "methods")
+    board = with_metadata(leaderboard(cells), said)
+    ranks = ranking(board)
+    board = rounded(with_rank(board, ranks))
+    texts = {
+        "leaderboard.csv": board.to_csv(index=False),
+        "ranking.csv": ranks.to_csv(index=False),
+        "curves.csv": curves(cells).to_csv(index=False),
+        "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
+        "suites.json": json.dumps(_suites(suites), indent=1) + "\n",
+        **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in said.items()},
+        **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
+    }
+    if (results / "published.csv").exists():
+        texts["claims.csv"] = claims(board, pd.read_csv(results / "published.csv")).to_csv(index=False)
+    for name, text in texts.items():
+        write_text(text, results / name)
+    _remove_others(results, texts)
+    return board
+
+
+def _suites(path: Path) -> dict[str, Any]:
+    """What the tables' readers need to know of each suite; none where there is no file of suites."""
+    try:
+        suites = load_suites(path)
+    except UserError:
+        return {}
+    return {name: suite.model_dump(mode="json", exclude={"overrides"}) for name, suite in suites.items()}
+
+
+def _remove_others(results: Path, written: dict[str, str]) -> None:
+    """Remove tables of suites and methods that are gone."""
+    for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv")]:
+        if str(path.relative_to(results)) not in written:
+            path.unlink()
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write under a temporary name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``."""
+    names = {"test_top1": "test_top1_pct", "memory_ratio": "memory_ratio", "time_ratio": "time_ratio"}
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for row in board.to_dict("records"):
+        label = "-".join(filter(None, [row["method"], row["variant"], row["backbone"], f"k{row['modules']}"]))
+        numbers = {key: float(row[name]) for key, name in names.items() if pd.notna(row[name])}
+        found.setdefault(row["suite"], {}).setdefault(label, numbers)
+    return found

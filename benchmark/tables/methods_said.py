@@ -1,0 +1,81 @@
+"""``results/methods/<id>.json``: what a method says of itself, and the very files that produced its records.
+
+The dashboard shows a method from here alone: it never opens ``methods/``. A file is kept under its SHA-256 as
+long as a record names it, so every number stands beside the code that made it.
+"""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.plugins import method_metadata
+
+SAID = ("title", "authors", "year", "paper", "family", "removes", "reach", "requires", "variants", "defaults", "doc")
+
+
+def methods_said(cells: pd.DataFrame, methods: Path, before: Path) -> dict[str, dict[str, Any]]:
+    """By method: its metadata, read without importing it, and its files by hash.
+
+    Args:
+        cells: all cells; a method's records outlive its file.
+        methods: the folder of plugins.
+        before: where these texts were written the last time: a file that is gone is taken from there.
+    """
+    present = [path.stem for path in sorted(methods.glob("*.py"))]
+    return {name: _said(name, cells, methods, before) for name in sorted({*present, *cells["method"]})}
+
+
+def _said(name: str, cells: pd.DataFrame, methods: Path, before: Path) -> dict[str, Any]:
+    records = cells[cells["method"] == name].dropna(subset=["method_sha256"])
+    commits = records.drop_duplicates("method_sha256")[["method_sha256", "git_commit"]]
+    files = _files(name, dict(commits.itertuples(index=False, name=None)), methods, before)
+    try:
+        metadata = method_metadata(methods / f"{name}.py")
+    except (OSError, UserError):
+        metadata = _old(name, before)
+    return {"id": name} | {key: metadata[key] for key in SAID if key in metadata} | {"files": files}
+
+
+def _files(name: str, wanted: dict[str, str], methods: Path, before: Path) -> dict[str, dict[str, str]]:
+    """Source text and commit by hash, of all files that records name and that can be found."""
+    kept = {sha: file["source"] for sha, file in _old(name, before).get("files", {}).items()}
+    found = {}
+    for sha, commit in sorted(wanted.items()):
+        for source in _candidates(name, commit, kept.get(sha), methods):
+            if hashlib.sha256(source.encode()).hexdigest() == sha:
+                found[sha] = {"commit": commit, "source": source}
+                break
+    return found
+
+
+def _candidates(name: str, commit: str, kept: str | None, methods: Path) -> Iterable[str]:
+    """Places to look, cheapest first: what was kept, the file as it is now, the file of that commit."""
+    if kept is not None:
+        yield kept
+    path = methods / f"{name}.py"
+    if path.is_file():
+        yield path.read_text()
+    shown = subprocess.run(["git", "show", f"{commit}:methods/{name}.py"], capture_output=True, check=False)
+    yield shown.stdout.decode(errors="replace")
+
+
+def _old(name: str, before: Path) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = json.loads((before / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return said
+
+
+def with_metadata(board: pd.DataFrame, said: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """The board with what each method says of itself."""
+    keys = ("title", "paper", "year", "removes", "reach", "requires")
+    found = {key: board["method"].map(lambda name, key=key: said.get(name, {}).get(key)) for key in keys}
+    found["removes"] = found["removes"].map(", ".join, na_action="ignore")
+    return board.assign(**found).assign(title=found["title"].fillna(board["method"]))

@@ -1,0 +1,38 @@
+"""The leaderboard in the terminal."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmark.tables.columns import with_interval
+
+
+def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
+    """A compact table per suite and backbone for the terminal."""
+    for (suite, backbone), rows in board.groupby(["suite", "backbone"], sort=False):
+        title = Text(f"{suite}: {backbone}", "bold")
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        table.add_column("method", overflow="fold")
+        for name in ("K", "test %", "n", "vs e2ebp", "mem ×", "time ×", "FLOP ×"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("status")
+        for row in rows.to_dict("records"):
+            table.add_row(*map(Text, _terminal_row(row)))  # Text: names are no markup
+        console.print(table)
+
+
+def _terminal_row(row: Mapping[Hashable, Any]) -> list[str]:
+    return [
+        f"{row['method']} {row['variant']}".rstrip(),
+        str(row["modules"]),
+        with_interval(row["test_top1_pct"], row["test_top1_half_pct"]),
+        str(row["n_ok"]),
+        with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], sign="+"),
+        *("–" if pd.isna(row[c]) else f"{row[c]:.2f}" for c in ("memory_ratio", "time_ratio", "flops_ratio")),
+        row["status"],
+    ]
