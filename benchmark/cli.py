@@ -92,14 +92,15 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
 def plan(
     suite: Annotated[str | None, typer.Argument(help="a suite of suites.yaml")] = None,
     published: Annotated[bool, typer.Option(help="compare with the papers' memory figures instead")] = False,
+    save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
-    from benchmark.plan import print_plan, print_published_check
+    from benchmark.plan import PLANS, print_plan, print_published_check
 
     if published:
         print_published_check(console)
     elif suite:
-        print_plan(suite, console)
+        print_plan(suite, console, PLANS if save else None)
     else:
         raise UserError("Say which suite to plan (`beyond plan cifar10`), or give --published.")
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Console
 from rich.progress import track
@@ -25,8 +26,11 @@ from benchmark.engine.recipe import Recipe
 from benchmark.errors import UserError
 from benchmark.plugins import METHODS, plugin_ids
 from benchmark.suite import Backbone, Cell, Suite, cell_options, cells, load_suite
+from benchmark.tables.files import write_text
 
 PUBLISHED = Path("results/published.csv")
+PLANS = Path("results/plans")
+DECIMALS = {"peak_gb": 3, "peak_ratio": 3, "saved_gb": 3, "step_gflops": 1, "flops_ratio": 3}
 GB = 1e9
 T = TypeVar("T")
 
@@ -214,10 +218,14 @@ def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], 
     return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
 
 
-def print_plan(name: str, console: Console) -> None:
-    """Print what a suite will cost."""
+def print_plan(name: str, console: Console, save_to: Path | None = None) -> None:
+    """Print what a suite will cost; ``save_to`` is a folder for ``<suite>.csv``, which the dashboard shows."""
     title = f"{name}: predicted cost of a training step (simulated tensor bytes)"
-    console.print(as_table(plan_suite(name, console), title))
+    rows = plan_suite(name, console)
+    console.print(as_table(rows, title))
+    if save_to:
+        table = pd.DataFrame([row.model_dump() for row in rows], columns=list(PlanRow.model_fields))
+        write_text(table.round(DECIMALS).to_csv(index=False), save_to / f"{name}.csv")
 
 
 def print_published_check(console: Console) -> None:

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, pvariance
 
 from rich.console import Console
 
+from benchmark.agreement import accuracy_tolerance, difference, disagreements
 from benchmark.errors import UserError
 from benchmark.record import Record, read_record
 
 SCRATCH = Path(".beyond/reproduce")
-POINTS = 0.5  # accuracy may differ by so many points, or
-DEVIATIONS = 3.0  # by so many standard deviations over seeds, pooled over the suite's rows
-MEMORY = 0.10  # the simulated peak by this fraction
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,12 @@ def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
 
     How far seeds scatter is taken from the second time, so that a wrong record cannot widen its own tolerance.
     """
-    tolerance = max(POINTS, DEVIATIONS * _pooled_deviation(list(new.values())))
+    tolerance = accuracy_tolerance(list(new.values()))
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
     differences = []
     for key in sorted(old.keys() & new.keys()):
-        differences.append(_difference(old[key], new[key]))
-        faults += [f"{key}: {fault}" for fault in _faults(old[key], new[key], tolerance)]
+        differences.append(difference(old[key], new[key]))
+        faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerance)]
     return Comparison(len(old), differences.count(0.0), tolerance, max(differences, default=0.0), faults)
 
 
@@ -68,38 +65,3 @@ def print_comparison(c: Comparison, console: Console) -> None:
         style="green" if c.reproduced else "red",
         highlight=False,
     )
-
-
-def _pooled_deviation(records: list[Record]) -> float:
-    """Root mean square, over rows, of the standard deviation of test accuracy over seeds; points."""
-    rows: dict[tuple[object, ...], list[float]] = {}
-    for r in records:
-        if r.accuracy is not None:
-            i = r.identity
-            key = (i.method, i.variant, i.backbone, i.modules)
-            rows.setdefault(key, []).append(r.accuracy.test_top1)
-    variances = [pvariance(v) * len(v) / (len(v) - 1) for v in rows.values() if len(v) > 1]
-    return fmean(variances) ** 0.5 if variances else 0.0
-
-
-def _difference(old: Record, new: Record) -> float:
-    """Points between the two test accuracies; infinite where only one has any."""
-    if old.accuracy is None or new.accuracy is None:
-        return 0.0 if old.accuracy is new.accuracy else float("inf")
-    return abs(old.accuracy.test_top1 - new.accuracy.test_top1)
-
-
-def _faults(old: Record, new: Record, tolerance: float) -> list[str]:
-    faults = []
-    if old.status != new.status:
-        faults.append(f"ended {new.status}, committed {old.status}.")
-    elif _difference(old, new) > tolerance:
-        faults.append(f"test accuracy differs by {_difference(old, new):.2f} points.")
-    if old.cuts != new.cuts:
-        faults.append("the cut points differ.")
-    if old.cost and new.cost:
-        if old.cost.parameters != new.cost.parameters:
-            faults.append("the number of parameters differs.")
-        if abs(new.cost.peak_bytes / old.cost.peak_bytes - 1) > MEMORY:
-            faults.append("the simulated peak memory differs by more than 10 %.")
-    return faults

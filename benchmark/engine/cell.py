@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmark.engine.build import build_method
 from benchmark.engine.cost import measure_cost
@@ -22,7 +23,7 @@ from benchmark.engine.method import Method
 from benchmark.engine.probe import TRAIN_PICTURES, linear_probes
 from benchmark.engine.process import prepare_process
 from benchmark.engine.seeding import derive_seed
-from benchmark.engine.train import Diverged, Epoch, accuracy, train_phase
+from benchmark.engine.train import Diverged, Epoch, accuracy, hit_rates, ranked_classes, train_phase
 from benchmark.errors import UserError
 from benchmark.fingerprint import package_versions
 from benchmark.plugins import DATASETS, METHODS, file_sha256, load_class, plugin_path
@@ -34,17 +35,29 @@ EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
 
 
-def run_cell(on_progress: Callable[[float], None], cell: Cell, suite: Suite, fingerprint: str) -> Record:
+Judge = Callable[[Tensor], tuple[float, ...]]  # classes ranked by the network (N, 5) -> top-1 and top-5, percent
+
+
+def run_cell(
+    on_progress: Callable[[float], None],
+    cell: Cell,
+    suite: Suite,
+    fingerprint: str,
+    splits: Splits | None = None,
+    judge: Judge | None = None,
+) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
     Args:
         on_progress: called after each epoch with the fraction of training that is done.
+        splits: the pictures; loaded as the suite says, if not given.
+        judge: who knows the labels of the test split; by default the split itself does.
     """
     facts: dict[str, Any] = {}
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, on_progress):
+        for name, value in _observe(cell, suite, on_progress, splits, judge):
             facts[name] = value
     except Diverged as reason:
         status, error = "diverged", str(reason)
@@ -73,11 +86,18 @@ def load_dataset(name: str) -> Dataset:
     return load_class(plugin_path(DATASETS, name), Dataset)()
 
 
-def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> Iterator[tuple[str, Any]]:
+def _observe(
+    cell: Cell,
+    suite: Suite,
+    on_progress: Callable[[float], None],
+    splits: Splits | None,
+    judge: Judge | None,
+) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
     dataset = load_dataset(suite.dataset)
-    splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
+    splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
+    judge = judge or partial(hit_rates, labels=splits.test.labels)
     yield "provenance", provenance(cell, splits, suite.device)
 
     options = cell_options(suite, cell, load_method(cell.method).variants)
@@ -97,7 +117,7 @@ def _observe(cell: Cell, suite: Suite, on_progress: Callable[[float], None]) -> 
     cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
     yield "cost", cost
 
-    train = partial(_train, cell, suite, loaders, on_progress)
+    train = partial(_train, cell, suite, loaders, on_progress, judge)
     accuracies, train_seconds, cuda_peak = train(method)
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
@@ -108,6 +128,7 @@ def _train(
     suite: Suite,
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
+    judge: Judge,
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
@@ -132,7 +153,7 @@ def _train(
         train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    test_top1, test_top5 = accuracy(method, loaders["test"])
+    test_top1, test_top5 = judge(ranked_classes(method, loaders["test"], most=5))
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
@@ -204,7 +225,10 @@ def device_name(device: str) -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except OSError:  # no git here, or a sandbox that lets nothing else run
+        return ""
     return done.stdout.strip()
 
 

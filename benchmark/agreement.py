@@ -1,0 +1,51 @@
+"""Whether a cell that was trained again agrees with its record."""
+
+from collections.abc import Sequence
+from statistics import fmean, pvariance
+
+from benchmark.record import Record
+
+POINTS = 0.5  # accuracy may differ by so many points, or
+DEVIATIONS = 3.0  # by so many standard deviations over seeds, pooled over rows
+MEMORY = 0.10  # the simulated peak by this fraction
+
+
+def accuracy_tolerance(records: Sequence[Record]) -> float:
+    """Points by which test accuracy may differ, from how far the seeds of each row of these records scatter."""
+    return max(POINTS, DEVIATIONS * _pooled_deviation(records))
+
+
+def _pooled_deviation(records: Sequence[Record]) -> float:
+    """Root mean square, over rows, of the standard deviation of test accuracy over seeds; points."""
+    rows: dict[tuple[object, ...], list[float]] = {}
+    for r in records:
+        if r.accuracy is not None:
+            i = r.identity
+            key = (i.method, i.variant, i.backbone, i.modules)
+            rows.setdefault(key, []).append(r.accuracy.test_top1)
+    variances = [pvariance(v) * len(v) / (len(v) - 1) for v in rows.values() if len(v) > 1]
+    return fmean(variances) ** 0.5 if variances else 0.0
+
+
+def difference(old: Record, new: Record) -> float:
+    """Points between the two test accuracies; infinite where only one has any."""
+    if old.accuracy is None or new.accuracy is None:
+        return 0.0 if old.accuracy is new.accuracy else float("inf")
+    return abs(old.accuracy.test_top1 - new.accuracy.test_top1)
+
+
+def disagreements(old: Record, new: Record, tolerance: float) -> list[str]:
+    """A sentence for each way in which the second training differs too much from the first."""
+    faults = []
+    if old.status != new.status:
+        faults.append(f"ended {new.status}, committed {old.status}.")
+    elif difference(old, new) > tolerance:
+        faults.append(f"test accuracy differs by {difference(old, new):.2f} points.")
+    if old.cuts != new.cuts:
+        faults.append("the cut points differ.")
+    if old.cost and new.cost:
+        if old.cost.parameters != new.cost.parameters:
+            faults.append("the number of parameters differs.")
+        if abs(new.cost.peak_bytes / old.cost.peak_bytes - 1) > MEMORY:
+            faults.append("the simulated peak memory differs by more than 10 %.")
+    return faults
