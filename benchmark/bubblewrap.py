@@ -1,0 +1,58 @@
+"""Bubblewrap: a file system of its own for a stranger's process, and no network; Linux, where ``bwrap`` works."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import benchmark
+
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
+TEMPORARY_BYTES = 64 * 2**20  # of the memory-backed temporary folder
+PACKAGE = Path(benchmark.__file__).parent
+
+
+@cache
+def refusal() -> str:
+    """Why bubblewrap cannot be used here, in a few words; empty where it can. Tried once, for real."""
+    if not shutil.which("bwrap"):
+        return "it is not installed"
+    probe = [*_isolation(), "--", sys.executable, "-I", "-c", ""]
+    try:
+        tried = subprocess.run(probe, capture_output=True, text=True, timeout=20, env={}, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"it does not run: {type(error).__name__}"
+    words = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]
+    return f"this system refuses it: {words[-1].removeprefix('bwrap: ')}" if tried.returncode else ""
+
+
+def wrap(scratch: Path, readable: Sequence[Path], hidden: Sequence[Path]) -> list[str]:
+    """The start of a command line that runs the rest in bubblewrap, in ``scratch``, its only writable folder."""
+    return [
+        *_isolation(),
+        *(word for path in readable for word in _read_only(path.absolute())),
+        *(word for path in hidden for word in ("--ro-bind", "/dev/null", str(path.resolve()))),
+        *("--bind", str(scratch), str(scratch), "--chdir", str(scratch)),
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--"),
+    ]
+
+
+def _isolation() -> list[str]:
+    """New namespaces (network, processes, mounts ...), and nothing to see but the system and the interpreter."""
+    interpreter = {Path(p) for p in (sys.prefix, sys.base_prefix)} | {Path(sys.executable).resolve().parent.parent}
+    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *interpreter, PACKAGE])
+    return [
+        *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *("--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),
+        *(word for path in places if os.path.lexists(path) for word in _read_only(path)),
+    ]
+
+
+def _read_only(path: Path) -> list[str]:
+    """Bind a path under its own name, and what it points to under that."""
+    names = dict.fromkeys([path, path.resolve()])
+    return [word for name in names for word in ("--ro-bind", str(path.resolve()), str(name))]
