@@ -133,18 +133,7 @@ def _process(
     """The running process and the reading end of its messages; it is dead afterwards, whatever happens."""
     reading, writing = os.pipe()
     bounds = json.dumps({"address_space": limits.address_space, "file_size": limits.file_size})
-    inner = [
-        sys.executable,
-        "-I",
-        "-B",
-        "-u",
-        "-c",
-        START,
-        str(bubblewrap.PACKAGE.parent),
-        str(writing),
-        bounds,
-        module,
-    ]
+    start = [sys.executable, "-I", "-B", "-u", "-c", START, str(bubblewrap.PACKAGE.parent)]
     try:
         process = subprocess.Popen(
             [*wrapper, *start, str(writing), bounds, module, *arguments],
