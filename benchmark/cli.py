@@ -107,12 +107,35 @@ def plan(
 
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="a method's file, such as methods/mine.py")]) -> None:
-    """Check a method's file in seconds: claims, isolation, learning, seeds, cost, and the backbones it runs on."""
-    from benchmark.check import print_findings
+    """Check a method's file in under a minute, in a sandbox: claims, isolation, learning, seeds, cost, backbones."""
+    from benchmark.check.sandboxed import print_findings
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.")
     if not print_findings(file, console):
+        sys.exit(1)
+
+
+@app.command()
+def verify(
+    suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
+) -> None:
+    """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
+    from benchmark.progress import ProgressBar
+    from benchmark.sandbox import protections
+    from benchmark.tables.files import write_tables
+    from benchmark.verify import claims, verify
+    from benchmark.verify import sample as draw
+
+    found, unfit = claims(suite or [], method or [])
+    for sentence in [*(p.sentence for p in protections() if not p.available), *unfit]:
+        console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    with ProgressBar("verify", console) as bar:
+        outcomes = list(verify(draw(found, sample), bar))
+    write_tables()
+    if any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
 
@@ -133,6 +156,16 @@ def register() -> None:
     lines = "".join(f"  - {name}\n" for name in names)
     Path("params.yaml").write_text(f"# Written by `beyond register` from methods/*.py.\nmethods:\n{lines}")
     console.print(f"{len(names)} methods are registered in params.yaml.")
+
+
+@app.command()
+def export(folder: Annotated[Path, typer.Argument(help="where to; an earlier export is replaced")] = Path("site")) -> None:
+    """Write the leaderboard as a folder of static pages, for GitHub Pages or to open as files."""
+    from benchmark.display.reading import results_folder
+    from benchmark.export.site import export as write_site
+
+    pages = write_site(results_folder(), folder)
+    console.print(f"{pages} pages are in {folder}; open {folder / 'index.html'}.", highlight=False, markup=False)
 
 
 @app.command()

@@ -55,10 +55,14 @@ class ProgressBar:
 
     def finished(self, cell: Cell, record: Record) -> None:
         """A cell has ended."""
+        self.ended(cell, summary(record))
+
+    def ended(self, cell: Cell, line: str) -> None:
+        """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)
         self.done += 1
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
-        self.progress_bar.console.print(summary(record), highlight=False, markup=False, soft_wrap=True)
+        self.progress_bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def summary(record: Record) -> str:

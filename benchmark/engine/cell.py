@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from benchmark.engine.build import build_method
 from benchmark.engine.cost import measure_cost
@@ -23,7 +22,7 @@ from benchmark.engine.method import Method
 from benchmark.engine.probe import TRAIN_PICTURES, linear_probes
 from benchmark.engine.process import prepare_process
 from benchmark.engine.seeding import derive_seed
-from benchmark.engine.train import Diverged, Epoch, accuracy, hit_rates, ranked_classes, train_phase
+from benchmark.engine.train import Diverged, Epoch, accuracy, train_phase
 from benchmark.errors import UserError
 from benchmark.fingerprint import package_versions
 from benchmark.plugins import DATASETS, METHODS, file_sha256, load_class, plugin_path
@@ -35,7 +34,7 @@ EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
 
 
-Judge = Callable[[Tensor], tuple[float, ...]]  # classes ranked by the network (N, 5) -> top-1 and top-5, percent
+Judge = Callable[[Method], tuple[float, ...]]  # top-1 and top-5 of the trained network on the test split, percent
 
 
 def run_cell(
@@ -51,7 +50,7 @@ def run_cell(
     Args:
         on_progress: called after each epoch with the fraction of training that is done.
         splits: the pictures; loaded as the suite says, if not given.
-        judge: who knows the labels of the test split; by default the split itself does.
+        judge: who knows the test split; by default `splits` does.
     """
     facts: dict[str, Any] = {}
     status: Status = "ok"
@@ -97,7 +96,8 @@ def _observe(
     prepare_process(suite.device)
     dataset = load_dataset(suite.dataset)
     splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
-    judge = judge or partial(hit_rates, labels=splits.test.labels)
+    test = partial(Loader, splits.test, dataset, EVALUATION_BATCH, device=suite.device, train=False)
+    judge = judge or (lambda trained: accuracy(trained, test()))
     yield "provenance", provenance(cell, splits, suite.device)
 
     options = cell_options(suite, cell, load_method(cell.method).variants)
@@ -153,7 +153,7 @@ def _train(
         train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    test_top1, test_top5 = judge(ranked_classes(method, loaders["test"], most=5))
+    test_top1, test_top5 = judge(method)
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
@@ -176,7 +176,6 @@ def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, me
     return {
         "train": make(splits.train, batch_size=suite.recipe.batch, seed=seed, train=True, views=method.views),
         "validation": make(splits.validation, batch_size=EVALUATION_BATCH, train=False),
-        "test": make(splits.test, batch_size=EVALUATION_BATCH, train=False),
         "probe": make(probe, batch_size=EVALUATION_BATCH, train=False),
     }
 

@@ -1,0 +1,194 @@
+"""``beyond verify``: train committed cells again from nothing, and say whether they come out as their records claim.
+
+Each outcome is written as soon as it is known (``results/verified/``), so an interrupted run loses nothing.
+"""
+
+import random
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from benchmark.agreement import accuracy_tolerance, disagreements
+from benchmark.errors import UserError
+from benchmark.launch import Crash, Job, cores, run_jobs, run_one
+from benchmark.plugins import METHODS, file_sha256, plugin_path
+from benchmark.record import Record, read_record
+from benchmark.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
+from benchmark.tables.files import write_text
+from benchmark.tables.verification import SELF_REPORTED, Verification, verdicts
+
+RUNS = Path("results/runs")
+VERIFIED = Path("results/verified")
+SCRATCH = Path(".beyond/verify")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A committed record that can be put to the test."""
+
+    cell: Cell
+    suite: Suite
+    record: Record
+    tolerance: float  # points
+
+
+class Observer(Protocol):
+    """Who wants to know how it goes (a progress bar)."""
+
+    def begin(self, total: int, done: int) -> None:
+        """So many cells will be trained."""
+
+    def progress(self, cell: Cell, fraction: float) -> None:
+        """A cell has trained this fraction of its epochs."""
+
+    def ended(self, cell: Cell, line: str) -> None:
+        """A cell has ended; ``line`` says how."""
+
+
+def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
+    """The records that can be verified with the files that are here, and a sentence for each that cannot.
+
+    Args:
+        suites: names; none means all.
+        methods: ids; none means all.
+
+    Raises:
+        UserError: there is no such suite or method, or nothing to verify.
+    """
+    known = load_suites()
+    if wrong := set(suites) - set(known):
+        raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
+    for method in methods:
+        plugin_path(METHODS, method)
+    found, stale = list[Claim](), list[str]()
+    for path in sorted(runs.glob("*/*/*.json")):
+        suite, method = path.parts[-3:-1]
+        if suite in (suites or known) and (not methods or method in methods):
+            record = read_record(path)
+            cell = _cell_of(record, known[suite])
+            if fault := _unfit(record, cell):
+                stale.append(f"{suite}/{method}/{path.name}: {fault}")
+            elif cell:
+                found.append(Claim(cell, known[suite], record, _tolerance(record, path.parent)))
+    if not found:
+        raise UserError(f"There is nothing to verify. {stale[0] if stale else 'No record is that of such a cell.'}")
+    return found, stale
+
+
+def _cell_of(record: Record, suite: Suite) -> Cell | None:
+    """The cell of today's suite that the record is of."""
+    try:
+        today = cells(record.identity.suite, suite, record.identity.method)
+    except UserError:
+        return None
+    return next((cell for cell in today if identify(cell, suite) == record.identity), None)
+
+
+def _unfit(record: Record, cell: Cell | None) -> str:
+    """Why a record cannot be put to the test; empty if it can."""
+    if not record.genuine:
+        return "the record was edited after it was written."
+    if record.identity.protocol != PROTOCOL:
+        return f"it is of protocol {record.identity.protocol}, the engine of {PROTOCOL}; run its suite again."
+    if cell is None:
+        return "its suite or its method no longer has such a cell."
+    if record.status != "ok":
+        return f"it ended {record.status}; there is nothing to confirm."
+    if record.provenance and record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
+        return f"methods/{cell.method}.py has changed since; run `dvc repro {cell.suite}@{cell.method}` first."
+    return ""
+
+
+def _tolerance(record: Record, folder: Path) -> float:
+    """From the scatter of the row's other seeds: a wrong record cannot widen its own tolerance."""
+    row = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    return accuracy_tolerance([r for r in row if _same_row(r, record) and r.identity.seed != record.identity.seed])
+
+
+def _same_row(a: Record, b: Record) -> bool:
+    return a.identity.model_copy(update={"seed": 0}) == b.identity.model_copy(update={"seed": 0})
+
+
+def sample(found: Sequence[Claim], size: int) -> list[Claim]:
+    """``size`` of the claims at random, unpredictably, those first that nobody has verified yet."""
+    told = verdicts(VERIFIED)
+    shuffled = random.SystemRandom().sample(list(found), len(found))
+    shuffled.sort(key=lambda claim: told.get(claim.record.digest, SELF_REPORTED) != SELF_REPORTED)
+    return shuffled[:size]
+
+
+def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
+    """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
+
+    Raises:
+        UserError: a suite cannot run here; says why.
+    """
+    gpus = 0
+    by_cell = {claim.cell: claim for claim in chosen}
+    for name in sorted({claim.cell.suite for claim in chosen}):
+        methods = tuple(sorted({claim.cell.method for claim in chosen if claim.cell.suite == name}))
+        _, gpus = run_one("benchmark.engine.preflight:preflight", name, methods)
+    observer.begin(len(chosen), 0)
+    with scratch_folder() as scratch:  # of ours, since a job that is killed cannot clean up
+        jobs = [Job(c.cell, "benchmark.again:train_again", (c.cell, c.suite, scratch)) for c in chosen]
+        for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
+            if isinstance(outcome, UserError):
+                raise outcome
+            again = _failure(by_cell[cell], outcome) if isinstance(outcome, Crash) else outcome
+            yield _conclude(by_cell[cell], *again, observer)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for the strangers, on the disk of the repository; gone afterwards."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=SCRATCH) as folder:
+        yield Path(folder).resolve()
+
+
+def _failure(claim: Claim, crash: Crash) -> tuple[Record, list[str]]:
+    update = {"status": crash.status, "error": crash.sentence, "accuracy": None, "cost": None}
+    return claim.record.model_copy(update=update), []
+
+
+def _conclude(claim: Claim, again: Record, protections: list[str], observer: Observer) -> Verification:
+    faults = disagreements(claim.record, again, claim.tolerance)
+    faults += [f"{again.error}"] if again.error else []
+    outcome = Verification(
+        identity=claim.record.identity,
+        digest=claim.record.digest,
+        verdict="failed" if faults else "verified",
+        faults=faults,
+        committed_top1=claim.record.accuracy.test_top1 if claim.record.accuracy else None,
+        again_top1=again.accuracy.test_top1 if again.accuracy else None,
+        tolerance=claim.tolerance,
+        protections=protections,
+        git_commit=_commit(),
+        device=again.provenance.device if again.provenance else "",
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    who = outcome.identity
+    path = VERIFIED / who.suite / who.method / f"{who.file_stem}.json"
+    write_text(outcome.model_dump_json(indent=1) + "\n", path)
+    observer.ended(claim.cell, summary(outcome))
+    return outcome
+
+
+def summary(outcome: Verification) -> str:
+    """One line on an outcome."""
+    who = outcome.identity
+    name = f"{who.suite} {who.method}{'/' + who.variant if who.variant else ''} {who.backbone} K={who.modules}"
+    reached = "no accuracy" if outcome.again_top1 is None else f"{outcome.again_top1:.2f} %"
+    committed = f"committed {outcome.committed_top1 or 0:.2f} %, tolerance {outcome.tolerance:.2f} points"
+    line = f"{name} seed {who.seed}: {outcome.verdict}: {reached} again, {committed}"
+    return " ".join([f"{line}.", *outcome.faults])
+
+
+def _commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
