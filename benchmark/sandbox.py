@@ -245,8 +245,8 @@ def _verdict(code: int, wrapped: bool, output: str) -> Ending:
     if number:
         hint = "; this often means that memory ran out" if number == signal.SIGKILL else ""
         return Ending("crash", f"Its process was killed by signal {number}{hint}.", output)
-    last = output.splitlines()[-1] if output else "it printed nothing"
-    return Ending("crash", f"Its process ended with exit code {code} ({last[:200]}).", output)
+    why = f" ({output.splitlines()[-1][:200]})" if code == 1 and output else ""  # 1: an exception, printed last
+    return Ending("crash", f"Its process ended with exit code {code}{why}.", output)
 
 
 def resident_bytes(root: int) -> int:

@@ -1,0 +1,55 @@
+"""The side of a check that loads the file: in the sandbox (:func:`main`), or in this process for tests."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmark.check.findings import Finding, find
+from benchmark.check.imports import check_imports
+from benchmark.check.metadata import check_metadata
+from benchmark.check.problem import take_pictures
+from benchmark.check.trials import TRIALS
+from benchmark.engine.method import Method
+from benchmark.engine.process import prepare_process
+from benchmark.plugins import load_class
+
+PICTURES = "pictures.npz"  # in the scratch folder
+LOADS = "loads"
+CHECKS = (LOADS, *TRIALS)
+
+
+def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
+    """Arguments: the method's file, and the names of the checks to run."""
+    file, *names = arguments
+    prepare_process("cpu")
+    take_pictures(Path(PICTURES))
+    for finding in run_checks(Path(file), names, lambda name: send({"begins": name})):
+        send({"finding": asdict(finding)})
+
+
+def check_method(path: Path) -> Iterator[Finding]:
+    """All findings on a file that is trusted, in this process, as they are found."""
+    yield (metadata := find("metadata", partial(check_metadata, path)))
+    if metadata.passed:
+        yield find("imports", partial(check_imports, path))
+        yield from run_checks(path, CHECKS)
+
+
+def run_checks(path: Path, names: Sequence[str], begin: Callable[[str], None] = lambda name: None) -> Iterator[Finding]:
+    """Load the file and run the named checks; nothing more if it does not load."""
+    begin(LOADS)
+    methods: list[type[Method]] = []
+    loaded = find(LOADS, lambda: _load(path, methods))
+    if LOADS in names or not loaded.passed:
+        yield loaded
+    for name in names:
+        if methods and name in TRIALS:
+            begin(name)
+            yield find(name, partial(TRIALS[name], methods[0]))
+
+
+def _load(path: Path, methods: list[type[Method]]) -> str:
+    methods.append(load_class(path, Method))
+    return f"The file can be imported; it defines {methods[0].__name__}."
