@@ -106,6 +106,16 @@ def plan(
 
 
 @app.command()
+def new(name: Annotated[str, typer.Argument(help="the method's id: small letters, digits and _")]) -> None:
+    """Write methods/NAME.py, a small method that already runs, to start from."""
+    from benchmark.new import write_method
+
+    path = write_method(name)
+    console.print(f"Wrote {path}. Edit it, then:", highlight=False)
+    console.print(f"  beyond check {path}", "  beyond register", f"  beyond run digits --method {name}", sep="\n")
+
+
+@app.command()
 def check(file: Annotated[Path, typer.Argument(help="a method's file, such as methods/mine.py")]) -> None:
     """Check a method's file in under a minute, in a sandbox: claims, isolation, learning, seeds, cost, backbones."""
     from benchmark.check.sandboxed import print_findings

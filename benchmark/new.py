@@ -1,0 +1,45 @@
+"""``beyond new``: a method's file to start from, which runs and passes every check as it stands."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+
+from benchmark.errors import UserError
+from benchmark.plugins import ID, METHODS
+
+TEMPLATE = Path(__file__).parent / "starting_method.txt"
+
+
+def starting_file(name: str) -> str:
+    """The text of a new method's file; its title and its class are made from its id.
+
+    Raises:
+        UserError: the name is no id.
+    """
+    if not ID.match(name) or not name[0].isalpha():
+        raise UserError(
+            f"{name!r} is no method id; begin with a small letter, and use small letters, digits and _ only."
+        )
+    words = [word for word in name.split("_") if word]
+    return Template(TEMPLATE.read_text()).substitute(
+        title=" ".join(words).capitalize(),
+        classname="".join(word.capitalize() for word in words),
+        year=datetime.now(UTC).year,
+    )
+
+
+def write_method(name: str) -> Path:
+    """Write methods/NAME.py.
+
+    Raises:
+        UserError: the name is no id, the file is there already, or this is not the top of the repository.
+    """
+    text, path = starting_file(name), METHODS / f"{name}.py"
+    if not METHODS.is_dir():
+        raise UserError(f"There is no folder {METHODS}/ here; run `beyond` from the top of the repository.")
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError(f"{path} is there already; choose another name, or edit that file.") from None
+    return path
