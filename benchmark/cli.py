@@ -169,7 +169,9 @@ def register() -> None:
 
 
 @app.command()
-def export(folder: Annotated[Path, typer.Argument(help="where to; an earlier export is replaced")] = Path("site")) -> None:
+def export(
+    folder: Annotated[Path, typer.Argument(help="where to; an earlier export is replaced")] = Path("site"),
+) -> None:
     """Write the leaderboard as a folder of static pages, for GitHub Pages or to open as files."""
     from benchmark.display.reading import results_folder
     from benchmark.export.site import export as write_site

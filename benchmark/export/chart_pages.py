@@ -1,0 +1,99 @@
+"""The pages of charts: a section for each suite and backbone, as accuracy means nothing across them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from benchmark.display.charts import REFERENCES, by_modules, learning_curves, on_front, trade_off
+from benchmark.display.looks import short_name
+from benchmark.export import columns
+from benchmark.export.figures import HALF, WHOLE, Figure, figure
+from benchmark.export.table import Table, make_table
+from benchmark.tables.columns import CURVE, TWIN
+
+SETTING = ["suite", "backbone"]
+TOGETHER = 10  # lines in a chart: more colours cannot be told apart
+COSTS = {"memory_ratio": "Accuracy against peak memory", "time_ratio": "Accuracy against time"}
+MEASURE = "validation accuracy, %"
+
+
+class Section(NamedTuple):
+    """The charts of one suite and backbone, and the rows on the Pareto front where they show one."""
+
+    anchor: str
+    title: str
+    figures: list[Figure]
+    front: Table | None = None
+
+
+def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, template and content of the three pages.
+
+    Args:
+        board: the leaderboard.
+        curves: the table of learning curves.
+    """
+    if len(curves):
+        curves = curves.merge(board[[*CURVE, "test_top1_pct"]].drop_duplicates(CURVE), on=CURVE)
+    pages = {"trade-offs": (_trade_offs, board), "modules": (_modules, board), "curves": (_curves, curves)}
+    for page, (section, rows) in pages.items():
+        settings = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
+        made = [section(f"s{i}", f"{suite}, {backbone}", part) for i, ((suite, backbone), part) in enumerate(settings)]
+        yield f"{page}.html", f"{page}.html", {"sections": [part for part in made if part.figures]}
+
+
+def _trade_offs(anchor: str, title: str, rows: pd.DataFrame) -> Section:
+    figures, fronts = [], pd.Series(False, index=rows.index)
+    for cost, says in COSTS.items():
+        points = rows.dropna(subset=["test_top1_pct", cost])
+        if len(points) > 1:
+            references = rows[rows["method"].isin(REFERENCES)]
+            figures.append(figure(says, f"{anchor}-{cost}", WHOLE, trade_off, rows, references, cost))
+            front = on_front(points.assign(x=points[cost], y=points["test_top1_pct"]))
+            fronts |= front.reindex(rows.index, fill_value=False)
+    table = make_table("front", rows[fronts], columns.front())
+    return Section(anchor, title, figures, table if figures else None)
+
+
+def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
+    """Nothing where there is one K: a line needs two points."""
+    figures: list[Figure] = []
+    grown = rows[rows["modules"] > 1].dropna(subset=["test_top1_pct", "memory_ratio"])
+    if grown["modules"].nunique() > 1:
+        for says, part in _ten_by_ten(grown, "methods"):
+            shown = pd.concat([part, rows[rows["method"] == TWIN]])
+            for measure, words in {"test_top1_pct": "Test accuracy", "memory_ratio": "Peak memory"}.items():
+                name = f"{anchor}-{len(figures)}"
+                figures.append(figure(f"{words}, {says}", name, HALF, by_modules, shown, measure))
+    return Section(anchor, title, figures)
+
+
+def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
+    drawn = rows[(rows["modules"] == rows["modules"].max()) | (rows["method"] == TWIN)]
+    figures = [
+        figure(f"Validation accuracy, {says}", f"{anchor}-{i}", HALF, _draw_curves, part)
+        for i, (says, part) in enumerate(_ten_by_ten(drawn, "methods"))
+    ]
+    return Section(anchor, title, figures)
+
+
+def _draw_curves(rows: pd.DataFrame) -> Any:
+    long = rows.assign(run=_names(rows), measure=MEASURE).rename(columns={"validation_top1": "value"})
+    return learning_curves(long[["run", "epoch", "measure", "value"]])
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [short_name(*names) for names in zip(rows["method"], rows["variant"], strict=True)]
+
+
+def _ten_by_ten(rows: pd.DataFrame, what: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of ten lines at a time, those of the highest mean accuracy first, and what to call them."""
+    rows = rows.assign(line=_names(rows))
+    lines = rows.groupby("line")["test_top1_pct"].mean().sort_values(ascending=False, kind="stable").index
+    for first in range(0, len(lines), TOGETHER):
+        part = {line: i for i, line in enumerate(lines[first : first + TOGETHER])}
+        numbers = f"{what} {first + 1} to {first + len(part)} of {len(lines)} by accuracy"
+        place = rows["line"].map(part)
+        chosen = rows[place.notna()].assign(place=place).sort_values(["place", "modules"], kind="stable")
+        yield numbers if len(lines) > TOGETHER else f"all {what}", chosen.drop(columns=["place", "line"])

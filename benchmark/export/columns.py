@@ -1,0 +1,212 @@
+"""What stands in each table of the static page: the columns in their order, with names for the reader."""
+
+import hashlib
+
+import pandas as pd
+from markupsafe import Markup
+
+from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
+from benchmark.plugins import ID
+from benchmark.tables.columns import COLUMNS
+
+BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
+METRICS = {
+    "test_error_pct": "test error, %",
+    "test_error_top5_pct": "top-5 error, %",
+    "overhead_flops_pct": "extra FLOPs, %",
+    "overhead_time_pct": "extra time, %",
+    "memory_ratio": "memory, × end-to-end",
+}
+
+
+def page_name(kind: str, name: str) -> str:
+    """``method-dgl.html``; of a name that is no id, its hash, as a stranger may have chosen it."""
+    safe = name if ID.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{kind}-{safe}.html"
+
+
+def leaderboard() -> list[Column]:
+    """A row of leaderboard.csv, for a reader who compares."""
+    return [
+        Column("Method", _method, COLUMNS["title"].meaning),
+        number("rank", "Rank", 0),
+        text("suite", "Suite", filter=True),
+        text("dataset", "Data set", filter=True),
+        text("backbone", "Backbone", filter=True),
+        number("modules", "K", 0, filter=True),
+        interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %", mark=_against_best),
+        number("n_ok", "n", 0),
+        interval("vs_e2ebp_pct", "vs_e2ebp_half_pct", "vs end-to-end", "+"),
+        number("memory_ratio", "Memory ×", 2),
+        number("time_ratio", "Time ×", 2),
+        number("flops_ratio", "FLOPs ×", 2),
+        number("auxiliary_parameters", "Auxiliary", 0),
+        Column(
+            "Curve", lambda row: sparkline(row["curve"]), "validation accuracy by epoch, mean over seeds, 0 to 100 %"
+        ),
+        Column("Family", _family, COLUMNS["family"].meaning, filter="family"),
+        *_said_of_training(),
+        Column("Status", lambda row: _status(row["status"]), COLUMNS["status"].meaning),
+        text("cuts", "Cut after"),
+        text("source", "Pictures"),
+        number("epochs", "Epochs", 0),
+        text("requires", "Requires"),
+        Column("Paper", lambda row: outward(row["paper"], "paper"), COLUMNS["paper"].meaning),
+        Column("Code", lambda row: link(page_name("method", row["method"]) + "#code", "code"), "the file that was run"),
+    ]
+
+
+def front() -> list[Column]:
+    """What a reader of the trade-offs asks of a row."""
+    wanted = ("Method", "K", "Accuracy, %", "n", "vs end-to-end", "Memory ×", "Time ×", "FLOPs ×", "Family")
+    return [column for column in leaderboard() if column.label in wanted]
+
+
+def _said_of_training() -> list[Column]:
+    return [
+        text("labels", "Labels used"),
+        text("removes", "Locks removed"),
+        text("isolation", "Isolation"),
+        Column("Verification", lambda row: _verification(row["verification"]), COLUMNS["verification"].meaning),
+    ]
+
+
+def ranks(suites: list[str]) -> list[Column]:
+    """A row a method: overall, then its rank and score in each suite."""
+    return [
+        Column("Method", _method),
+        number("overall", "Overall", 0, meaning="rank by Borda's count, among the methods ranked in every suite"),
+        number("borda", "Borda", 1, meaning="methods that it beats, summed over suites; half for a tie"),
+        *(_of_suite(suite) for suite in suites),
+        Column("Family", _family, COLUMNS["family"].meaning),
+        text("missing", "No overall rank because"),
+    ]
+
+
+def _of_suite(suite: str) -> Column:
+    return Column(suite, lambda row: str(row[f"in {suite}"]), "rank, and mean accuracy in percent", numeric=True)
+
+
+def claims() -> list[Column]:
+    """A paper's figure beside ours."""
+    return [
+        text("method", "Method", filter=True),
+        text("dataset", "Data set", filter=True),
+        text("backbone", "Backbone", filter=True),
+        text("modules", "K"),
+        Column("Figure", lambda row: METRICS.get(str(row["metric"]), str(row["metric"]))),
+        number("published", "Paper", 2, meaning="the paper's figure"),
+        number("published_std", "± sd", 2, meaning="the paper's standard deviation"),
+        interval("ours", "ours_half", "Here")._replace(meaning="our figure in the same setting", always=True),
+        number("difference", "Here − paper", 2, "+")._replace(always=True),
+        number("n_ok", "n", 0),
+        text("suite", "Suite"),
+        number("epochs", "Our epochs", 0),
+        text("our_source", "Our pictures"),
+        text("publication", "Publication"),
+        text("note", "Note"),
+    ]
+
+
+def runs() -> list[Column]:
+    """A cell with its provenance."""
+    return [
+        Column("Method", _method, filter="method"),
+        text("backbone", "Backbone", filter=True),
+        number("modules", "K", 0, filter=True),
+        number("seed", "Seed", 0),
+        Column("Status", lambda row: _status(row["status"]), filter="status"),
+        text("error", "Error"),
+        number("test_top1_pct", "Accuracy, %", 2),
+        number("validation_top1_pct", "Validation, %", 2),
+        number("memory_ratio", "Memory ×", 2),
+        number("peak_mb", "Peak, MB", 1),
+        number("time_ratio", "Time ×", 2),
+        number("flops_ratio", "FLOPs ×", 2),
+        number("train_seconds", "Training, s", 1),
+        number("epochs", "Epochs", 0),
+        text("isolation", "Isolation"),
+        Column("Verification", lambda row: _verification(row["verification"])),
+        text("started_utc", "Started, UTC"),
+        text("device", "Device"),
+        text("source", "Pictures"),
+        Column("Commit", _commit, "git commit, and whether the tree had changes"),
+        text("method_sha256", "Method's SHA-256"),
+        text("dataset_fingerprint", "Data's fingerprint"),
+        number("protocol", "Protocol", 0),
+        text("record", "Record"),
+    ]
+
+
+def suites() -> list[Column]:
+    """A suite and how its cells ended."""
+    return [
+        Column(
+            "Suite", lambda row: link(page_name("runs", row["suite"]), row["suite"]) if row["cells"] else row["suite"]
+        ),
+        text("title", "What"),
+        number("cells", "Cells", 0),
+        number("ok", "Ended ok", 0),
+        number("other", "Ended otherwise", 0),
+        number("planned", "Planned rows", 0, meaning="rows that nobody has run"),
+    ]
+
+
+def plans() -> list[Column]:
+    """A row that nobody has run: what was predicted of it, and no result."""
+    return [
+        Column("Method", _method),
+        Column("State", lambda row: Markup('<span class="planned">planned</span>')),
+        text("suite", "Suite", filter=True),
+        text("backbone", "Backbone", filter=True),
+        number("modules", "K", 0, filter=True),
+        number("peak_gb", "Predicted peak, GB", 2, meaning="simulated tensor bytes, 10^9; not GPU memory"),
+        number("peak_ratio", "Predicted memory ×", 2, meaning="over that of the end-to-end twin"),
+        number("flops_ratio", "Predicted FLOPs ×", 2, meaning="over those of the end-to-end twin"),
+        number("auxiliary_parameters", "Auxiliary", 0),
+        text("note", "Note"),
+    ]
+
+
+def methods() -> list[Column]:
+    """What a method says of itself, in one row."""
+    return [
+        Column("Method", _method),
+        text("id", "Id"),
+        Column("Family", _family, COLUMNS["family"].meaning, filter="family"),
+        text("removes", "Locks removed", filter=True),
+        text("requires", "Requires"),
+        text("authors", "Authors"),
+        text("year", "Year"),
+        Column("Paper", lambda row: outward(row["paper"], "paper")),
+    ]
+
+
+def _method(row: Row) -> str:
+    name = link(page_name("method", row["method"]), row.get("title", row["method"]))
+    variant = row.get("variant", "")
+    return name + Markup(" <small>{}</small>").format(variant) if variant else name
+
+
+def _family(row: Row) -> str:
+    family = str(row["family"])
+    return Markup('<span class="family {}">{}</span>').format(family.split(" ")[0], family)
+
+
+def _against_best(row: Row, written: str) -> str:
+    kind, words = BEST.get(row["vs_best"], ("", ""))
+    return Markup('<span class="mark {}">{}</span> {}').format(kind, words, written) if kind else written
+
+
+def _status(status: str) -> str:
+    return status if status == "ok" else Markup('<span class="bad">{}</span>').format(status)
+
+
+def _verification(verdict: str) -> str:
+    kind = {"verified": "good", "failed": "bad"}.get(verdict)
+    return Markup('<span class="{}">{}</span>').format(kind, verdict) if kind else verdict
+
+
+def _commit(row: Row) -> str:
+    commit = row["git_commit"]
+    return f"{commit} + changes" if commit and not pd.isna(row["git_dirty"]) and bool(row["git_dirty"]) else commit

@@ -1,0 +1,157 @@
+"""The pages of the static leaderboard: from the tables of results/ to HTML, a function for each page."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from benchmark.display import reading
+from benchmark.display.charts import FAMILIES
+from benchmark.export import columns
+from benchmark.export.chart_pages import chart_pages
+from benchmark.export.columns import page_name
+from benchmark.export.method_pages import method_pages
+from benchmark.export.results import Results
+from benchmark.export.table import Table, make_table, text
+from benchmark.new import starting_file
+from benchmark.tables.ranking import OVERALL
+
+NAVIGATION = {
+    "index.html": "Leaderboard",
+    "trade-offs.html": "Trade-offs",
+    "modules.html": "Modules",
+    "curves.html": "Curves",
+    "published.html": "Published",
+    "methods.html": "Methods",
+    "runs.html": "Runs",
+    "submit.html": "Submit",
+}
+
+
+def render(results: Results) -> dict[str, bytes]:
+    """File names and contents of the whole folder; the same results give the same bytes."""
+    environment = Environment(
+        loader=PackageLoader("benchmark.export"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
+    made: dict[str, bytes] = {"leaderboard.csv": (results.folder / "leaderboard.csv").read_bytes(), **_static()}
+    for name, template, said in _pages(results):
+        here = next((page for page in NAVIGATION if name.startswith(page.removesuffix(".html").rstrip("s"))), name)
+        made[name] = environment.get_template(template).render(here=here, **said).encode()
+    return made
+
+
+def _static() -> dict[str, bytes]:
+    """The style, with the colours that the charts give the families, and the script."""
+    static = files("benchmark.export") / "static"
+    colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
+    style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text()
+    return {"page.css": style.encode(), "tables.js": (static / "tables.js").read_bytes()}
+
+
+def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, template and content of each page."""
+    yield "index.html", "index.html", _leaderboard(results)
+    yield from chart_pages(results.board, results.curves)
+    yield "published.html", "published.html", _published(results)
+    yield "methods.html", "methods.html", _methods(results)
+    yield from method_pages(results)
+    yield from _runs(results)
+    yield "submit.html", "submit.html", {"example": starting_file("my_method")}
+
+
+def _leaderboard(results: Results) -> dict[str, Any]:
+    return {
+        "rows": make_table("rows", results.board, columns.leaderboard()),
+        "ranking": _ranking(results),
+        "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
+    }
+
+
+def _ranking(results: Results) -> Table | None:
+    """A row a method, with its rank and score in each suite; none without ranking.csv."""
+    ranks = results.ranks
+    if ranks.empty:
+        return None
+    titles = results.board.drop_duplicates("method").set_index("method")["title"]
+    table = ranks[ranks["suite"] == OVERALL].set_index("method").assign(title=titles)
+    table = table.rename(columns={"rank": "overall", "score": "borda"})
+    suites = sorted(set(ranks["suite"]) - {OVERALL})
+    for suite in suites:
+        rows = ranks[ranks["suite"] == suite].set_index("method")
+        places = pd.Series([_place(row) for row in rows.to_dict("records")], index=rows.index, dtype=str)
+        table[f"in {suite}"] = places.reindex(table.index, fill_value="–")
+    table = table.reset_index().sort_values(["overall", "method"])
+    return make_table("ranking", table, columns.ranks(suites))
+
+
+def _place(row: dict[Any, Any]) -> str:
+    return "–" if pd.isna(row["rank"]) else f"{int(row['rank'])} ({row['score']:.2f})"
+
+
+def _published(results: Results) -> dict[str, Any]:
+    claims = results.claims
+    return {"claims": make_table("claims", claims, columns.claims()) if len(claims) else None}
+
+
+def _methods(results: Results) -> dict[str, Any]:
+    rows = [
+        {
+            "method": name,
+            "id": name,
+            "title": said.get("title", name),
+            "family": said.get("family", ""),
+            "removes": ", ".join(said.get("removes") or []) or "none",
+            "requires": said.get("requires") or "",
+            "authors": said.get("authors", ""),
+            "year": said.get("year", ""),
+            "paper": said.get("paper"),
+        }
+        for name, said in results.methods.items()
+    ]
+    return {"methods": make_table("methods", pd.DataFrame(rows), columns.methods())}
+
+
+def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The suites, all cells that did not end ``ok``, and a page of all cells for each suite."""
+    cells = results.cells
+    if cells.empty:
+        yield "runs.html", "runs.html", {"suites": None, "failed": None}
+        return
+    failed = cells[cells["status"] != "ok"]
+    yield (
+        "runs.html",
+        "runs.html",
+        {
+            "suites": make_table("suites", _suites(results), columns.suites()),
+            "failed": make_table("failed", failed, [*columns.runs()[:1], text("suite", "Suite"), *columns.runs()[1:]])
+            if len(failed)
+            else None,
+        },
+    )
+    for suite, rows in cells.groupby("suite", sort=True):
+        yield (
+            page_name("runs", str(suite)),
+            "runs-suite.html",
+            {
+                "suite": suite,
+                "title": results.suites.get(str(suite), {}).get("title", ""),
+                "runs": make_table("runs", rows, columns.runs()),
+            },
+        )
+
+
+def _suites(results: Results) -> pd.DataFrame:
+    status = results.cells.groupby("suite")["status"]
+    counts = pd.DataFrame({"cells": status.size(), "ok": status.agg(lambda s: (s == "ok").sum())})
+    plans = results.plans.groupby("suite").size() if len(results.plans) else pd.Series(dtype=int)
+    counts = counts.reindex(sorted({*counts.index, *results.suites, *plans.index})).fillna(0).astype(int)
+    counts["title"] = [results.suites.get(suite, {}).get("title", "") for suite in counts.index]
+    counts = counts.assign(other=counts["cells"] - counts["ok"], planned=plans.reindex(counts.index).fillna(0))
+    return counts.rename_axis("suite").reset_index()

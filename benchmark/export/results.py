@@ -1,0 +1,48 @@
+"""All that the static pages show, read once from the results folder."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.display import reading
+from benchmark.errors import UserError
+
+TEXT_OF_CLAIMS = ("method", "dataset", "backbone", "modules", "metric", "suite", "our_source", "publication", "note")
+
+
+class Results:
+    """All that the pages show, read once.
+
+    Raises:
+        UserError: there are no results, or their tables are of another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.board = reading.read_board(folder)
+        except KeyError as error:
+            raise UserError(f"leaderboard.csv is of another version ({error.args[0]}): run `beyond table`.") from error
+        if self.board.empty:
+            raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
+        self.curves = reading.read_table(folder / "curves.csv", ("variant",))
+        self.cells = reading.read_cells(folder)
+        self.plans = reading.read_plans(folder, self.board)
+        self.claims = reading.read_table(folder / "claims.csv", TEXT_OF_CLAIMS)
+        self.ranks = reading.read_table(folder / "ranking.csv", ("variant", "missing"))
+        self.suites = reading.read_json(folder / "suites.json")
+        self.methods = self._methods()
+        self.plans = self._titled(self.plans)
+
+    def _methods(self) -> dict[str, dict[str, Any]]:
+        """What each method says of itself; nothing of one that has rows and no file of its own."""
+        said = reading.read_methods(self.folder)
+        mute = {*self.board["method"], *self.plans.get("method", [])} - set(said)
+        return dict(sorted((said | {name: {} for name in mute}).items()))
+
+    def _titled(self, plans: pd.DataFrame) -> pd.DataFrame:
+        if plans.empty:
+            return plans
+        plans = plans.sort_values(["suite", "backbone", "method", "variant", "modules"])
+        return plans.assign(title=[self.methods[name].get("title", name) for name in plans["method"]])

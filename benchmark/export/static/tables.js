@@ -1,0 +1,123 @@
+// Sorting, filters and addresses that can be shared, for tables that are complete without any of it.
+"use strict";
+(() => {
+  const MOST = 300; // rows drawn before the reader asks for all: thousands take a second to lay out
+  let limit = MOST;
+  const collator = new Intl.Collator("en", { numeric: true });
+  const form = document.querySelector("form.filters");
+  const tables = [...document.querySelectorAll("table.data")].map(prepare);
+  const main = form && tables.find((table) => form.compareDocumentPosition(table.element) & Node.DOCUMENT_POSITION_FOLLOWING);
+
+  const more = document.createElement("button");
+
+  function prepare(element) {
+    const table = { element, body: element.tBodies[0], rows: [...element.tBodies[0].rows], sorted: null };
+    table.order = new Map(table.rows.map((row, i) => [row, i]));
+    table.heads = [...element.tHead.rows[0].cells];
+    table.heads.forEach((head, i) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        sort(table, next(table, i));
+        if (table === main) { filter(); save(); }
+      });
+    });
+    return table;
+  }
+
+  // A number's first click shows the largest, a text's the first of the alphabet; the third gives the order back.
+  function next(table, column) {
+    const first = table.heads[column].classList.contains("num");
+    if (!table.sorted || table.sorted.column !== column) return { column, down: first };
+    return table.sorted.down === first ? { column, down: !first } : null;
+  }
+
+  function sort(table, sorted) {
+    table.sorted = sorted;
+    table.heads.forEach((head) => head.removeAttribute("aria-sort"));
+    const place = (row) => table.order.get(row);
+    let compare = (a, b) => place(a) - place(b);
+    if (sorted) {
+      table.heads[sorted.column].setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
+      const values = new Map(table.rows.map((row) => [row, value(table, row, sorted.column)]));
+      compare = (a, b) => ordered(values.get(a), values.get(b), sorted.down) || place(a) - place(b);
+    }
+    table.rows.sort(compare);
+    table.body.append(...table.rows);
+  }
+
+  // Empty cells have no value and stand last, whichever way the others go.
+  function value(table, row, column) {
+    const text = row.cells[column].textContent.trim();
+    if (!table.heads[column].classList.contains("num")) return text || null;
+    const found = text.replace(/,/g, "").match(/[-+−]?\d+(\.\d+)?/);
+    return found ? Number(found[0].replace("−", "-")) : null;
+  }
+
+  function ordered(a, b, down) {
+    if (a === null || b === null) return (a === null) - (b === null);
+    const order = typeof a === "number" ? a - b : collator.compare(a, b);
+    return down ? -order : order;
+  }
+
+  function filter() {
+    const wanted = [...form.querySelectorAll("select")].filter((select) => select.value);
+    const words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const row of main.rows) {
+      let fits = wanted.every((select) => row.dataset[select.name] === select.value);
+      if (fits && words.length) {
+        row.said ??= [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
+        fits = words.every((word) => row.said.includes(word));
+      }
+      shown += fits;
+      const hide = !fits || shown > limit;
+      if (row.hidden !== hide) row.hidden = hide;
+    }
+    form.querySelector("output").value = `${shown} of ${main.rows.length} rows`;
+    more.hidden = shown <= limit;
+    more.textContent = `The first ${limit} are drawn: draw all`;
+    form.nextElementSibling.hidden = shown > 0;
+    main.element.parentElement.hidden = shown === 0;
+  }
+
+  // The part of the address after the hash: files opened without a server may change no other.
+  function save() {
+    const state = new URLSearchParams([...new FormData(form)].filter(([, text]) => text));
+    if (main.sorted) {
+      const head = main.heads[main.sorted.column].textContent;
+      state.set("sort", (main.sorted.down ? "-" : "") + head);
+    }
+    history.replaceState(null, "", `#${state}`);
+  }
+
+  function load() {
+    const hash = location.hash.slice(1);
+    if (hash && !hash.includes("=")) return filter(); // a place in the page
+    const state = new URLSearchParams(hash);
+    for (const field of form.querySelectorAll("select, input")) {
+      const text = state.get(field.name) || "";
+      if (field.tagName === "SELECT" && text && ![...field.options].some((option) => option.value === text)) {
+        field.add(new Option(text)); // an address of other results: show that nothing is like it
+      }
+      field.value = text;
+    }
+    const by = state.get("sort") || "";
+    const column = main.heads.findIndex((head) => head.textContent === by.replace(/^-/, ""));
+    if (column >= 0 || main.sorted) sort(main, column < 0 ? null : { column, down: by.startsWith("-") });
+    filter();
+  }
+
+  if (!main) return;
+  form.hidden = false;
+  more.type = "button";
+  more.addEventListener("click", () => { limit = Infinity; filter(); });
+  form.append(more);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => { filter(); save(); });
+  form.addEventListener("reset", () => setTimeout(() => { filter(); save(); }));
+  addEventListener("hashchange", load);
+  load();
+})();
