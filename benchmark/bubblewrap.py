@@ -46,7 +46,7 @@ def _isolation() -> list[str]:
     interpreter = {Path(p) for p in (sys.prefix, sys.base_prefix)} | {Path(sys.executable).resolve().parent.parent}
     places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *interpreter, PACKAGE])
     return [
-        *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),
         *(word for path in places if os.path.lexists(path) for word in _read_only(path)),
     ]
