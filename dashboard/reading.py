@@ -1,12 +1,15 @@
-"""What the pages share: the tables of results/, read again only when a file changed, and escaping for Markdown."""
+"""What the pages share of results/: its tables, read again only when a file has changed."""
 
-import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from benchmark.display import reading
+
+cached = st.cache_data(max_entries=4, show_spinner=False)
+Changed = tuple[int, ...]  # the cache's key beside the folder: when the files were written
 
 
 def board() -> pd.DataFrame:
@@ -15,9 +18,42 @@ def board() -> pd.DataFrame:
     return _board(str(results), _changed(results / "leaderboard.csv", results / "curves.csv"))
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
-def _board(results: str, changed: tuple[int, ...]) -> pd.DataFrame:
+@cached
+def _board(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_board(Path(results))
+
+
+def cells() -> pd.DataFrame:
+    """All cells of all suites; empty if there are none."""
+    results = reading.results_folder()
+    return _cells(str(results), _changed(*sorted(results.glob("cells/*.csv"))))
+
+
+@cached
+def _cells(results: str, changed: Changed) -> pd.DataFrame:
+    return reading.read_cells(Path(results))
+
+
+def plans() -> pd.DataFrame:
+    """What is planned and not run; empty if nothing is."""
+    results = reading.results_folder()
+    return _plans(str(results), _changed(results / "leaderboard.csv", *sorted(results.glob("plans/*.csv"))))
+
+
+@cached
+def _plans(results: str, changed: Changed) -> pd.DataFrame:
+    return reading.read_plans(Path(results), reading.read_board(Path(results)))
+
+
+def methods() -> dict[str, dict[str, Any]]:
+    """By id: what each method says of itself, and its files."""
+    results = reading.results_folder()
+    return _methods(str(results), _changed(*sorted(results.glob("methods/*.json"))))
+
+
+@cached
+def _methods(results: str, changed: Changed) -> dict[str, dict[str, Any]]:
+    return reading.read_methods(Path(results))
 
 
 def table(name: str) -> pd.DataFrame:
@@ -26,15 +62,21 @@ def table(name: str) -> pd.DataFrame:
     return _table(str(path), _changed(path))
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _table(path: str, changed: tuple[int, ...]) -> pd.DataFrame:
+@cached
+def _table(path: str, changed: Changed) -> pd.DataFrame:
     return reading.read_table(Path(path))
 
 
-def _changed(*paths: Path) -> tuple[int, ...]:
+def record(name: str) -> dict[str, Any]:
+    """The record at a path that :func:`cells` gave; empty if it is missing."""
+    return reading.read_json(reading.results_folder() / name)
+
+
+def suite_title(suite: str) -> str:
+    """What ``suites.yaml`` calls the suite; its name if it is not there any more."""
+    said = reading.read_json(reading.results_folder() / "suites.json").get(suite, {})
+    return str(said.get("title", suite))
+
+
+def _changed(*paths: Path) -> Changed:
     return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
-
-
-def plain(text: object) -> str:
-    """The text with Markdown's characters escaped, so that it is shown as it stands."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$:<>&])", r"\\\1", str(text))

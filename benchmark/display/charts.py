@@ -1,22 +1,34 @@
-"""The chart of accuracy against memory."""
+"""The charts of the dashboard and of the static pages: trade-offs, number of modules, learning curves.
+
+Names of methods reach a chart as data, never as a field's name or an expression, so they are drawn as text.
+"""
 
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
-from benchmark.display.labels import SIDES, place_labels
-from benchmark.tables.columns import with_interval
+from benchmark.display.axes import accuracy_axis, ratio_axis, stretch
+from benchmark.display.labels import PHONE, SIDES, WIDE, Plot, place_labels
+from benchmark.display.looks import (
+    NARROW,
+    SHAPES,
+    family_colour,
+    line_colour,
+    tooltip,
+    with_texts,
+)
+from benchmark.display.texts import FAMILIES, GREY, REFERENCES
+from benchmark.tables.columns import TWIN
 
-REFERENCES = ("e2ebp", "gradient_checkpointing")
-# Okabe and Ito's colours, which colour-blind readers tell apart; the shapes say the same once more.
-FAMILIES = {
-    "weakly modular": ("#2A8AC4", "circle"),
-    "strictly modular": ("#D55E00", "square"),
-    "end-to-end": ("#8A8F98", "diamond"),
+COSTS = {
+    "memory_ratio": "Peak training memory, × end-to-end (simulated)",
+    "time_ratio": "Time of a training step, × end-to-end",
 }
-GREY = FAMILIES["end-to-end"][0]
-TOOLTIP = {
+MEASURES = {"test_top1_pct": "Test accuracy, %", "memory_ratio": "Peak memory, × end-to-end (simulated)"}
+PICKED = ("method", "variant", "modules", "cuts")  # what tells the rows of one suite and backbone apart
+ABOUT = {
     "name": "method",
     "modules": "K",
     "accuracy": "test accuracy, %",
@@ -26,104 +38,177 @@ TOOLTIP = {
     "time_ratio": "time ×",
     "status": "status",
 }
+FIELDS = [*dict.fromkeys([*PICKED, "label", "family", *ABOUT])]
 
 
-def accuracy_against_memory(rows: pd.DataFrame, references: pd.DataFrame) -> Any:
-    """One point a row that has both numbers, with its interval; lines join the K of a method.
+def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
+    """Accuracy against a cost: a point a row that has both, with its interval, and the Pareto front.
+
+    A click on a point selects it (parameter ``picked``, fields :data:`PICKED`).
 
     Args:
-        rows: filtered rows of the leaderboard.
+        rows: filtered rows of the leaderboard, of one suite and backbone.
         references: rows that stand in the chart whatever the filters say.
+        x: ``memory_ratio`` or ``time_ratio``.
     """
-    shown = pd.concat([rows, references]).drop_duplicates(["method", "variant", "modules", "cuts"])
-    shown = shown.dropna(subset=["test_top1_pct", "memory_ratio"]).drop(columns="curve")
-    shown = shown.sort_values("method", key=lambda method: method.isin(REFERENCES), kind="stable")  # on top
-    half = shown["test_top1_half_pct"].fillna(0)
-    shown = shown.assign(
-        x=shown["memory_ratio"],
-        y=shown["test_top1_pct"],
-        low=(shown["test_top1_pct"] - half).clip(lower=0),
-        high=(shown["test_top1_pct"] + half).clip(upper=100),
-        accuracy=_texts(shown, "test_top1", ""),
-        difference=_texts(shown, "vs_e2ebp", "+"),
-        label=[short_name(*names) for names in zip(shown["method"], shown["variant"], strict=True)],
+    shown = pd.concat([rows, references]).drop_duplicates(list(PICKED))
+    shown = _with_bounds(with_texts(shown.dropna(subset=["test_top1_pct", x])), "test_top1_pct")
+    shown = shown.assign(x=shown[x].astype(float), y=shown["test_top1_pct"])
+    shown["front"] = on_front(shown)
+    shown["first"] = shown["front"] | shown["method"].isin(REFERENCES)
+    shown = shown.sort_values("first", kind="stable")[[*FIELDS, "x", "y", "low", "high", "front", "first"]]
+    axes = {"x": ratio_axis(COSTS[x], shown["x"]), "y": accuracy_axis(MEASURES["test_top1_pct"], shown["y"])}
+    layers = [_guides(shown, axes), _front(shown, axes), _paths(shown, axes), _intervals(shown, axes)]
+    names = [name for plot in (WIDE, PHONE) for name in _labels(shown, plot, axes)]
+    return alt.layer(*layers, _points(shown, axes), *names).properties(height=500)
+
+
+def on_front(points: pd.DataFrame) -> pd.Series:
+    """Whether no other point has at least the accuracy ``y`` for at most the cost ``x``, and more of one."""
+    pairs = points[["x", "y"]].to_numpy(dtype=float)
+    dominated = [((pairs[:, 0] <= x) & (pairs[:, 1] >= y) & ((pairs != (x, y)).any(axis=1))).any() for x, y in pairs]
+    return ~pd.Series(dominated, index=points.index, dtype=bool)
+
+
+def _with_bounds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Columns ``low`` and ``high``: the interval of the accuracy; no other measure has one."""
+    half = rows["test_top1_half_pct"].fillna(0) if measure == "test_top1_pct" else 0.0
+    most = 100 if measure == "test_top1_pct" else None
+    return rows.assign(low=(rows[measure] - half).clip(lower=0), high=(rows[measure] + half).clip(upper=most))
+
+
+def _y(field: str, title: str) -> alt.Y:
+    scale = alt.Scale(zero=False, nice=False, padding=18)
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
+
+
+def _at(y: alt.Y, field: str) -> alt.Y:
+    """The same axis for another field."""
+    other = y.copy()
+    other.shorthand = f"{field}:Q"
+    return other
+
+
+def _guides(shown: pd.DataFrame, axes: dict[str, Any]) -> Any:
+    """A cross of dashed lines through the end-to-end twin, with its name at the top."""
+    twin = alt.Chart(shown[shown["method"] == TWIN])
+    rule = twin.mark_rule(strokeDash=[3, 4], color=GREY, opacity=0.5, tooltip=None)
+    name = twin.mark_text(align="center", baseline="bottom", dy=-4, fontSize=12, color=GREY, tooltip=None)
+    named = name.encode(x=axes["x"], y=alt.value(0), text="label:N")
+    return alt.layer(rule.encode(x=axes["x"]), rule.encode(y=axes["y"]), named)
+
+
+def _front(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
+    """What can be had for a given cost: a stair that goes up where the front has a point."""
+    line = alt.Chart(shown[shown["front"]]).mark_line(
+        interpolate="step-after", strokeWidth=7, opacity=0.28, color="#009E73", strokeJoin="round", tooltip=None
     )
-    twin = shown[shown["method"] == "e2ebp"]
-    layers: list[Any] = [_guides(twin), _paths(shown), _intervals(shown), _points(shown), *_labels(place_labels(shown))]
-    return alt.layer(*layers).properties(height=430)
+    return line.encode(order="x:Q", **axes)
 
 
-def _texts(shown: pd.DataFrame, name: str, sign: str) -> list[str]:
-    numbers = shown[[f"{name}_pct", f"{name}_half_pct"]].to_numpy(dtype=float)
-    return [with_interval(mean, half, sign) for mean, half in numbers]
+def _paths(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
+    line = alt.Chart(shown).mark_line(strokeWidth=1.1, opacity=0.3, tooltip=None)
+    return line.encode(color=family_colour(), detail=["method:N", "variant:N"], order="modules:Q", **axes)
 
 
-def short_name(method: str, variant: str) -> str:
-    """``infopro softmax``; the id alone where the variant says no more."""
-    return (method if variant in ("", method) else f"{method} {variant}")[:32]
+def _intervals(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
+    rule = alt.Chart(shown).mark_rule(strokeWidth=1.5, opacity=0.35, clip=True, tooltip=None)
+    return rule.encode(x=axes["x"], y=_at(axes["y"], "low"), y2="high:Q", color=family_colour())
 
 
-def _x() -> alt.X:
-    scale = alt.Scale(zero=False, nice=False, padding=30)
-    axis = alt.Axis(format=".2~f", tickCount=8, grid=False)
-    return alt.X("x:Q", title="Peak training memory, × end-to-end (simulated)", scale=scale, axis=axis)
-
-
-def _y(field: str = "y") -> alt.Y:
-    scale = alt.Scale(zero=False, nice=False, padding=16)
-    axis = alt.Axis(format=".2~f", tickCount=6)
-    return alt.Y(f"{field}:Q", title="Test accuracy, %", scale=scale, axis=axis)
-
-
-def _colour() -> alt.Color:
-    colours = alt.Scale(domain=list(FAMILIES), range=[colour for colour, _ in FAMILIES.values()])
-    return alt.Color(
-        "family:N",
-        scale=colours,
-        legend=alt.Legend(title=None, orient="top", symbolSize=80, symbolOpacity=1, labelFontSize=12, columnPadding=10),
-    )
-
-
-def _guides(twin: pd.DataFrame) -> Any:
-    """A cross of dashed lines through the end-to-end twin."""
-    rule = alt.Chart(twin).mark_rule(strokeDash=[3, 4], color=GREY, opacity=0.6, tooltip=None)
-    return alt.layer(rule.encode(x=_x()), rule.encode(y=_y()))
-
-
-def _paths(shown: pd.DataFrame) -> alt.Chart:
-    line = alt.Chart(shown).mark_line(strokeWidth=1.2, opacity=0.35, tooltip=None)
-    return line.encode(x=_x(), y=_y(), color=_colour(), detail=["method:N", "variant:N"], order="modules:Q")
-
-
-def _intervals(shown: pd.DataFrame) -> alt.Chart:
-    return (
-        alt.Chart(shown)
-        .mark_rule(strokeWidth=1.6, opacity=0.55, tooltip=None)
-        .encode(x=_x(), y=_y("low"), y2="high:Q", color=_colour())
-    )
-
-
-def _points(shown: pd.DataFrame) -> alt.Chart:
+def _points(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
     shapes = alt.Scale(domain=list(FAMILIES), range=[shape for _, shape in FAMILIES.values()])
-    return (
-        alt.Chart(shown)
-        .mark_point(filled=True, size=95, opacity=0.95)
-        .encode(
-            x=_x(),
-            y=_y(),
-            color=_colour(),
-            shape=alt.Shape("family:N", scale=shapes, legend=None),
-            tooltip=[alt.Tooltip(field, title=title) for field, title in TOOLTIP.items()],
-        )
-    )
+    picked = alt.selection_point(name="picked", fields=list(PICKED))
+    points = alt.Chart(shown).mark_point(filled=True, cursor="pointer")
+    return points.encode(
+        color=family_colour(),
+        shape=alt.Shape("family:N", scale=shapes, legend=None),
+        size=alt.condition("datum.first", alt.value(130), alt.value(75)),
+        opacity=alt.condition(picked, alt.value(0.95), alt.value(0.2)),
+        tooltip=tooltip(**ABOUT),
+        **axes,
+    ).add_params(picked)
 
 
-def _labels(placed: pd.DataFrame) -> list[alt.Chart]:
-    """A layer for each side, as alignment belongs to the mark."""
+def _labels(shown: pd.DataFrame, plot: Plot, axes: dict[str, Any]) -> list[alt.Chart]:
+    """A layer for each side, as alignment belongs to the mark; drawn where the plot is about as wide as reckoned."""
+    first = shown[shown["method"] != TWIN].iloc[
+        ::-1
+    ]  # the front and the references are drawn last, but choose their labels' places first
+    placed = place_labels(first.assign(x=np.log(first["x"]), y=first["y"] ** stretch(first["y"])), plot)
+    placed = shown.loc[placed.index].assign(side=placed["side"])
     align: dict[str, Any] = {"right": "left", "left": "right"}
+    seen = alt.ExprRef(f"width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0")
     return [
-        alt.Chart(placed[placed["side"] == side])
-        .mark_text(align=align.get(side, "center"), baseline="middle", dx=dx, dy=dy, fontSize=12)
-        .encode(x=_x(), y=_y(), text="label:N", color=_colour())
+        alt.Chart(rows)
+        .mark_text(align=align.get(side, "center"), baseline="middle", dx=dx, dy=dy, fontSize=12, opacity=seen)
+        .encode(text="label:N", color=family_colour(), **axes)
         for side, (dx, dy) in SIDES.items()
+        if len(rows := placed[placed["side"] == side])
     ]
+
+
+def by_modules(rows: pd.DataFrame, measure: str) -> Any:
+    """A line a method over K, with 95 % intervals over seeds; the end-to-end twin is the dashed line.
+
+    Args:
+        rows: rows of the leaderboard, of one suite and backbone.
+        measure: ``test_top1_pct`` or ``memory_ratio``.
+    """
+    shown = _with_bounds(with_texts(rows.dropna(subset=[measure])), measure)
+    shown = shown.assign(y=shown[measure])[[*FIELDS, "y", "low", "high"]]
+    twin, lines = shown[shown["method"] == TWIN], shown[shown["method"] != TWIN]
+    names = list(dict.fromkeys(lines["label"]))
+    ks = sorted({int(k) for k in lines["modules"]})
+    scale = alt.Scale(type="log", base=2, nice=False, padding=24)
+    x = alt.X("modules:Q", title="K, number of modules", scale=scale, axis=alt.Axis(values=ks, format="d", grid=False))
+    y, colour = _y("y", MEASURES[measure]), line_colour("label:N", names, grey=TWIN)
+    low = _at(y, "low")
+    shape = alt.Shape("label:N", legend=None, scale=alt.Scale(domain=names, range=_in_turn(SHAPES, len(names))))
+    base, about = alt.Chart(lines), tooltip(**ABOUT)
+    dashed = alt.Chart(twin).mark_rule(strokeDash=[5, 4], strokeWidth=1.6)
+    layers = [
+        dashed.encode(y=y, color=colour, tooltip=about),
+        base.mark_area(opacity=0.08, tooltip=None).encode(x=x, y=low, y2="high:Q", color=colour),
+        base.mark_rule(strokeWidth=1.5, opacity=0.5, tooltip=None).encode(x=x, y=low, y2="high:Q", color=colour),
+        base.mark_line(strokeWidth=2.2, tooltip=None).encode(x=x, y=y, color=colour),
+        base.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=about),
+    ]
+    return alt.layer(*layers).properties(height=420)
+
+
+def _in_turn(values: tuple[str, ...], n: int) -> list[str]:
+    return [values[i % len(values)] for i in range(n)]
+
+
+def learning_curves(long: pd.DataFrame) -> Any:
+    """Lines over the epochs, a colour a run; of one run, a colour a measure. Thin lines mark where a phase begins.
+
+    Args:
+        long: columns run, epoch, measure, value; and phase, if phases shall be marked.
+    """
+    long = long.dropna(subset=["value"])
+    measures = list(dict.fromkeys(long["measure"]))
+    runs = list(dict.fromkeys(long["run"]))
+    hue = "measure" if len(runs) == 1 and len(measures) > 1 else "run"
+    title = measures[0] if len(measures) == 1 else "Loss" if all(m.startswith("loss") for m in measures) else "Value"
+    axis = alt.Axis(format="d", tickMinStep=1, grid=False)
+    x = alt.X("epoch:Q", title="Epoch", scale=alt.Scale(nice=False, zero=False, padding=8), axis=axis)
+    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=6))
+    base = alt.Chart(long).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=22) if len(long) < 600 else False)
+    about = [*tooltip(run="run", measure="measure", epoch="epoch"), alt.Tooltip("value:Q", format=".4~g")]
+    line = base.encode(x=x, y=y, color=line_colour(f"{hue}:N", measures if hue == "measure" else runs), tooltip=about)
+    line = line.encode(detail=["run:N", "measure:N"])
+    if hue == "run" and len(measures) > 1:
+        line = line.encode(strokeDash=alt.StrokeDash("measure:N", sort=measures, legend=None))
+    return alt.layer(*_phases(long, x), line).properties(height=340)
+
+
+def _phases(long: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
+    """A thin line at the first epoch of every phase but a run's first."""
+    if "phase" not in long:
+        return []
+    starts = long.groupby(["run", "phase"], as_index=False)["epoch"].min()
+    starts = starts[starts["phase"] > 0].assign(phase=starts["phase"] + 1)
+    rule = alt.Chart(starts).mark_rule(strokeDash=[2, 3], color=GREY, opacity=0.7)
+    return [rule.encode(x=x, tooltip=tooltip(run="run", phase="phase", epoch="begins at epoch"))] if len(starts) else []

@@ -1,35 +1,45 @@
 """Where the names stand in the chart: beside a point of their method, and not on top of each other."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-WIDTH, HEIGHT = 900, 360  # pixels that the plot is taken to have; it stretches with the page
 LETTER, LINE, POINT = 6.6, 14, 7  # pixels: width and height of text, radius kept free around a point
 SIDES = {"right": (9, -9), "left": (-9, -9), "above": (0, -13), "below": (0, 13)}
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def place_labels(points: pd.DataFrame) -> pd.DataFrame:
-    """One row for each name: a point and side where it overlaps nothing, else right of its first point.
+class Plot(NamedTuple):
+    """The pixels that a plot is taken to have; it stretches with the page."""
+
+    width: int
+    height: int
+
+
+WIDE, PHONE = Plot(1100, 360), Plot(250, 360)
+
+
+def place_labels(points: pd.DataFrame, plot: Plot = WIDE) -> pd.DataFrame:
+    """One row for each name that fits: a point and side where it overlaps nothing. The first rows choose first.
 
     Args:
         points: columns x, y (data units) and label; may hold several points of a label.
 
     Returns:
-        The chosen points with a column ``side``, a key of :data:`SIDES`.
+        The chosen points with a column ``side``, a key of :data:`SIDES`; a name without a free place is left out.
     """
-    points = points.assign(px=_pixels(points["x"], WIDTH), py=HEIGHT - _pixels(points["y"], HEIGHT))
+    px, py = _pixels(points["x"], plot.width), plot.height - _pixels(points["y"], plot.height)
+    points = points.assign(px=px, py=py)
     taken = [(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in points[["px", "py"]].to_numpy()]
-    chosen = []
+    chosen: list[tuple[Any, str]] = []
     for _, group in points.groupby("label", sort=False):
-        tries = [(row, side) for side in SIDES for row in group.itertuples()]
-        free = [t for t in tries if not any(_overlap(_box(*t), other) for other in taken)]
-        row, side = (free or tries)[0]
-        taken.append(_box(row, side))
-        chosen.append((row.Index, side))
-    index, sides = zip(*chosen, strict=True) if chosen else ((), ())
-    return points.loc[list(index)].assign(side=list(sides))
+        tries = ((row, side) for side in SIDES for row in group.itertuples())
+        free = (t for t in tries if _inside(_box(*t), plot) and not any(_overlap(_box(*t), b) for b in taken))
+        found = next(free, None)
+        if found:
+            taken.append(_box(*found))
+            chosen.append((found[0].Index, found[1]))
+    return points.loc[[index for index, _ in chosen]].assign(side=[side for _, side in chosen])
 
 
 def _pixels(values: pd.Series, length: int) -> pd.Series:
@@ -38,13 +48,16 @@ def _pixels(values: pd.Series, length: int) -> pd.Series:
 
 
 def _box(row: Any, side: str) -> Box:
-    """What the text covers; a name may not leave the plot by more than a margin, so such a box is endless."""
+    """What the text covers."""
     dx, dy = SIDES[side]
     width = len(row.label) * LETTER
     left = row.px + {"right": dx, "left": dx - width}.get(side, -width / 2)
-    box = (left, row.py + dy - LINE / 2, left + width, row.py + dy + LINE / 2)
-    inside = box[0] >= -30 and box[2] <= WIDTH + 30
-    return box if inside else (-1e9, -1e9, 1e9, 1e9)
+    return (left, row.py + dy - LINE / 2, left + width, row.py + dy + LINE / 2)
+
+
+def _inside(box: Box, plot: Plot) -> bool:
+    """A name may leave the outermost points by the margin around them."""
+    return box[0] >= -30 and box[2] <= plot.width + 30
 
 
 def _overlap(a: Box, b: Box) -> bool:

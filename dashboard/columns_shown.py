@@ -1,0 +1,156 @@
+"""How the columns of the tables look: headings, order, widths, formats, and the meaning on hover."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from escaping import method_address
+
+from benchmark.display.texts import FAMILIES, short_name
+from benchmark.tables.columns import COLUMNS
+
+column = st.column_config
+GOOD, BAD, GREY = "#009E73", "#D0463B", "#8A8F98"
+BEST = {"best": "★ best", "not distinguishable": "≈ best"}
+VERIFIED = {"verified": GOOD, "self-reported": GREY, "failed": BAD}
+METRIC_NAMES = {
+    "test_error_pct": "test error, %",
+    "test_error_top5_pct": "top-5 error, %",
+    "overhead_flops_pct": "extra FLOPs, %",
+    "overhead_time_pct": "extra time, %",
+    "memory_ratio": "memory, × end-to-end",
+}
+
+
+def _meaning(name: str) -> str | None:
+    return COLUMNS[name].meaning if name in COLUMNS else None
+
+
+def number(name: str, label: str, form: str = "%.2f", width: int = 90) -> Any:
+    """A column of numbers."""
+    return column.NumberColumn(label, format=form, help=_meaning(name), width=width)
+
+
+def text(name: str, label: str, width: Any = None, **more: Any) -> Any:
+    """A column of plain text."""
+    return column.TextColumn(label, help=_meaning(name), width=width, **more)
+
+
+def chips(name: str, label: str, colours: dict[str, str], width: int) -> Any:
+    """A column of coloured words."""
+    options, hues = list(colours), list(colours.values())
+    return column.MultiselectColumn(label, options=options, color=hues, help=_meaning(name), width=width)
+
+
+FAMILY = chips("family", "Family", {family: colour for family, (colour, _) in FAMILIES.items()}, 140)
+VERIFICATION = chips("verification", "Verification", VERIFIED, 120)
+PAPER = column.LinkColumn("Paper", display_text="open", help=_meaning("paper"), width=65)
+CODE = column.LinkColumn("Code", display_text="file", help="the file that made the record", width=60)
+MODULES = number("modules", "K", "%d", 45)
+
+RANK = column.NumberColumn("Rank", format="%d", width=52, pinned=True, help=COLUMNS["rank"].meaning)
+
+LEADERBOARD: dict[str, Any] = {
+    "rank": RANK,
+    "label": text("method", "Method", 165, pinned=True),
+    "modules": MODULES,
+    "test_top1_pct": number("test_top1_pct", "Accuracy, %", width=100),
+    "test_top1_half_pct": number("test_top1_half_pct", "±", width=58),
+    "n_ok": number("n_ok", "n", "%d", 42),
+    "best": text("vs_best", "Best?", 75),
+    "vs_e2ebp_pct": number("vs_e2ebp_pct", "vs end-to-end", "%+.2f", 110),
+    "vs_e2ebp_half_pct": number("vs_e2ebp_half_pct", "± ", width=58),
+    "memory_ratio": number("memory_ratio", "Memory ×", width=88),
+    "time_ratio": number("time_ratio", "Time ×", width=75),
+    "flops_ratio": number("flops_ratio", "FLOPs ×", width=80),
+    "curve": column.LineChartColumn(
+        "Curve", y_min=0, y_max=100, help="validation accuracy by epoch, mean over seeds, 0 to 100 %", width=90
+    ),
+    "family_chip": FAMILY,
+    "name": text("title", "Name", 250),
+    "status": text("status", "Status", 110),
+    "auxiliary_parameters": number("auxiliary_parameters", "Auxiliary", "localized", 95),
+    "labels": text("labels", "Labels used", 130),
+    "removes": text("removes", "Locks removed", 140),
+    "isolation": text("isolation", "Isolation", 105),
+    "verification_chip": VERIFICATION,
+    "paper": PAPER,
+    "code": CODE,
+    "backbone": text("backbone", "Backbone", 140),
+    "dataset": text("dataset", "Data set", 110),
+    "cuts": text("cuts", "Cut after", 260),
+    "validation_top1_pct": number("validation_top1_pct", "Validation, %", width=105),
+    "peak_mb": number("peak_mb", "Peak, MB (simulated)", "%.1f", 155),
+    "parameters": number("parameters", "Parameters", "localized", 100),
+    "requires": text("requires", "Requires", 140),
+    "unranked": text("unranked", "No rank because", 220),
+}
+
+
+def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the leaderboard with the columns that exist for the eye only."""
+    return rows.assign(
+        label=[short_name(*names) for names in zip(rows["method"], rows["variant"], strict=True)],
+        best=rows["vs_best"].map(BEST).fillna(""),
+        family_chip=[[family] for family in rows["family"]],
+        verification_chip=[[verdict] for verdict in rows["verification"]],
+        code=[method_address(method) for method in rows["method"]],
+    )
+
+
+PLANNED: dict[str, Any] = {
+    "suite": text("suite", "Suite", 130),
+    "method": text("method", "Method", 180, pinned=True),
+    "variant": text("variant", "Variant", 110),
+    "backbone": text("backbone", "Backbone", 150),
+    "modules": MODULES,
+    "peak_ratio": number("peak_ratio", "Predicted memory ×", width=150),
+    "peak_gb": number("peak_gb", "Predicted peak, GB (simulated)", "%.2f", 210),
+    "note": text("note", "Note", "large"),
+}
+CLAIMS: dict[str, Any] = {
+    "method": text("method", "Method", 160, pinned=True),
+    "dataset": text("", "Data set", 110),
+    "backbone": text("", "Backbone", 125),
+    "modules": text("", "K", 70),
+    "metric": text("", "Figure", 150),
+    "published": number("", "Paper"),
+    "published_std": number("", "± sd", width=65),
+    "ours": number("", "Here"),
+    "ours_half": number("", "± 95 %", width=75),
+    "difference": number("", "Here − paper", "%+.2f", 110),
+    "n_ok": number("n_ok", "n", "%d", 42),
+    "suite": text("suite", "Suite", 120),
+    "epochs": number("epochs", "Our epochs", "%d", 95),
+    "labels": text("labels", "Our pictures", 120),
+    "our_source": text("", "From", 110),
+    "status": text("status", "Status", 100),
+    "publication": text("", "Publication", 330),
+    "note": text("", "Note", 260),
+}
+CELLS: dict[str, Any] = {
+    "method": text("method", "Method", 160, pinned=True),
+    "modules": MODULES,
+    "seed": number("", "Seed", "%d", 58),
+    "status": text("status", "Status", 85),
+    "suite": text("suite", "Suite", 120),
+    "backbone": text("backbone", "Backbone", 135),
+    "variant": text("variant", "Variant", 95),
+    "test_top1_pct": number("test_top1_pct", "Accuracy, %", width=100),
+    "error": text("", "Error", 220),
+    "validation_top1_pct": number("validation_top1_pct", "Validation, %", width=110),
+    "memory_ratio": number("memory_ratio", "Memory ×", width=88),
+    "time_ratio": number("time_ratio", "Time ×", width=75),
+    "train_seconds": number("train_seconds", "Training, s", "%.1f", 95),
+    "isolation": text("isolation", "Isolation", 105),
+    "verification": text("verification", "Verification", 110),
+    "git_commit": text("", "Commit", 115),
+    "git_dirty": column.CheckboxColumn("Edited since", width=100, help="the working tree differed from the commit"),
+    "method_sha256": text("", "Method's file", 115),
+    "dataset_fingerprint": text("", "Data's fingerprint", 135),
+    "source": text("source", "Pictures", 120),
+    "device": text("device", "Device", 130),
+    "threads": number("", "Threads", "%d", 75),
+    "started_utc": text("", "Started", 190),
+}
+CUTS = {"modules": MODULES, "cuts": text("cuts", "Cut after", "large")}

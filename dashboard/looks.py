@@ -1,0 +1,29 @@
+"""The style sheet: what Streamlit's theme cannot say. Colours mix with the text's, so they fit light and dark."""
+
+STYLE = """<style>
+.stMainBlockContainer {max-width: 1480px; padding: 3.6rem 2rem 4rem}
+h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
+.stCaption, [data-testid="stCaptionContainer"] {max-width: 62rem}
+.bb-lead {max-width: 72rem; opacity: .82; margin: 0}
+.bb-cards {display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem}
+.bb-card {border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .45rem;
+  padding: .6rem .9rem .65rem; min-width: 0}
+.bb-card b {display: block; font-weight: 500; font-size: .8rem; opacity: .72}
+.bb-card span {display: block; font-size: 1.55rem; line-height: 1.3; font-variant-numeric: tabular-nums}
+.bb-card small {display: block; font-size: .8rem; opacity: .72; overflow-wrap: anywhere}
+@media (max-width: 640px) {
+  .stMainBlockContainer {padding: 3.6rem .9rem 3rem}
+  .st-key-choosers > * {flex: 1 1 45% !important; width: 45% !important; min-width: 8rem !important}
+  .st-key-choosers > [class*="st-key-wide"],
+  .st-key-choosers > *:has([class*="st-key-wide"]) {flex-basis: 100% !important}
+  [data-testid="stExpandSidebarButton"] {width: auto !important}
+  .st-key-choosers > [class*="st-key-wide"],
+  .st-key-choosers > *:has([class*="st-key-wide"]) {flex-basis: 100% !important}
+  [data-testid="stExpandSidebarButton"]::after {content: "Pages"; font-size: .9rem; margin-left: .3rem}
+  h1 {font-size: 1.7rem !important}
+  .bb-cards {grid-template-columns: 1fr; gap: .35rem}
+  .bb-card {display: grid; grid-template-columns: 1fr auto; padding: .3rem .7rem; align-items: baseline}
+  .bb-card span {font-size: 1.05rem}
+  .bb-card small {grid-column: 1 / -1}
+}
+</style>"""

@@ -1,0 +1,210 @@
+"""The leaderboard: one suite and backbone, or the ranks over all suites."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, as_shown, column, text
+from escaping import in_html, method_address, plain
+from parts import (
+    board_or_stop,
+    cell,
+    download,
+    heading,
+    kept,
+    nothing_matches,
+    one_of,
+    row,
+    show_table,
+    some_of,
+    suites_of,
+)
+from reading import plans, suite_title, table
+
+from benchmark.tables.columns import with_interval
+from benchmark.tables.ranking import OVERALL
+
+LEAD = (
+    "Every way to train a deep network without end-to-end backpropagation, side by side on the same "
+    "pictures, backbones, budget and seeds."
+)
+FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
+HOW_TO_READ = """
+- **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
+- **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
+- **Rank** is the method's in this suite: by mean accuracy over all its backbones and K, of several variants that
+  which validates best. A method with a cell that is missing or did not end ok has none.
+- **Best?** ★ is the highest mean of this suite and backbone. ≈ cannot be told from it: the 95 % t interval of the
+  per-seed differences holds zero (no correction for many comparisons). Empty: below, or fewer than two common seeds.
+- **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone.
+- **Memory** counts simulated tensor bytes at the peak of a training step. It is not GPU memory: allocator slack,
+  workspaces and the CUDA context are not in it.
+- **Time** is the median ratio of interleaved training steps on one machine; **FLOPs** are those of a training step.
+- **K** alone is not comparable across papers: *Cut after* names the cut points.
+- **Verification**: *verified* and *failed* tell what training a sampled cell again from nothing gave
+  (`beyond verify`); *self-reported* rows have not been tried.
+- A cell that failed or diverged stays in the table, counted by its **status**.
+"""
+
+
+def main() -> None:
+    """The page."""
+    heading("Beyond Backprop", LEAD)
+    board = board_or_stop()
+    with row():
+        suite_place, backbone_place = cell(200), cell(200)
+        datasets = sorted(board["dataset"].unique())
+        offered = board[board["dataset"].isin(some_of("Data set", datasets, "dataset", 190) or datasets)]
+        with suite_place:
+            suite = one_of("Suite", [*suites_of(offered), OVERALL], "suite")
+        if suite == OVERALL:
+            setting = board
+        else:
+            setting = offered[offered["suite"] == suite]
+            with backbone_place:
+                backbone = one_of("Backbone", list(setting["backbone"].unique()), "backbone")
+            setting = setting[setting["backbone"] == backbone]
+        rows = kept(setting, FILTERS if suite != OVERALL else {"family": "Family", "method": "Method"}, 190)
+    if suite == OVERALL:
+        show_overall(rows)
+    else:
+        show_setting(setting, rows)
+    show_plans(suite)
+
+
+def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
+    """Key figures of a suite and backbone, and the table of its filtered rows."""
+    st.html(f'<div class="bb-cards">{"".join(key_figures(setting))}</div>')
+    if rows.empty:
+        nothing_matches()
+        return
+    rows = rows.sort_values("test_top1_pct", ascending=False, kind="stable")
+    shown = as_shown(rows).assign(unranked=why_unranked(rows))
+    show_table(shown, LEADERBOARD, f"Leaderboard, {len(rows)} rows")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        download(rows.drop(columns=["curve", "name"]), f"leaderboard-{plain_name(setting)}")
+    st.caption(caption(setting, rows))
+    with st.expander("How to read the numbers"):
+        st.markdown(HOW_TO_READ)
+    cuts = rows[rows["cuts"] != ""].drop_duplicates(list(CUTS)).sort_values(list(CUTS))
+    if len(cuts):
+        with st.expander("Where the networks were cut"):
+            show_table(cuts, CUTS, "Cut points")
+
+
+def why_unranked(rows: pd.DataFrame) -> pd.Series:
+    """What keeps a row's method from a rank in its suite; empty where it has one."""
+    ranks = table("ranking.csv").reindex(columns=["suite", "method", "missing"])
+    why = ranks[ranks["suite"].isin(rows["suite"])].set_index("method")["missing"]
+    failed = (rows["n_ok"] < rows["n_total"]).map({True: "a cell did not end ok", False: "other pictures or protocol"})
+    return rows["method"].map(why).fillna(failed).where(rows["rank"].isna(), "")
+
+
+def plain_name(setting: pd.DataFrame) -> str:
+    """``digits-cifar_resnet8``, for a file's name."""
+    said = "-".join(setting[["suite", "backbone"]].iloc[0])
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in said)
+
+
+def key_figures(setting: pd.DataFrame) -> list[str]:
+    """Three figures of the whole setting: the twin, the highest mean and the least memory without it.
+
+    A method of K = 1 has no cut to train without: it is left out of the latter two.
+    """
+    twin = setting[setting["method"] == "e2ebp"]
+    local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1)].dropna(subset=["test_top1_pct"])
+    found = []
+    if len(twin):
+        found.append(figure("End-to-end backpropagation", twin.iloc[0], "test_top1_pct", "{:.2f} %"))
+    if len(local):
+        best = local.loc[local["test_top1_pct"].idxmax()]
+        found.append(figure("Highest mean without it", best, "test_top1_pct", "{:.2f} %"))
+    if local["memory_ratio"].notna().any():
+        leanest = local.loc[local["memory_ratio"].idxmin()]
+        found.append(figure("Least memory without it", leanest, "memory_ratio", "{:.2f} ×"))
+    return found
+
+
+def figure(label: str, row: pd.Series, field: str, form: str) -> str:
+    """One key figure, and the row that it belongs to."""
+    value = form.format(row[field]) if pd.notna(row[field]) else "–"
+    reached = with_interval(row["test_top1_pct"], row["test_top1_half_pct"])
+    about = in_html(f"{row['name']}, K = {row['modules']}: {reached} %, n = {row['n_ok']}")
+    return f'<div class="bb-card"><b>{label}</b><span>{value}</span><small>{about}</small></div>'
+
+
+def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """What the table's numbers rest on, and what its signs mean."""
+    data = ", ".join(sorted(set(rows["source"]) - {""}) or sorted(set(rows["dataset"])))
+    title = suite_title(setting["suite"].iloc[0])
+    seeds = sorted({int(n) for n in setting["n_total"]})
+    if seeds == [1]:
+        n = "One seed per row: there are no intervals, and no row can be told from the best."
+    else:
+        span = seeds[0] if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        n = (
+            f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. "
+            f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not distinguishable from it."
+        )
+    return plain(
+        f"{title}. Pictures: {data}. {n} Accuracy is that of the last epoch, and the test split was touched once. "
+        "Memory is simulated tensor bytes, not GPU memory. Hover over a heading for its meaning."
+    )
+
+
+def show_overall(rows: pd.DataFrame) -> None:
+    """Borda's count over all suites, with each suite's ranks, and what keeps the others from a rank."""
+    ranks = table("ranking.csv")
+    ranks = ranks[ranks["method"].isin(rows["method"])] if len(ranks) else ranks
+    if ranks.empty:
+        nothing_matches()
+        return
+    overall = ranks[ranks["suite"] == OVERALL].sort_values(["rank", "method"])
+    suites = [suite for suite in ranks["suite"].unique() if suite != OVERALL]
+    of_suite = ranks[ranks["suite"] != OVERALL].pivot(index="method", columns="suite", values="rank")
+    shown = overall.assign(
+        family_chip=[[family] for family in overall["family"]],
+        code=[method_address(method) for method in overall["method"]],
+        **{f"rank in {suite}": overall["method"].map(of_suite[suite]) for suite in suites},
+    )
+    show_table(
+        shown, overall_columns(suites), f"Overall ranks, {len(overall)} methods", most=35, always=("rank", "score")
+    )
+    download(overall, "overall")
+    one_seed = [s for s, n in board_or_stop().groupby("suite")["n_total"].max().items() if n == 1]
+    st.caption(
+        "Borda’s count: over all suites, the ranked methods that a method beats, half for a tie. A method that is not "
+        "ranked in every suite that has results has no overall rank, rather than a favourable one: *No rank because* "
+        "says what is missing."
+        + (f" One seed only, so no intervals, in: {plain(', '.join(one_seed))}." if one_seed else "")
+    )
+
+
+def overall_columns(suites: list[str]) -> dict[str, Any]:
+    """The columns of the overall table."""
+    return {
+        "rank": RANK,
+        "method": text("method", "Method", 165, pinned=True),
+        "family_chip": FAMILY,
+        "score": column.NumberColumn("Borda", format="%.1f", width=75, help="methods beaten, summed over suites"),
+        **{f"rank in {suite}": column.NumberColumn(suite, format="%d", width=120) for suite in suites},
+        "missing": text("", "No rank because", 280),
+        "code": LEADERBOARD["code"],
+    }
+
+
+def show_plans(suite: str) -> None:
+    """Rows of suites that nobody has run: predicted memory only, never among the results."""
+    planned = plans()
+    if planned.empty:
+        return
+    here = planned[planned["suite"] == suite]
+    st.subheader("Planned, not run", anchor=False)
+    st.caption(
+        "Nobody has trained these rows yet. Their memory is predicted by simulating one training step; "
+        "they have no accuracy and no rank."
+    )
+    show_table(planned if here.empty else here, PLANNED, f"Planned rows, {len(planned)}", most=12)
+
+
+main()

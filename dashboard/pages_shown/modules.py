@@ -1,0 +1,52 @@
+"""Accuracy and memory as the network is cut into more modules."""
+
+import pandas as pd
+import streamlit as st
+from parts import board_or_stop, heading, nothing_matches, one_setting, row, some_of
+
+from benchmark.display.charts import by_modules
+
+LEAD = "What happens to accuracy and memory as the network is cut into more modules, K."
+HANDFUL, MOST = 6, 10
+
+
+def main() -> None:
+    """The page."""
+    heading("Modules", LEAD)
+    board = board_or_stop()
+    with row():
+        setting = one_setting(board)
+        local = setting[setting["method"] != "e2ebp"]
+        options = sorted(local["method"].unique())
+        chosen = some_of("Methods", options, "method", 420, most=MOST, placeholder=f"the {HANDFUL} most accurate")
+    rows = setting[setting["method"].isin([*(chosen or handful(local)), "e2ebp"])]
+    if rows["test_top1_pct"].dropna().empty:
+        nothing_matches("finished row")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.subheader("Accuracy", anchor=False)
+        st.altair_chart(by_modules(rows, "test_top1_pct"), width="stretch")
+    with right:
+        st.subheader("Memory", anchor=False)
+        st.altair_chart(by_modules(rows.dropna(subset=["memory_ratio"]), "memory_ratio"), width="stretch")
+    st.caption(
+        "Bands and bars are 95 % t intervals over seeds; memory has none, as it is simulated (tensor bytes, not GPU "
+        "memory). The dashed line is end-to-end backpropagation, of one module. K alone is not comparable across "
+        "papers: the leaderboard names the cut points." + ("" if len(ks(rows)) > 1 else " This suite has a single K.")
+    )
+
+
+def handful(local: pd.DataFrame) -> list[str]:
+    """The most accurate methods among those with most K."""
+    done = local[(local["family"] != "end-to-end") & (local["modules"] > 1)].dropna(subset=["test_top1_pct"])
+    best = done.groupby("method").agg(ks=("modules", "nunique"), top=("test_top1_pct", "mean"))
+    return list(best.sort_values(["ks", "top"], ascending=False).index[:HANDFUL])
+
+
+def ks(rows: pd.DataFrame) -> set[int]:
+    """The numbers of modules that anything was cut into."""
+    return set(rows["modules"]) - {1}
+
+
+main()

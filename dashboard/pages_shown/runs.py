@@ -1,0 +1,66 @@
+"""Every cell with its provenance, failed ones included; a selected one shows its whole record."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+from columns_shown import CELLS
+from escaping import plain
+from parts import NOTHING, download, heading, kept, nothing_matches, row, show_table
+from reading import cells, record
+
+LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."
+FILTERS = {"suite": "Suite", "method": "Method", "status": "Status"}
+
+
+def main() -> None:
+    """The page."""
+    heading("Runs", LEAD)
+    everything = cells()
+    if everything.empty:
+        st.info(NOTHING)
+        return
+    with row():
+        rows = kept(everything, FILTERS, 240)
+    if rows.empty:
+        nothing_matches("run")
+    else:
+        picked = show_table(rows, CELLS, f"Runs, {len(rows)}", most=12, on_select="rerun", selection_mode="single-row")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            download(rows, "runs")
+            st.caption(plain(count(rows)))
+        if picked.selection.rows:
+            st.query_params["run"] = rows["record"].iloc[picked.selection.rows[0]]
+    if run := st.query_params.get("run"):
+        show_record(run, everything)
+
+
+def count(rows: pd.DataFrame) -> str:
+    """``190 ok, 2 diverged``."""
+    return ", ".join(f"{n} {status}" for status, n in rows["status"].value_counts().items())
+
+
+def show_record(run: str, everything: pd.DataFrame) -> None:
+    """The whole record of a run that the address or the table names."""
+    if run not in set(everything["record"]):  # nothing but a record of the table is ever opened
+        st.warning("The address names a run that is not here; select one in the table.")
+        return
+    found = record(run)
+    st.subheader("Record", anchor=False)
+    st.caption(plain(f"results/{run}"))
+    if not found:
+        st.warning("This record is not in results/: only its row is.")
+        return
+    if found.get("error"):
+        st.code(found["error"], language=None, wrap_lines=True)
+    st.json(found, expanded=2)
+    st.download_button(
+        "JSON",
+        json.dumps(found, indent=1),
+        file_name=run.rsplit("/", 1)[-1],
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+main()

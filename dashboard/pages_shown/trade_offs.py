@@ -1,0 +1,60 @@
+"""Accuracy against memory or time, with the Pareto front; picked points show their rows."""
+
+import pandas as pd
+import streamlit as st
+from columns_shown import LEADERBOARD, as_shown
+from parts import QUERY, board_or_stop, heading, kept, nothing_matches, one_of, one_setting, row, row_names, show_table
+
+from benchmark.display.charts import trade_off
+from benchmark.display.texts import REFERENCES
+
+LEAD = "What accuracy costs in memory or time, relative to end-to-end backpropagation on the same backbone."
+FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
+COSTS = {"memory": "memory_ratio", "time": "time_ratio"}
+SHOWN = ("rank", "label", "modules", "test_top1_pct", "test_top1_half_pct", "n_ok", "best", "vs_e2ebp_pct")
+SHOWN += ("vs_e2ebp_half_pct", "memory_ratio", "time_ratio", "flops_ratio", "auxiliary_parameters", "status")
+SHOWN += ("cuts", "paper", "code")
+
+
+def main() -> None:
+    """The page."""
+    heading("Trade-offs", LEAD)
+    board = board_or_stop()
+    with row():
+        setting = one_setting(board)
+        cost = COSTS[one_of("Cost", list(COSTS), "cost", 130)]
+        rows = kept(setting, FILTERS, 190)
+    if rows[["test_top1_pct", cost]].dropna().empty:
+        nothing_matches("measured row")
+        return
+    references = setting[setting["method"].isin(REFERENCES)]
+    st.altair_chart(
+        trade_off(rows, references, cost), width="stretch", key="points", on_select=pick, selection_mode="picked"
+    )
+    st.caption(
+        "Up and left is better; the axes are stretched where most rows stand. The green stair is the Pareto front: no "
+        "other row is at least as accurate for at most that cost. Grey diamonds are the references, end-to-end "
+        "backpropagation (the cross) and gradient checkpointing. Bars are 95 % t intervals, thin lines join the K of "
+        "one method. Memory is simulated tensor bytes, not GPU memory. Hover over a point for its name; click points "
+        "(with Shift, several) to see their rows."
+    )
+    show_picked(pd.concat([rows, references]).drop_duplicates(["method", "variant", "modules", "cuts"]))
+
+
+def pick() -> None:
+    """Carry the chart's selection over to the chooser below it, which stands in the address."""
+    picked = pd.DataFrame(st.session_state["points"].selection.get("picked", []))
+    st.session_state["picked"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
+
+
+def show_picked(rows: pd.DataFrame) -> None:
+    """The rows of the picked points."""
+    names = row_names(rows)
+    chosen = st.multiselect("Picked", sorted(set(names)), placeholder="click points, or choose", key="picked", **QUERY)
+    if chosen:
+        picked = rows[names.isin(chosen)]
+        columns = {name: LEADERBOARD[name] for name in SHOWN}
+        show_table(as_shown(picked), columns, f"Picked rows, {len(picked)}")
+
+
+main()

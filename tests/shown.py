@@ -1,0 +1,74 @@
+"""The pages of the dashboard in streamlit's AppTest, over generated results: shared by the tests of the pages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from records import make_record, write_runs
+from streamlit import dataframe_util as arrow
+from streamlit.testing.v1 import AppTest
+
+from benchmark.tables.files import write_tables
+
+TOP = Path(__file__).parent.parent
+DASHBOARD = TOP / "dashboard"
+PAGES = ("leaderboard", "trade_offs", "modules", "curves", "published", "method", "runs", "submit")
+CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+PLANNED = "cifar100,infopro,contrast,cifar_resnet110,4,3.2,0.41,3.0,900.0,1.4,1700000,300000,"
+
+
+def write_results(folder: Path) -> Path:
+    """Two suites, a diverged row, a planned one, and the papers' figures."""
+    records = [make_record(seed=s, top1=90.0 + s, **CIFAR) for s in range(3)]
+    records += [make_record("dgl", k, s, 90 - k + s, memory=1 / k, **CIFAR) for k in (2, 4) for s in range(3)]
+    records += [make_record("modular_kernel", 2, 0, 85.0, memory=0.6, **CIFAR)]
+    records += [make_record("fa", 4, 0, status="diverged", **CIFAR)]
+    records += [make_record(seed=0, top1=97.0), make_record("dgl", 2, 0, 96.0, backbone="vgg8b")]
+    write_runs(folder / "runs", *records)
+    (folder / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
+    write_tables(folder, TOP / "methods")
+    (folder / "plans").mkdir()
+    heading = "method,variant,backbone,modules,peak_gb,peak_ratio,saved_gb,step_gflops,flops_ratio,parameters"
+    planned = PLANNED.removeprefix("cifar100,")
+    (folder / "plans" / "cifar100.csv").write_text(f"{heading},auxiliary_parameters,note\n{planned}\n")
+    return folder
+
+
+def opened(page: str = "leaderboard", **query: Any) -> AppTest:
+    """A page, run once; nothing may be raised."""
+    app = AppTest.from_file(str(DASHBOARD / "pages_shown" / f"{page}.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    """All that is shown as Markdown."""
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.title, app.subheader)
+    return " ".join(str(element.value) for kind in kinds for element in kind)
+
+
+def html_of(app: AppTest) -> str:
+    """All that is shown as HTML."""
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def charts_of(app: AppTest) -> list[dict[str, Any]]:
+    """The Vega-Lite specifications."""
+    return [json.loads(element.proto.spec) for element in app.get("vega_lite_chart")]
+
+
+def rows_of(app: AppTest) -> list[pd.DataFrame]:
+    """The rows behind each chart, all its layers together."""
+    charts = [element.proto.datasets for element in app.get("vega_lite_chart")]
+    return [pd.concat([arrow.convert_arrow_bytes_to_pandas_df(d.data.data) for d in data]) for data in charts]
+
+
+def marks(chart: dict[str, Any]) -> set[str]:
+    """The marks of all layers of a chart."""
+    if "mark" in chart:
+        return {chart["mark"]["type"] if isinstance(chart["mark"], dict) else chart["mark"]}
+    return {mark for layer in chart.get("layer", []) for mark in marks(layer)}

@@ -1,0 +1,113 @@
+"""Text from plugins and records is shown as text on every page, and only web addresses become links."""
+
+import json
+
+import pandas as pd
+import pytest
+from records import make_record, write_runs
+from shown import CIFAR, DASHBOARD, PAGES, TOP, charts_of, html_of, opened, texts, write_results
+
+from benchmark.display.reading import web_address
+from benchmark.tables.files import write_tables
+
+HOSTILE = "<script>alert(1)</script> **bold** [x](javascript:alert(1)) :smile: $a$"
+SAID = ("title", "authors", "family", "requires", "doc")
+
+
+@pytest.fixture(autouse=True)
+def _dashboard_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(DASHBOARD))
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Every text that a plugin or a record can bring in is hostile, ids excepted."""
+    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
+    write_results(tmp_path)
+    evil = make_record("dgl", 8, 0, 88.0, **(CIFAR | {"variant": "x"})).model_copy(update={"cuts": [HOSTILE]})
+    failed = make_record("dgl", 16, 0, status="failed", **CIFAR).model_copy(update={"error": HOSTILE})
+    write_runs(tmp_path / "runs", evil.sealed(), failed.sealed())
+    write_tables(tmp_path, TOP / "methods")
+    board = pd.read_csv(tmp_path / "leaderboard.csv")
+    texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "verification")
+    board = board.assign(**dict.fromkeys(texts, HOSTILE), paper="javascript:alert(1)")
+    board.to_csv(tmp_path / "leaderboard.csv", index=False)
+    claims = pd.read_csv(tmp_path / "claims.csv")
+    claims.assign(note=HOSTILE, publication=HOSTILE, metric=HOSTILE).to_csv(tmp_path / "claims.csv", index=False)
+    said = dict.fromkeys(SAID, HOSTILE) | {"removes": [HOSTILE], "variants": {HOSTILE: {}}, "defaults": {"a": HOSTILE}}
+    said |= {
+        "paper": "javascript:alert(1)",
+        "year": HOSTILE,
+        "files": {"a" * 64: {"commit": HOSTILE, "source": HOSTILE}},
+    }
+    (tmp_path / "methods/dgl.json").write_text(json.dumps({"id": "dgl"} | said))
+    suites = {"cifar10": {"title": HOSTILE}, "digits": {"title": HOSTILE}}
+    (tmp_path / "suites.json").write_text(json.dumps(suites))
+    return tmp_path
+
+
+VIEWS = [
+    *((page, {}) for page in PAGES),
+    ("leaderboard", {"suite": "overall"}),
+    ("method", {"method": "dgl"}),
+    ("runs", {"run": "runs/cifar10/dgl/cifar_resnet32-k16-s0.json"}),
+    ("trade_offs", {"picked": "dgl x, K = 8"}),
+    ("curves", {"row": "dgl x, K = 8"}),
+]
+
+
+@pytest.mark.parametrize(("page", "query"), VIEWS)
+def test_hostile_text_is_shown_as_text(results, page, query):
+    app = opened(page, **query)
+    markdown, html = texts(app), html_of(app)
+    assert "<script" not in markdown.replace("\\", "") or "\\<script\\>" in markdown
+    assert "**bold**" not in markdown
+    assert "](javascript" not in markdown
+    assert "<script>" not in html
+    for table in app.dataframe:
+        links = [name for name in ("paper", "code") if name in table.value]
+        assert not table.value[links].astype(str).apply(lambda column: column.str.contains("javascript")).any().any()
+
+
+def test_hostile_text_reaches_charts_as_data_only(results):
+    for page in ("trade_offs", "modules", "curves"):
+        for chart in charts_of(opened(page)):
+            chart.pop("datasets", None)
+            assert "alert(1)" not in json.dumps(chart)
+
+
+def test_the_tests_text_does_reach_the_pages(results):
+    from escaping import in_html, plain
+
+    assert plain(HOSTILE) in texts(opened())
+    assert in_html(HOSTILE) in html_of(opened())
+    assert plain(HOSTILE) == opened("method", method="dgl").title[0].value
+    assert HOSTILE in opened("runs", run="runs/cifar10/dgl/cifar_resnet32-k16-s0.json").code[0].value
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://arxiv.org/abs/1", True),
+        ("http://a.org", True),
+        (" https://a.org ", True),
+        ("javascript:alert(1)", False),
+        ("JAVASCRIPT:alert(1)", False),
+        ("data:text/html,x", False),
+        ("https:", False),
+        ("//a.org", False),
+        ("https://a.org/a b", False),
+        (float("nan"), False),
+    ],
+)
+def test_only_web_addresses_become_links(text, kept):
+    assert web_address(text) == (text.strip() if kept else None)
+
+
+def test_an_address_cannot_leave_its_link():
+    from escaping import link, method_address
+
+    assert link("a", "https://a.org/>)[x](javascript:alert(1))") == (
+        "[a](<https://a.org/%3E%29%5Bx%5D%28javascript:alert%281%29%29>)"
+    )
+    assert method_address("a&b=c#d") == "method?method=a%26b%3Dc%23d"

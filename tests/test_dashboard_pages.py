@@ -1,0 +1,153 @@
+"""The pages beside the leaderboard: trade-offs, modules, curves, published figures, methods, runs, submission."""
+
+import json
+
+import pandas as pd
+import pytest
+from shown import DASHBOARD, charts_of, marks, opened, rows_of, texts, write_results
+from streamlit.testing.v1 import AppTest
+
+from benchmark.display.axes import stretch
+from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
+from benchmark.display.reading import read_board
+
+
+@pytest.fixture(autouse=True)
+def _dashboard_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(DASHBOARD))
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
+    return write_results(tmp_path)
+
+
+def test_the_app_opens_on_the_leaderboard(results):
+    app = AppTest.from_file(str(DASHBOARD / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    assert app.title[0].value == "Beyond Backprop"
+
+
+@pytest.mark.parametrize("cost", ["memory", "time"])
+def test_trade_offs_show_points_front_and_references(results, cost):
+    app = opened("trade_offs", method="modular_kernel", cost=cost)
+    assert {"point", "rule", "line", "text"} <= marks(charts_of(app)[0])
+    assert set(rows_of(app)[0]["method"]) == {"e2ebp", "modular_kernel"}
+
+
+def test_picked_points_show_their_rows_and_a_link_carries_them(results):
+    picked = opened("trade_offs", picked="dgl, K = 4").dataframe[0].value
+    assert list(picked[["label", "modules"]].itertuples(index=False, name=None)) == [("dgl", 4)]
+
+
+def test_the_front_holds_what_nothing_beats():
+    points = pd.DataFrame({"x": [0.5, 0.6, 1.0, 1.0, 2.0], "y": [80, 79, 90, 85, 90]})
+    assert list(on_front(points)) == [True, False, True, False, False]
+
+
+def test_the_axis_is_stretched_by_poor_rows_only():
+    assert stretch(pd.Series([90.0, 91, 92, 93, 94])) == 1
+    assert stretch(pd.Series([40.0, 97, 98, 98, 99])) > 4
+
+
+def test_labels_do_not_lie_on_each_other():
+    from benchmark.display.labels import _box, _overlap, place_labels
+
+    points = pd.DataFrame({"x": [0.1, 0.101, 0.5, 0.9], "y": [50, 51, 60, 90], "label": list("abcd")})
+    placed = place_labels(points)
+    boxes = [_box(row, row.side) for row in placed.assign(px=placed["x"], py=placed["y"]).itertuples()]
+    assert len(boxes) == 4
+    crowd = pd.DataFrame({"x": [0.0] * 30 + [1.0], "y": [1.0] * 31, "label": [f"name {i}" for i in range(31)]})
+    assert len(place_labels(crowd)) < 31  # a name without a free place is left out
+    assert place_labels(points.iloc[:0]).empty
+    assert _overlap((0, 0, 2, 2), (1, 1, 3, 3))
+    assert not _overlap((0, 0, 1, 1), (1, 0, 2, 1))
+
+
+def test_modules_show_a_line_a_method_and_the_twin(results):
+    app = opened("modules", method="dgl")
+    assert len(charts_of(app)) == 2
+    assert {"line", "area", "rule", "point"} <= marks(charts_of(app)[0])
+    assert set(rows_of(app)[0]["method"]) == {"dgl", "e2ebp"}
+
+
+def test_curves_come_from_the_records_of_picked_runs(results):
+    app = opened("curves", row="dgl, K = 4", seed="1")
+    accuracy, losses = (rows[rows["measure"].notna()] for rows in rows_of(app))
+    assert set(accuracy["run"]) == {"dgl, K = 4, seed 1"}
+    record = json.loads((results / "runs/cifar10/dgl/cifar_resnet32-k4-s1.json").read_text())["accuracy"]["curve"]
+    assert list(losses["value"]) == [epoch["losses"][0] for epoch in record]
+    assert list(accuracy["value"]) == [e["validation_top1"] for e in record if e["validation_top1"]]
+
+
+def test_a_run_that_did_not_end_has_no_curve(results):
+    assert "No run with a curve" in opened("curves", row="fa, K = 4").warning[0].value
+
+
+def test_curves_mark_where_a_phase_begins():
+    long = pd.DataFrame({"run": "a", "epoch": [1, 2, 3], "measure": "loss 1", "value": [3.0, 2.0, 1.0]})
+    assert "rule" not in marks(learning_curves(long).to_dict())
+    assert "rule" in marks(learning_curves(long.assign(phase=[0, 0, 1])).to_dict())
+
+
+def test_charts_bear_no_rows(results):
+    board = read_board(results)
+    none = board.iloc[:0]
+    for chart in (trade_off(none, none, "memory_ratio"), by_modules(none, "test_top1_pct")):
+        assert chart.to_dict()
+
+
+def test_papers_figures_stand_beside_ours(results):
+    app = opened("published", run_here="true")
+    shown = app.dataframe[0].value
+    assert set(shown["method"]) == {"e2ebp", "dgl"}
+    assert shown["ours"].notna().all()
+    everything = opened("published").dataframe[0].value
+    assert len(everything) == len(pd.read_csv(results / "claims.csv"))
+    assert everything["difference"].isna().any()  # nobody has run it here: an empty cell
+    assert set(opened("published", dataset="STL-10").dataframe[0].value["dataset"]) == {"STL-10"}
+
+
+def test_a_method_has_its_text_results_settings_citation_and_file(results):
+    said = json.loads((results / "methods/dgl.json").read_text())
+    said["files"] = {"a" * 64: {"commit": "c0ffee" * 6, "source": "x = 1"}, "b" * 64: {"commit": "d", "source": "y"}}
+    (results / "methods/dgl.json").write_text(json.dumps(said | {"defaults": {"width": 7}}))
+    app = opened("method", method="dgl", file="a" * 12)
+    codes = " ".join(code.value for code in app.code)
+    assert app.title[0].value == "Decoupled greedy learning"
+    assert set(app.dataframe[0].value["suite"]) == {"cifar10", "digits"}
+    assert all(text in codes for text in ("mlp-sr", '"width": 7', "@misc{dgl", "year = {2020}", "x = 1"))
+    assert "c0ffee" in texts(app)
+
+
+def test_a_method_that_nobody_ran_says_so(results):
+    assert "Nobody has run" in opened("method", method="infopro").info[0].value
+
+
+def test_runs_list_every_cell_with_its_error(results):
+    runs = opened("runs").dataframe[0].value
+    assert len(runs) == 13
+    failed = opened("runs", status="diverged").dataframe[0].value
+    assert "became nan" in failed["error"].item()
+
+
+def test_a_link_to_a_run_shows_its_whole_record(results):
+    run = "runs/cifar10/fa/cifar_resnet32-k4-s0.json"
+    app = opened("runs", run=run)
+    assert json.loads(app.json[0].value) == json.loads((results / run).read_text())
+
+
+@pytest.mark.parametrize("run", ["../secret.json", "runs/../../secret.json", "/etc/hostname"])
+def test_no_file_but_a_record_is_opened(results, run):
+    (results.parent / "secret.json").write_text('{"secret": 1}')
+    app = opened("runs", run=run)
+    assert not app.json
+    assert "a run that is not here" in app.warning[0].value
+
+
+def test_submit_names_the_commands_and_shows_the_file_that_beyond_new_writes(results):
+    codes = " ".join(code.value for code in opened("submit").code)
+    for command in ("beyond new", "beyond check", "beyond register", "beyond run digits --method", "beyond verify"):
+        assert command in codes
+    assert "def local_loss" in codes
