@@ -1,0 +1,208 @@
+"""The static page: complete without a script, safe with a stranger's texts, whole or not there."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+from records import make_record, write_runs
+
+from benchmark.errors import UserError
+from benchmark.export.folder import MARK, write_folder
+from benchmark.export.site import export
+from benchmark.tables.files import write_tables
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
+
+
+class Page(HTMLParser):
+    """What stands in a page: its tags, ids, links and what a browser would load."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text = path.read_text()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.feed(self.text)
+        self.ids = {tag["id"] for _, tag in self.tags if "id" in tag}
+        self.links = [tag["href"] for name, tag in self.tags if name == "a"]
+        self.loaded = [tag["href"] for name, tag in self.tags if name == "link"]
+        self.loaded += [tag["src"] for _, tag in self.tags if "src" in tag]
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def write_results(folder: Path) -> Path:
+    records = [make_record("e2ebp", 1, seed, 91 + seed / 10, time=1.0) for seed in range(3)]
+    for k in (2, 4):
+        records += [make_record("dgl", k, seed, 90 - k + seed / 10, memory=0.9 / k, time=1.2) for seed in range(3)]
+        records += [make_record("mac", k, seed, status="diverged") for seed in range(2)]
+    records += [make_record("infopro", 4, 0, 80.0, variant=variant, memory=2.0) for variant in ("softmax", "b")]
+    write_runs(folder / "runs", *records)
+    (folder / "published.csv").write_text(Path("results/published.csv").read_text())
+    write_tables(folder)
+    (folder / "plans").mkdir()
+    pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
+        folder / "plans" / "cifar10.csv", index=False
+    )
+    return folder
+
+
+def spoil(folder: Path) -> None:
+    """Put a stranger's texts wherever a plugin's may stand."""
+    said = json.loads((folder / "methods" / "dgl.json").read_text())
+    said |= dict.fromkeys(("title", "authors", "requires", "doc"), EVIL) | {"paper": "javascript:alert(3)"}
+    said |= {"defaults": {EVIL: EVIL}, "variants": {EVIL: {EVIL: EVIL}}, "files": {}}
+    said["files"]["0" * 64] = {"commit": EVIL, "source": EVIL}
+    (folder / "methods" / "dgl.json").write_text(json.dumps(said))
+    board = pd.read_csv(folder / "leaderboard.csv", dtype=str, keep_default_na=False)
+    board.loc[board["method"] == "dgl", ["title", "requires", "cuts"]] = EVIL
+    board.loc[board["method"] == "dgl", "paper"] = "javascript:alert(3)"
+    board.loc[board["variant"] == "b", ["variant", "method"]] = EVIL
+    board.to_csv(folder / "leaderboard.csv", index=False)
+    cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
+    cells.loc[cells["status"] != "ok", "error"] = EVIL
+    cells.to_csv(folder / "cells" / "digits.csv", index=False)
+    curves = pd.read_csv(folder / "curves.csv", dtype=str, keep_default_na=False)
+    curves.loc[curves["variant"] == "b", ["variant", "method"]] = EVIL
+    curves.to_csv(folder / "curves.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    return write_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def site(results, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "site"
+    export(results, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory) -> Path:
+    results, folder = write_results(tmp_path_factory.mktemp("evil")), tmp_path_factory.mktemp("made") / "site"
+    spoil(results)
+    export(results, folder)
+    return folder
+
+
+def pages(site: Path) -> dict[str, Page]:
+    return {path.name: Page(path) for path in sorted(site.glob("*.html"))}
+
+
+def test_every_page_is_there(site):
+    wanted = {"index", "trade-offs", "modules", "curves", "published", "methods", "runs", "submit"}
+    wanted |= {"method-dgl", "method-mac", "runs-digits"}
+    assert {f"{name}.html" for name in wanted} <= set(pages(site))
+
+
+def test_every_row_of_the_leaderboard_is_in_the_page(site):
+    page = (site / "index.html").read_text().split('data-name="rows"')[1].split("</table>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row) for row in page.split("<tr")[2:]]
+    board = pd.read_csv(site / "leaderboard.csv")
+    assert len(rows) == len(board)
+    for row, said in zip(board.to_dict("records"), rows, strict=True):
+        assert row["title"] in said
+        assert row["status"] in said
+        assert pd.isna(row["test_top1_pct"]) or f"{row['test_top1_pct']:.2f}" in said
+    assert (site / "index.html").read_text().count('class="spark"') == board["epochs"].notna().sum()
+
+
+def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
+    found = pages(site)
+    for page in found.values():
+        assert page.loaded == ["page.css", "tables.js"]
+        assert not [name for name, _ in page.tags if name in ("iframe", "object", "embed", "base", "style")]
+        for link in page.links:
+            if re.match("https?://", link):
+                continue
+            name, _, place = unquote(link).partition("#")
+            assert not name or (site / name).is_file(), link
+            assert not place or place in (found[name] if name else page).ids, link
+    for name in ("page.css", "tables.js"):
+        assert "http" not in (site / name).read_text()
+
+
+def test_a_strangers_text_is_shown_and_does_nothing(hostile):
+    for name, page in pages(hostile).items():
+        assert "<script>alert" not in page.text, name
+        assert all(not link.lower().startswith("javascript:") for link in page.links), name
+        assert not [tag for tag, _ in page.tags if tag == "img"], name
+        assert not [key for _, tag in page.tags for key in tag if key.startswith("on")], name
+        assert [tag for tag, _ in page.tags].count("script") == 1, name
+        assert "script-src 'self'" in page.text
+    for name in ("index", "trade-offs", "curves", "methods", "method-dgl", "runs", "runs-digits"):
+        assert "&lt;script&gt;alert(1)" in (hostile / f"{name}.html").read_text(), name
+
+
+def test_planned_rows_are_marked_and_are_no_results(site):
+    page = (site / "index.html").read_text()
+    results, planned = page.split('data-name="planned"')
+    assert "vgg11_bn" not in results.split('data-name="rows"')[1]
+    row = next(row for row in planned.split("<tr") if "vgg11_bn" in row)
+    assert ">planned</span>" in row
+    assert "1.23" in row
+
+
+def test_failed_cells_stand_with_their_error(site):
+    for name in ("runs.html", "runs-digits.html"):
+        assert (site / name).read_text().count("Loss 0 became nan at epoch 2") == 4
+
+
+def test_curves_keep_their_epochs(results, site):
+    """The first epoch has no validation accuracy: a curve begins at its second."""
+    assert pd.read_csv(results / "curves.csv")["epoch"].min() == 2
+    page = (site / "curves.html").read_text()
+    assert "epoch: 2;" in page
+    assert "epoch: 1;" not in page
+
+
+def test_the_same_results_give_the_same_bytes(results, site, tmp_path):
+    export(results, tmp_path / "again")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()} == {
+        p.name: p.read_bytes() for p in site.iterdir()
+    }
+
+
+def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
+    results = write_results(tmp_path / "results")
+    for name in ("claims.csv", "ranking.csv", "curves.csv", "suites.json", "plans/cifar10.csv", "cells/digits.csv"):
+        (results / name).unlink()
+    for path in (results / "methods").iterdir():
+        path.unlink()
+    export(results, tmp_path / "site")
+    assert 'data-name="rows"' in (tmp_path / "site" / "index.html").read_text()
+    assert "no published figures" in (tmp_path / "site" / "published.html").read_text()
+
+
+def test_without_results_it_says_so_and_writes_nothing(tmp_path):
+    with pytest.raises(UserError, match="no results"):
+        export(tmp_path, tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_earlier_export_is_replaced_and_other_folders_are_not(tmp_path):
+    site = tmp_path / "site"
+    write_folder({"old.html": b""}, site)
+    write_folder({"new.html": b""}, site)
+    assert {path.name for path in site.iterdir()} == {"new.html", MARK, ".nojekyll"}
+    (site / MARK).unlink()
+    with pytest.raises(UserError, match="did not write"):
+        write_folder({"newer.html": b""}, site)
+    assert (site / "new.html").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
+
+
+def test_a_failed_write_leaves_the_earlier_export(tmp_path):
+    site = tmp_path / "site"
+    write_folder({"old.html": b""}, site)
+    with pytest.raises(FileNotFoundError):
+        write_folder({"new.html": b"", "no/such/folder.html": b""}, site)
+    assert (site / "old.html").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
