@@ -3,7 +3,7 @@
 (() => {
   const MOST = 300; // rows drawn before the reader asks for all: thousands take a second to lay out
   let limit = MOST;
-  const collator = new Intl.Collator("en", { numeric: true });
+  const collator = new Intl.Collator("en");
   const form = document.querySelector("form.filters");
   const tables = [...document.querySelectorAll("table.data")].map(prepare);
   const main = form && tables.find((table) => form.compareDocumentPosition(table.element) & Node.DOCUMENT_POSITION_FOLLOWING);
