@@ -1,7 +1,7 @@
 """Beyond Backprop's leaderboard. Run it with ``beyond dashboard``; it shows the tables of ``results/``."""
 
 import streamlit as st
-from looks import STYLE
+from looks import ICON, STYLE
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
@@ -17,7 +17,7 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
 
 def main() -> None:
     """The page that the address names."""
-    st.set_page_config("Beyond Backprop", page_icon=":material/account_tree:", layout="wide")
+    st.set_page_config("Beyond Backprop", page_icon=ICON, layout="wide")
     st.html(STYLE)
     first = next(iter(PAGES))
     pages = [

@@ -27,3 +27,11 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
   .bb-card small {grid-column: 1 / -1}
 }
 </style>"""
+
+# Of the browser's tab: four modules. A picture of our own, since Streamlit fetches its icons for it from another host.
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" width="64" height="64">'
+    '<g fill="#2A8AC4"><rect x="1" y="1" width="6" height="6" rx="1"/><rect x="9" y="1" width="6" height="6" rx="1"/>'
+    '<rect x="1" y="9" width="6" height="6" rx="1"/></g>'
+    '<rect x="9" y="9" width="6" height="6" rx="1" fill="#D55E00"/></svg>'
+)

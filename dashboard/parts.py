@@ -101,15 +101,16 @@ def show_table(
 
 
 def _says_anything(values: pd.Series) -> bool:
-    found = values.dropna()
-    return bool(len(found)) and not (found.map(type).eq(str) & found.map(str).isin(["", "–"])).all()
+    if isinstance(values.dtype, pd.StringDtype):
+        return bool((values.fillna("") != "").any())
+    return bool(values.notna().any())
 
 
 def download(rows: pd.DataFrame, name: str) -> None:
     """A button for the CSV of these rows, with all their columns."""
     st.download_button(
         f"CSV, {len(rows)} row{'' if len(rows) == 1 else 's'}",
-        rows.to_csv(index=False).encode(),
+        lambda: rows.to_csv(index=False).encode(),  # written when the reader asks for it
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",

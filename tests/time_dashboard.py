@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 TOP = Path(__file__).parent.parent
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ROWS = "() => document.querySelector('[data-testid=stDataFrame] table[role=grid]')?.getAttribute('aria-rowcount')"
+DRAWN = "[data-testid=stVegaLiteChart] :is(canvas, svg), [data-testid=stCode]"
 CHANGED = "(before) => (({ROWS})() ?? before) !== before".replace("{ROWS}", ROWS)
 
 
@@ -61,7 +62,7 @@ def opening(browser: Browser, address: str) -> tuple[float, Page]:
 
     def visit() -> None:
         page.goto(address, wait_until="commit")
-        page.wait_for_function(f"() => ({ROWS})() || document.querySelector('[data-testid=stVegaLiteChart] canvas')")
+        page.wait_for_function(f"() => ({ROWS})() || document.querySelector('{DRAWN}')")
 
     return seconds(visit), page
 

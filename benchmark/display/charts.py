@@ -136,7 +136,7 @@ def _labels(shown: pd.DataFrame, plot: Plot, axes: dict[str, Any]) -> list[alt.C
         ::-1
     ]  # the front and the references are drawn last, but choose their labels' places first
     placed = place_labels(first.assign(x=np.log(first["x"]), y=first["y"] ** stretch(first["y"])), plot)
-    placed = shown.loc[placed.index].assign(side=placed["side"])
+    placed = shown.loc[placed.index, ["x", "y", "label", "family"]].assign(side=placed["side"])
     align: dict[str, Any] = {"right": "left", "left": "right"}
     seen = alt.ExprRef(f"width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0")
     return [

@@ -29,11 +29,13 @@ def place_labels(points: pd.DataFrame, plot: Plot = WIDE) -> pd.DataFrame:
         The chosen points with a column ``side``, a key of :data:`SIDES`; a name without a free place is left out.
     """
     px, py = _pixels(points["x"], plot.width), plot.height - _pixels(points["y"], plot.height)
-    points = points.assign(px=px, py=py)
-    taken = [(x - POINT, y - POINT, x + POINT, y + POINT) for x, y in points[["px", "py"]].to_numpy()]
+    by_label: dict[Any, list[Any]] = {}
+    for row in points[["label"]].assign(px=px, py=py).itertuples():
+        by_label.setdefault(row.label, []).append(row)
+    taken = [(row.px - POINT, row.py - POINT, row.px + POINT, row.py + POINT) for g in by_label.values() for row in g]
     chosen: list[tuple[Any, str]] = []
-    for _, group in points.groupby("label", sort=False):
-        tries = ((row, side) for side in SIDES for row in group.itertuples())
+    for group in by_label.values():
+        tries = ((row, side) for side in SIDES for row in group)
         free = (t for t in tries if _inside(_box(*t), plot) and not any(_overlap(_box(*t), b) for b in taken))
         found = next(free, None)
         if found:
