@@ -33,7 +33,8 @@ def find(check: str, look: Callable[[], str]) -> Finding:
     except Exception as error:
         if "can't allocate memory" in str(error):  # how torch says it
             return Finding(check, False, TOO_MUCH)
-        return Finding(check, False, printable(f"{type(error).__name__}: {error}".splitlines()[0]))
+        said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
+        return Finding(check, False, printable(said))
 
 
 def printable(text: str) -> str:
