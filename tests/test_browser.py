@@ -1,0 +1,97 @@
+"""The leaderboard in a real browser: it opens, filters, keeps its view in a link, and hands out the CSV."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+from needs import needs
+from playwright.sync_api import Page, expect, sync_playwright
+from time_dashboard import QUIET, serving
+
+pytestmark = needs("chromium")
+PAGES = ["trade_offs", "modules", "curves", "published", "method", "runs", "submit"]
+expect.set_options(timeout=30_000)
+GRID = "[data-testid=stDataFrame] table[role=grid]"
+FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
+
+
+@pytest.fixture(scope="module")
+def address():
+    with serving(ROOT / "results") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as tool:
+        launched = tool.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
+
+
+def rows(page: Page) -> int:
+    """Rows of the first table, without its heading."""
+    expect(page.locator(GRID).first).to_be_attached()
+    return int(page.locator(GRID).first.get_attribute("aria-rowcount")) - 1
+
+
+def test_filter_share_and_download(page, browser, address):
+    board = pd.read_csv(ROOT / "results" / "leaderboard.csv")
+    here = board[(board["suite"] == "digits") & (board["backbone"] == "cifar_resnet8")]
+    page.goto(f"{address}/?suite=digits")
+    assert rows(page) == len(here)
+
+    page.locator("[data-testid=stMultiSelect]", has_text="Method").locator("input").first.click()
+    page.get_by_role("option", name="dgl", exact=True).click()
+    expect(page).to_have_url(re.compile("method=dgl"))
+    expect(page.locator(GRID).first).to_have_attribute("aria-rowcount", str(1 + (here["method"] == "dgl").sum()))
+
+    friend = browser.new_context().new_page()
+    friend.goto(page.url)
+    assert rows(friend) == (here["method"] == "dgl").sum()
+
+    with friend.expect_download() as waiting:
+        friend.locator("[data-testid=stDownloadButton] button").click()
+    got = pd.read_csv(Path(waiting.value.path()))
+    assert got["test_top1_pct"].tolist() == here.loc[here["method"] == "dgl", "test_top1_pct"].tolist()
+    friend.context.close()
+
+
+def test_a_filter_that_matches_nothing_says_so(page, address):
+    page.goto(f"{address}/?suite=digits&method=dgl&family=strictly+modular")
+    expect(page.get_by_text("No row matches these filters")).to_be_visible()
+
+
+def test_no_page_fails_or_asks_another_host(page, address):
+    hosts, faults = set(), []
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    for name in ["", *PAGES]:
+        page.goto(f"{address}/{name}")
+        expect(page.locator("h1").first).to_be_visible()
+        expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+        assert page.locator(FAULTS).count() == 0, name
+    assert faults == []
+    assert {host for host in hosts if host} == {address.removeprefix("http://")}
+
+
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_a_phone_scrolls_in_one_direction_only(browser, address, name):
+    page = browser.new_context(viewport={"width": 400, "height": 800}).new_page()
+    page.goto(f"{address}/{name}")
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
+    page.context.close()
