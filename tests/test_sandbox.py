@@ -51,6 +51,15 @@ for name, text in {texts!r}.items():
 needs_seccomp = pytest.mark.skipif(not seccomp.available(), reason="this system has no seccomp filters")
 
 
+@pytest.fixture(scope="module")
+def victim():
+    """A process that a hostile file would like to kill."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
 @pytest.fixture(
     scope="module",
     params=[
@@ -58,32 +67,26 @@ needs_seccomp = pytest.mark.skipif(not seccomp.available(), reason="this system 
         "without",
     ],
 )
-def attacks(request, tmp_path_factory):
+def attacks(request, tmp_path_factory, victim):
     """All attacks of one mode: what each got, and the places where it would have done harm."""
-    monkeypatch = pytest.MonkeyPatch()
-    if request.param == "without":
-        monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
     folder = tmp_path_factory.mktemp("hostile")
     home, results = folder / "home", folder / "results"
     home.mkdir(), results.mkdir()
     (home / "secret.txt").write_text("xyzzy")
-    victim = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(2) as pool:
+    marker = f"m{uuid.uuid4().hex}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
         places = {"HOME": home, "RESULTS": results, "PID": victim.pid, "PORT": server.getsockname()[1]}
-        marker = f"m{uuid.uuid4().hex}"
-        together = pool.submit(run_together, folder / f"{marker}.py", places)
-        alone = {name: pool.submit(run_alone, folder / f"{marker}_{name}.py", name, DIE[name]) for name in DIE}
-        got = dict(line.split(": ", 1) for line in together.result().splitlines() if line.startswith(SURVIVE))
-        ended = {name: run.result() for name, run in alone.items()}
-        monkeypatch.undo()
+        with pytest.MonkeyPatch.context() as monkeypatch, ThreadPoolExecutor(2) as pool:
+            if request.param == "without":
+                monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
+            together = pool.submit(run_together, folder / f"{marker}.py", places)
+            alone = {name: pool.submit(run_alone, folder / f"{marker}_{name}.py", name, DIE[name]) for name in DIE}
+            got = dict(line.split(": ", 1) for line in together.result().splitlines() if line.startswith(SURVIVE))
+            ended = {name: run.result() for name, run in alone.items()}
         yield SimpleNamespace(
-            mode=request.param,
-            got=got,
-            ended=ended,
-            **{"home": home, "results": results, "victim": victim, "server": server, "marker": marker},
+            mode=request.param, got=got, ended=ended, results=results, victim=victim, server=server, marker=marker
         )
-    victim.kill(), victim.wait()
 
 
 def run_together(path, places):
