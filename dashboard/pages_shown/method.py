@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import streamlit as st
-from columns_shown import LEADERBOARD, MODULES, as_shown, text
+from columns_shown import LEADERBOARD, MODULES, as_shown, number, text
 from escaping import link, plain
 from parts import board_or_stop, download, one_of, row, show_table
 from reading import cells, methods
@@ -16,11 +16,13 @@ from reading import cells, methods
 from benchmark.display.reading import web_address
 
 SHORT = 12  # characters of a hash, as in the table of runs
-ELSEWHERE = ("label", "name", "family_chip", "paper", "code", "requires", "removes")  # said above the table
+ELSEWHERE = ("rank", "label", "name", "family_chip", "paper", "code", "requires", "removes")  # said above the table
 SHOWN = {
-    "suite": text("suite", "Suite", 130, pinned=True),
+    "suite": text("suite", "Suite", 120, pinned=True),
     "modules": MODULES,
-    "variant": text("variant", "Variant", 100),
+    "variant": text("variant", "Variant", 85),
+    "test_top1_pct": LEADERBOARD["test_top1_pct"],  # seen on a phone without scrolling
+    "rank": number("rank", "Rank", "%d", 55),
     **{name: look for name, look in LEADERBOARD.items() if name not in ELSEWHERE},
 }
 

@@ -1,6 +1,7 @@
 """Every cell with its provenance, failed ones included; a selected one shows its whole record."""
 
 import json
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -25,7 +26,9 @@ def main() -> None:
     if rows.empty:
         nothing_matches("run")
     else:
-        picked = show_table(rows, CELLS, f"Runs, {len(rows)}", most=12, on_select="rerun", selection_mode="single-row")
+        key = f"cells {crc32(' '.join(rows['record']).encode())}"  # other rows: nothing is selected
+        chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": key}
+        picked = show_table(rows, CELLS, f"Runs, {len(rows)}", most=12, **chosen)
         with st.container(horizontal=True, vertical_alignment="center"):
             download(rows, "runs")
             st.caption(plain(count(rows)))

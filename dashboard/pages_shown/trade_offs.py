@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 from columns_shown import LEADERBOARD, as_shown
-from parts import QUERY, board_or_stop, heading, kept, nothing_matches, one_of, one_setting, row, row_names, show_table
+from parts import board_or_stop, heading, kept, nothing_matches, one_of, one_setting, row, row_names, show_table
 
 from benchmark.display.charts import trade_off
 from benchmark.display.texts import REFERENCES
@@ -42,15 +42,19 @@ def main() -> None:
 
 
 def pick() -> None:
-    """Carry the chart's selection over to the chooser below it, which stands in the address."""
+    """Carry the chart's selection over to the chooser below it."""
     picked = pd.DataFrame(st.session_state["points"].selection.get("picked", []))
-    st.session_state["picked"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
+    st.session_state["picks"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
 
 
 def show_picked(rows: pd.DataFrame) -> None:
-    """The rows of the picked points."""
+    """The rows of the picked points; the address names them, which binding does not do for a chart's selection."""
     names = row_names(rows)
-    chosen = st.multiselect("Picked", sorted(set(names)), placeholder="click points, or choose", key="picked", **QUERY)
+    asked = st.session_state.get("picks", st.query_params.get_all("picked"))
+    st.session_state["picks"] = [name for name in asked if name in set(names)]
+    chosen = st.multiselect("Picked", sorted(set(names)), placeholder="click points, or choose", key="picks")
+    if chosen != st.query_params.get_all("picked"):
+        st.query_params["picked"] = chosen
     if chosen:
         picked = rows[names.isin(chosen)]
         columns = {name: LEADERBOARD[name] for name in SHOWN}
