@@ -89,7 +89,7 @@ def main(results: Path) -> None:
             print(f"leaderboard {opened:.2f} s, filter {filtering(page):.2f} s, next {filtering(page):.2f} s")
         for name in sys.argv[2:]:
             opened, page = opening(browser, f"{address}/{name}")
-            print(f"{name} {opened:.2f} s" + (f", filter {filtering(page):.2f} s" if name == "runs" else ""))
+            print(f"{name} {opened:.2f} s" + (f", filter {filtering(page, 'Status'):.2f} s" if name == "runs" else ""))
         browser.close()
 
 
