@@ -55,7 +55,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
 
         cuda = suite.device == "cuda"
         limits = Limits(60 * suite.timeout_minutes, MEMORY, None if cuda else 2 * MEMORY)
-        ending = run_sandboxed(WORKER, [], scratch=scratch, limits=limits, on_message=listen)
+        ending = run_sandboxed(WORKER, [], scratch=scratch, limits=limits, on_message=listen, gpu=cuda)
         record = _record(told, ending, cell, suite)
         if record.accuracy:
             record = _judged(record, _answers(scratch / ANSWERS), splits.test.labels)

@@ -30,14 +30,26 @@ def refusal() -> str:
     return f"this system refuses it: {words[-1].removeprefix('bwrap: ')}" if tried.returncode else ""
 
 
-def wrap(scratch: Path, readable: Sequence[Path], hidden: Sequence[Path]) -> list[str]:
-    """The start of a command line that runs the rest in bubblewrap, in ``scratch``, its only writable folder."""
+def wrap(scratch: Path, readable: Sequence[Path], hidden: Sequence[Path], gpu: bool = False) -> list[str]:
+    """The start of a command line that runs the rest in bubblewrap, in ``scratch``, its only writable folder.
+
+    With ``gpu`` it also reaches the NVIDIA devices, and reads what the system says of them.
+    """
     return [
         *_isolation(),
+        *(_nvidia() if gpu else ()),
         *(word for path in readable for word in _read_only(path.absolute())),
         *(word for path in hidden for word in ("--ro-bind", "/dev/null", str(path.resolve()))),
         *("--bind", str(scratch), str(scratch), "--chdir", str(scratch)),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--"),
+    ]
+
+
+def _nvidia() -> list[str]:
+    devices = sorted(Path("/dev").glob("nvidia*"))
+    return [
+        *(word for device in devices for word in ("--dev-bind", str(device), str(device))),
+        *_read_only(Path("/sys")),
     ]
 
 

@@ -99,6 +99,7 @@ def run_sandboxed(
     hidden: Sequence[Path] = (),
     limits: Limits,
     on_message: Callable[[dict[str, Any]], None],
+    gpu: bool = False,
 ) -> Ending:
     """Run ``main(send, arguments)`` of a trusted module in a confined process, and wait for its end.
 
@@ -112,12 +113,13 @@ def run_sandboxed(
         hidden: files that it must not see, although they lie in a folder that it does see (in bubblewrap).
         on_message: called here with each message that ``send`` is given there. The process can send anything, so
             what comes is to be validated.
+        gpu: whether it needs the NVIDIA devices (in bubblewrap).
 
     When ``on_message`` raises, or Ctrl-C is pressed, the process is killed and the exception goes on.
     """
     scratch = scratch.resolve()
     wrapped = not bubblewrap.refusal()
-    command = bubblewrap.wrap(scratch, readable, hidden) if wrapped else []
+    command = bubblewrap.wrap(scratch, readable, hidden, gpu) if wrapped else []
     with _process(command, module, arguments, scratch, limits) as (process, messages):
         relay, output = _Lines(on_message), _Tail()
         ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, limits)

@@ -139,8 +139,8 @@ def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification
         for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
             if isinstance(outcome, UserError):
                 raise outcome
-            again = _failure(by_cell[cell], outcome) if isinstance(outcome, Crash) else outcome
-            yield _conclude(by_cell[cell], *again, observer)
+            record, on = (_failure(by_cell[cell], outcome), []) if isinstance(outcome, Crash) else outcome
+            yield _conclude(by_cell[cell], record, on, observer)
 
 
 @contextmanager
@@ -151,9 +151,9 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
-def _failure(claim: Claim, crash: Crash) -> tuple[Record, list[str]]:
+def _failure(claim: Claim, crash: Crash) -> Record:
     update = {"status": crash.status, "error": crash.sentence, "accuracy": None, "cost": None}
-    return claim.record.model_copy(update=update), []
+    return claim.record.model_copy(update=update)
 
 
 def _conclude(claim: Claim, again: Record, protections: list[str], observer: Observer) -> Verification:

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
+from needs import needs
 
 from benchmark import bubblewrap, sandbox, seccomp
 from benchmark.check.sandboxed import _furnish, _hidden, run_trials
@@ -63,7 +64,7 @@ def victim():
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("bubblewrap", marks=pytest.mark.skipif(bool(REFUSAL), reason=f"bubblewrap: {REFUSAL}")),
+        pytest.param("bubblewrap", marks=needs("bwrap", works=not REFUSAL)),
         "without",
     ],
 )
@@ -295,6 +296,16 @@ def test_the_filter_refuses_other_architectures_and_knows_both():
         assert code[2] == (seccomp.RETURN, 0, 0, seccomp.KILL_PROCESS)
         assert code[-1] == (seccomp.RETURN, 0, 0, seccomp.ALLOW)
         assert all(i + 1 + max(jump) < len(code) for i, (_, *jump, _) in enumerate(code[:-1]))
+
+
+@needs("bwrap", works=not REFUSAL)
+def test_with_a_gpu_it_sees_what_the_system_says_of_devices(tmp_path):
+    def sees(gpu):
+        command = [*bubblewrap.wrap(tmp_path, [], [], gpu=gpu), "test", "-d", "/sys/devices"]
+        return subprocess.run(command, check=False).returncode == 0
+
+    assert sees(gpu=True)
+    assert not sees(gpu=False)
 
 
 def test_no_hostile_file_is_among_the_methods():
