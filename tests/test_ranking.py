@@ -39,6 +39,13 @@ def test_a_missing_or_failed_cell_gives_no_rank(tmp_path):
     assert found["of"].unique() == [2]
 
 
+def test_a_method_that_always_failed_is_listed_without_a_rank(tmp_path):
+    records = [make_record(seed=0, top1=90.0), make_record("dgl", 2, 0, 80.0)]
+    found = ranks_of(tmp_path, *records, make_record("fa", 2, 0, status="failed")).loc["digits"]
+    assert found.loc["fa", "missing"] == "a cell did not end ok"
+    assert found["rank"].dropna().to_dict() == {"dgl": 2, "e2ebp": 1}
+
+
 def test_borda_counts_beaten_methods_over_suites_and_wants_them_all(tmp_path):
     records = []
     for suite, accuracies in {

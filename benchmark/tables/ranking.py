@@ -34,9 +34,11 @@ def ranking(board: pd.DataFrame) -> pd.DataFrame:
 
 def _rank_suite(rows: pd.DataFrame) -> pd.DataFrame:
     """Ranks of one suite's methods by the mean over its (backbone, K)."""
-    kinds = list(rows[COMPARED].fillna("").itertuples(index=False, name=None))
-    common = max(Counter(kinds).items(), key=lambda item: (item[1], item[0]))[0]
-    rows = rows[[kind == common for kind in kinds]]
+    rows = rows.assign(source=rows["source"].fillna(""))
+    kinds = list(rows[COMPARED].itertuples(index=False, name=None))
+    known = Counter(kind for kind in kinds if kind[0]) or Counter(kinds)
+    common = max(known.items(), key=lambda item: (item[1], item[0]))[0]
+    rows = rows[[kind == common or not kind[0] for kind in kinds]]  # a cell that failed early knows no source
     wanted = _settings(rows)
     scored = pd.DataFrame([_score(group, wanted) for _, group in rows.groupby("method", sort=True)])
     scored["rank"] = scored["score"].rank(ascending=False, method="min")
