@@ -159,13 +159,11 @@ def cuts() -> None:
 
 @app.command()
 def register() -> None:
-    """Write the list of methods to params.yaml, so that dvc.yaml has a stage for each of them."""
-    from benchmark.run import all_methods
+    """Add methods/*.py to the pipeline: stages in params.yaml, golden trajectories, lines in the README."""
+    from benchmark.register import register
 
-    names = sorted(all_methods())
-    lines = "".join(f"  - {name}\n" for name in names)
-    Path("params.yaml").write_text(f"# Written by `beyond register` from methods/*.py.\nmethods:\n{lines}")
-    console.print(f"{len(names)} methods are registered in params.yaml.")
+    new = register()
+    console.print(f"Registered: {', '.join(new)}." if new else "All methods are registered; what changed is renewed.")
 
 
 @app.command()

@@ -1,12 +1,15 @@
 """Golden trajectories: a few training steps of every method, to notice when a number changes.
 
 Results cost hours and GPU-days, so they go stale only when ``PROTOCOL`` is raised; and a test fails when a
-trajectory moves and ``PROTOCOL`` was not. ``python -m benchmark.engine.golden`` writes the file anew.
+trajectory moves and ``PROTOCOL`` was not. A method whose own file changed is no such case: its stages are stale by
+themselves. ``beyond register`` writes what is new, ``python -m benchmark.engine.golden`` everything.
 """
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,7 +19,7 @@ from benchmark.engine.data import Batch, Loader, data_root, load_splits
 from benchmark.engine.method import Method
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import build_optimizers, set_phase, train_step
-from benchmark.plugins import METHODS, plugin_ids
+from benchmark.plugins import METHODS, file_sha256, plugin_ids
 from benchmark.suite import PROTOCOL, Backbone, Suite
 
 FILE = Path(__file__).with_name("golden.json")
@@ -33,10 +36,10 @@ SUITE = Suite(
 )
 
 
-def trajectories() -> dict[str, list[float]]:
+def trajectories(names: Iterable[str]) -> dict[str, list[float]]:
     """For each method and variant: the losses of a few float64 steps at K = 3, then the norm of all weights."""
     found = {}
-    for name in plugin_ids(METHODS):
+    for name in names:
         method_class = load_method(name)
         for variant, options in (method_class.variants or {"": {}}).items():
             found[f"{name}/{variant}".rstrip("/")] = _trajectory(method_class, options)
@@ -47,7 +50,7 @@ def _trajectory(method_class: type[Method], options: object) -> list[float]:
     dataset = load_dataset(SUITE.dataset)
     splits = load_splits(dataset, data_root(), SUITE.validation)
     loader = Loader(splits.train, dataset, SUITE.recipe.batch, seed=1, train=True, views=method_class.views)
-    method = build_method(method_class, options, SUITE, SUITE.backbones[0], dataset.task, k=3, seed=0)  # type: ignore[arg-type]
+    method = build(method_class, options)
     method.modules.double()
     method.auxiliaries.double()
     numbers: list[float] = []
@@ -59,6 +62,12 @@ def _trajectory(method_class: type[Method], options: object) -> list[float]:
             numbers += [loss.item() for loss in train_step(method, _double(batch), optimizers)]
     weights = [*method.modules.parameters(), *method.auxiliaries.parameters()]
     return [*numbers, torch.stack([w.detach().square().sum() for w in weights]).sum().sqrt().item()]
+
+
+def build(method_class: type[Method], options: object) -> Method:
+    """The method on the small network of the trajectories."""
+    task = load_dataset(SUITE.dataset).task
+    return build_method(method_class, options, SUITE, SUITE.backbones[0], task, k=3, seed=0)  # type: ignore[arg-type]
 
 
 def _double(batch: Batch) -> Batch:
@@ -75,15 +84,34 @@ def _close(a: list[float], b: list[float]) -> bool:
     return len(a) == len(b) and all(abs(x - y) <= TOLERANCE * max(abs(x), abs(y), 1) for x, y in zip(a, b, strict=True))
 
 
+def stored() -> dict[str, Any]:
+    """The file: ``protocol``, ``files`` (SHA-256 by method) and ``trajectories``."""
+    found: dict[str, Any] = json.loads(FILE.read_text())
+    return found
+
+
+def files() -> dict[str, str]:
+    """SHA-256 of each method's file."""
+    return {name: file_sha256(METHODS / f"{name}.py") for name in plugin_ids(METHODS)}
+
+
+def update(before: dict[str, Any]) -> None:
+    """Write the trajectories of methods whose file is new or changed; forget those that are gone."""
+    now = files()
+    same = {name for name in now if before["files"].get(name) == now[name]}
+    kept = {key: numbers for key, numbers in before["trajectories"].items() if key.split("/")[0] in same}
+    found = dict(sorted((kept | trajectories(sorted(now.keys() - same))).items()))
+    FILE.write_text(json.dumps({"protocol": PROTOCOL, "files": now, "trajectories": found}, indent=1) + "\n")
+
+
 def write() -> None:
-    """Write the file anew; refuses to hide a change of numbers behind an old protocol version."""
-    new = trajectories()
-    if FILE.exists():
-        stored = json.loads(FILE.read_text())
-        changed = moved(stored["trajectories"], new)
-        if changed and stored["protocol"] == PROTOCOL:
-            sys.exit(f"The numbers of {', '.join(changed)} moved: raise benchmark/engine/PROTOCOL, then write again.")
-    FILE.write_text(json.dumps({"protocol": PROTOCOL, "trajectories": new}, indent=1) + "\n")
+    """Write the file anew; refuses to hide a change of the engine's numbers behind an old protocol version."""
+    before, now = stored(), files()
+    same = [name for name in now if before["files"].get(name) == now[name]]
+    changed = moved(before["trajectories"], trajectories(same))
+    if changed and before["protocol"] == PROTOCOL:
+        sys.exit(f"The numbers of {', '.join(changed)} moved: raise benchmark/engine/PROTOCOL, then write again.")
+    update({"files": {}, "trajectories": {}})
 
 
 if __name__ == "__main__":
