@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmark import git
 from benchmark.errors import UserError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -52,6 +53,8 @@ def run(
     from benchmark.run import all_methods, run_suite
     from benchmark.tables.files import write_tables
 
+    if git.dirty():
+        console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
         run_suite(suite, method or all_methods(), bar)
     write_tables()
@@ -85,6 +88,10 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     from benchmark.tables.terminal import print_leaderboard
 
     board = write_tables()
+    if suite and suite not in set(board["suite"]):
+        raise UserError(
+            f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
+        )
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 

@@ -4,7 +4,6 @@ Each outcome is written as soon as it is known (``results/verified/``), so an in
 """
 
 import random
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+from benchmark import git
 from benchmark.agreement import accuracy_tolerance, disagreements
 from benchmark.errors import UserError
 from benchmark.launch import Crash, Job, cores, run_jobs, run_one
@@ -168,7 +168,7 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
         again_top1=again.accuracy.test_top1 if again.accuracy else None,
         tolerance=claim.tolerance,
         protections=protections,
-        git_commit=_commit(),
+        git_commit=git.commit(),
         device=again.provenance.device if again.provenance else "",
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -187,8 +187,3 @@ def summary(outcome: Verification) -> str:
     committed = f"committed {outcome.committed_top1 or 0:.2f} %, tolerance {outcome.tolerance:.2f} points"
     line = f"{name} seed {who.seed}: {outcome.verdict}: {reached} again, {committed}"
     return " ".join([f"{line}.", *outcome.faults])
-
-
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"

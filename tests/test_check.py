@@ -9,13 +9,14 @@ from conftest import METHOD_IDS, ROOT
 from rich.console import Console
 
 from benchmark import cli
-from benchmark.check import Finding, check_method, problem
-from benchmark.check.findings import Failed, find
+from benchmark.check import problem
+from benchmark.check.findings import Failed, Finding, find
 from benchmark.check.imports import check_imports
 from benchmark.check.metadata import check_metadata
+from benchmark.check.names import CHECKS, LOADS
 from benchmark.check.sandboxed import _Relay, print_findings
-from benchmark.check.trials import resumes
-from benchmark.check.worker import CHECKS, run_checks
+from benchmark.check.trials import TRIALS, resumes
+from benchmark.check.worker import check_method, run_checks
 from benchmark.engine.cell import load_method
 from benchmark.engine.method import Method
 from benchmark.plugins import METHODS, load_class
@@ -39,6 +40,10 @@ def written(tmp_path, text, name="mine"):
     path = tmp_path / f"{name}.py"
     path.write_text(text)
     return path
+
+
+def test_the_names_of_the_checks_are_those_of_the_trials():
+    assert (LOADS, *TRIALS) == CHECKS
 
 
 def test_a_good_method_passes_every_check(tmp_path):

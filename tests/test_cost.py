@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark import plan
-from benchmark.check import make
+from benchmark.check.problem import make
 from benchmark.engine import cost
 from benchmark.engine.cell import load_dataset, load_method
 from benchmark.engine.cost import Simulation, blank_batch, interleave, make_fake, simulate, step_ratio

@@ -4,7 +4,7 @@ import pytest
 import torch
 from conftest import METHOD_IDS
 
-from benchmark.check import BACKBONES, MODULES, RECIPE, digits, make
+from benchmark.check.problem import BACKBONES, MODULES, RECIPE, digits, make
 from benchmark.engine.cell import load_method
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import accuracy, train_phase

@@ -10,8 +10,8 @@ from conftest import ROOT
 from typer.testing import CliRunner
 
 from benchmark import cli
-from benchmark.check import check_method
-from benchmark.check.worker import CHECKS
+from benchmark.check.names import CHECKS
+from benchmark.check.worker import check_method
 from benchmark.errors import UserError
 from benchmark.new import starting_file, write_method
 from benchmark.plugins import DATASETS, METHODS, method_metadata

@@ -5,7 +5,7 @@ import shutil
 
 from conftest import METHOD_IDS, ROOT
 
-from benchmark.check import make
+from benchmark.check.problem import make
 from benchmark.engine.cell import load_method
 from benchmark.plugins import METHODS, method_metadata
 from benchmark.suite import load_suites

@@ -19,8 +19,8 @@ from conftest import ROOT
 from needs import needs
 
 from benchmark import bubblewrap, sandbox, seccomp
+from benchmark.check.names import LOADS
 from benchmark.check.sandboxed import _furnish, _hidden, run_trials
-from benchmark.check.worker import LOADS
 from benchmark.plugins import METHODS
 from benchmark.sandbox import GIB, Limits, protections, run_sandboxed
 

@@ -20,8 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmark.check.findings import Finding, find, printable
 from benchmark.check.imports import check_imports
 from benchmark.check.metadata import check_metadata
-from benchmark.check.problem import SUITE, write_pictures
-from benchmark.check.worker import CHECKS, LOADS, PICTURES
+from benchmark.check.names import CHECKS, LOADS, PICTURES
 from benchmark.plugins import DATASETS, METHODS, plugin_path
 from benchmark.sandbox import Ending, Limits, protections, run_sandboxed
 from benchmark.suite import TWIN
@@ -60,9 +59,9 @@ def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMIT
     """All checks on a stranger's file; ``begin`` hears a check's name, ``tell`` how it ended."""
     begin("metadata")
     tell(metadata := find("metadata", partial(check_metadata, path)))
+    begin("imports")
+    tell(find("imports", partial(check_imports, path)))
     if metadata.passed:
-        begin("imports")
-        tell(find("imports", partial(check_imports, path)))
         run_trials(path, CHECKS, begin, tell, limits)
 
 
@@ -90,6 +89,8 @@ def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limit
 
 def _furnish(scratch: Path, path: Path) -> None:
     """Copies of the plugins that a check loads, under the names that they have here, and the pictures."""
+    from benchmark.check.problem import SUITE, write_pictures  # imports torch: after the first findings are shown
+
     for folder, name in ((DATASETS, SUITE.dataset), (METHODS, TWIN)):
         (scratch / folder).mkdir()
         shutil.copy(plugin_path(folder, name), scratch / folder)

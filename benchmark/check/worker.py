@@ -9,15 +9,12 @@ from typing import Any
 from benchmark.check.findings import Finding, find
 from benchmark.check.imports import check_imports
 from benchmark.check.metadata import check_metadata
+from benchmark.check.names import CHECKS, LOADS, PICTURES
 from benchmark.check.problem import take_pictures
 from benchmark.check.trials import TRIALS
 from benchmark.engine.method import Method
 from benchmark.engine.process import prepare_process
 from benchmark.plugins import load_class
-
-PICTURES = "pictures.npz"  # in the scratch folder
-LOADS = "loads"
-CHECKS = (LOADS, *TRIALS)
 
 
 def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
@@ -32,8 +29,8 @@ def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
 def check_method(path: Path) -> Iterator[Finding]:
     """All findings on a file that is trusted, in this process, as they are found."""
     yield (metadata := find("metadata", partial(check_metadata, path)))
+    yield find("imports", partial(check_imports, path))
     if metadata.passed:
-        yield find("imports", partial(check_imports, path))
         yield from run_checks(path, CHECKS)
 
 

@@ -4,7 +4,6 @@ Facts are collected as they become known, so a cell that diverges or breaks stil
 it was and how far it came.
 """
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from benchmark import git
 from benchmark.engine.build import build_method
 from benchmark.engine.cost import measure_cost
 from benchmark.engine.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
@@ -29,7 +29,6 @@ from benchmark.plugins import DATASETS, METHODS, file_sha256, load_class, plugin
 from benchmark.record import Accuracy, EpochRow, Provenance, Record, Status
 from benchmark.suite import TWIN, Cell, Suite, cell_options, identify
 
-NUMERIC_SOURCES = ("benchmark/engine", "methods", "datasets", "suites.yaml")
 EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
 
@@ -201,8 +200,8 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
 def provenance(cell: Cell, splits: Splits, device: str) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
-        git_commit=_git("rev-parse", "HEAD") or "unknown",
-        git_dirty=bool(_git("status", "--porcelain", "--", *NUMERIC_SOURCES)),
+        git_commit=git.commit(),
+        git_dirty=git.dirty(),
         method_sha256=file_sha256(plugin_path(METHODS, cell.method)),
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
@@ -221,14 +220,6 @@ def device_name(device: str) -> str:
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
     return model or "CPU"
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except OSError:  # no git here, or a sandbox that lets nothing else run
-        return ""
-    return done.stdout.strip()
 
 
 def _sentence(error: BaseException) -> str:

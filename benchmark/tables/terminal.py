@@ -10,6 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.tables.columns import with_interval
+from benchmark.tables.verification import SELF_REPORTED
+
+MARKS = {"verified": "✓ verified", "failed": "✗ not verified", SELF_REPORTED: ""}
 
 
 def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
@@ -21,6 +24,7 @@ def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
         for name in ("K", "test %", "n", "vs e2ebp", "mem ×", "time ×", "FLOP ×"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("status")
+        table.add_column("")
         for row in rows.to_dict("records"):
             table.add_row(*map(Text, _terminal_row(row)))  # Text: names are no markup
         console.print(table)
@@ -35,4 +39,5 @@ def _terminal_row(row: Mapping[Hashable, Any]) -> list[str]:
         with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], sign="+"),
         *("–" if pd.isna(row[c]) else f"{row[c]:.2f}" for c in ("memory_ratio", "time_ratio", "flops_ratio")),
         row["status"],
+        MARKS[row["verification"]],
     ]
