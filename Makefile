@@ -20,7 +20,7 @@ reproduce: $(READY)  ## train the embedded suite for real, compare with the comm
 	$(BIN)/beyond reproduce digits
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3  # on 2 cores: some tests wait for processes and clocks
 
 check: $(READY)  ## lint and types
 	$(BIN)/ruff check .

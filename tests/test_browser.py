@@ -47,12 +47,18 @@ def rows(page: Page) -> int:
     return int(page.locator(GRID).first.get_attribute("aria-rowcount")) - 1
 
 
+def settled(page: Page) -> None:
+    """Wait until the page's script has run to its end: what is clicked before may be drawn anew."""
+    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def test_filter_share_and_download(page, browser, address):
     board = pd.read_csv(ROOT / "results" / "leaderboard.csv")
     here = board[(board["suite"] == "digits") & (board["backbone"] == "cifar_resnet8")]
     page.goto(f"{address}/?suite=digits")
     assert rows(page) == len(here)
 
+    settled(page)
     page.locator("[data-testid=stMultiSelect]", has_text="Method").locator("input").first.click()
     page.get_by_role("option", name="dgl", exact=True).click()
     expect(page).to_have_url(re.compile("method=dgl"))
@@ -81,7 +87,7 @@ def test_no_page_fails_or_asks_another_host(page, address):
     for name in ["", *PAGES]:
         page.goto(f"{address}/{name}")
         expect(page.locator("h1").first).to_be_visible()
-        expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+        settled(page)
         assert page.locator(FAULTS).count() == 0, name
     assert faults == []
     assert {host for host in hosts if host} == {address.removeprefix("http://")}
@@ -92,6 +98,6 @@ def test_a_phone_scrolls_in_one_direction_only(browser, address, name):
     page = browser.new_context(viewport={"width": 400, "height": 800}).new_page()
     page.goto(f"{address}/{name}")
     expect(page.locator("h1").first).to_be_visible()
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute("data-test-script-state", "notRunning")
+    settled(page)
     assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
     page.context.close()

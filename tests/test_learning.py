@@ -1,14 +1,15 @@
-"""Every method learns, on a ResNet, a ViT and a ConvNeXt, in two modules and in four: real digits, seconds."""
+"""Every method learns: on a ResNet in two and in four modules, on a ViT and a ConvNeXt in four; real digits, seconds."""
 
 import pytest
 import torch
 from conftest import METHOD_IDS
 
-from benchmark.check.problem import BACKBONES, MODULES, RECIPE, digits, make
+from benchmark.check.problem import RECIPE, digits, make
 from benchmark.engine.cell import load_method
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import accuracy, train_phase
 
+NETWORKS = [("ResNet", 2), ("ResNet", 4), ("ViT", 4), ("ConvNeXt", 4)]  # more modules are harder
 MARGIN = 30.0  # points above the untrained network
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
 # where the recipe of all others does not do (with it: dni 35 and 24 %, target_propagation 32, forward_forward 41)
@@ -19,8 +20,7 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("k", MODULES)
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(("backbone", "k"), NETWORKS)
 @pytest.mark.parametrize("name", METHOD_IDS)
 def test_a_method_learns(name, backbone, k):
     method = make(load_method(name), backbone, k)

@@ -11,7 +11,11 @@ STEPS = (
         "beyond check methods/my_method.py",
         "says in under a minute on a CPU, check by check, what is wrong.",
     ),
-    ("Enter it", "beyond register", "adds it to `params.yaml`, and so to the pipeline."),
+    (
+        "Enter it",
+        "beyond register",
+        "adds it to the pipeline, and a line to the README. Commit it then: records name their commit.",
+    ),
     (
         "Run it",
         "beyond run digits --method my_method",
@@ -41,7 +45,7 @@ def main() -> None:
     for number, (title, command, what) in enumerate(STEPS, start=1):
         st.markdown(f"**{number}. {title}**: `{command.split()[0]} {command.split()[1]}` {what}")
         st.code(command, language="sh")
-    st.markdown("**6. Open a pull request** with the file, `params.yaml`, `dvc.lock` and `results/`.")
+    st.markdown("**6. Open a pull request** with all that, `dvc.lock` and `results/`; `CONTRIBUTING.md` says more.")
     st.subheader("The smallest complete example", anchor=False)
     st.code(example(), language="python", line_numbers=True)
     st.subheader("What reviewers look at", anchor=False)
