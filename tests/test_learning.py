@@ -1,4 +1,4 @@
-"""Every method learns: on a ResNet in two and in four modules, on a ViT and a ConvNeXt in four; real digits, seconds."""
+"""Every method learns: on a ResNet in two and in four modules, on ViT and ConvNeXt in four; real digits, seconds."""
 
 import pytest
 import torch
