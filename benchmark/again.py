@@ -7,8 +7,10 @@ pictures without their labels, ranks the classes, and this process counts the hi
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.check.findings import printable
 from benchmark.engine.cell import load_dataset
 from benchmark.engine.data import Splits, data_root, load_splits
 from benchmark.engine.train import hit_rates
 from benchmark.plugins import DATASETS, METHODS, plugin_path
-from benchmark.record import Record
+from benchmark.record import Record, Status
 from benchmark.sandbox import GIB, Ending, Limits, protections, run_sandboxed
 from benchmark.suite import TWIN, Cell, Suite, identify
 
 WORKER = "benchmark.again_worker"
 JOB, PICTURES, EXAM, ANSWERS = Path("job.json"), Path("pictures.pt"), Path("exam.pt"), Path("answers.npy")
 MEMORY = 12 * GIB
-CRASH_STATUS = {"timeout": "timeout", "memory": "oom"}
+CRASH_STATUS: dict[str, Status] = {"timeout": "timeout", "memory": "oom"}
 
 
 def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folder: Path) -> tuple[Record, list[str]]:
-    """The record of a second training, its test accuracy counted here, and the protections that were on.
+    """The record of a second training, and the protections that were on.
+
+    Test accuracy is counted here; the rest (cut points, parameters, memory) is what the process says of itself, so a
+    file that is made to forge that can: a person reads it before anybody believes it.
 
     Args:
         report: called with the fraction of training that is done.
@@ -42,21 +48,15 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
     """
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
     with tempfile.TemporaryDirectory(dir=folder) as name:
-        scratch = Path(name)
+        scratch, spare = Path(name) / "scratch", Path(name) / EXAM  # the stranger reaches the former only
+        scratch.mkdir()
         _pack(scratch, cell, suite, splits)
-        told: dict[str, Any] = {}
-
-        def listen(message: dict[str, Any]) -> None:
-            told.update(message)
-            if isinstance(message.get("progress"), float):
-                report(message["progress"])
-            if message.get("trained") and not (scratch / EXAM).exists():
-                _hand_out(splits.test.images, scratch / EXAM)
-
+        torch.save(splits.test.images, spare)
+        listener = _Listener(report, lambda: os.replace(spare, scratch / EXAM))
         cuda = suite.device == "cuda"
         limits = Limits(60 * suite.timeout_minutes, MEMORY, None if cuda else 2 * MEMORY)
-        ending = run_sandboxed(WORKER, [], scratch=scratch, limits=limits, on_message=listen, gpu=cuda)
-        record = _record(told, ending, cell, suite)
+        ending = run_sandboxed(WORKER, [], scratch=scratch, limits=limits, on_message=listener.hear, gpu=cuda)
+        record = _record(listener.record, ending, cell, suite)
         if record.accuracy:
             record = _judged(record, _answers(scratch / ANSWERS), splits.test.labels)
     return record, [p.name for p in protections() if p.available]
@@ -74,30 +74,50 @@ def _pack(scratch: Path, cell: Cell, suite: Suite, splits: Splits) -> None:
     torch.save({name: (part.images, part.labels) for name, part in parts.items()}, scratch / PICTURES)
 
 
-def _hand_out(images: Tensor, path: Path) -> None:
-    """Write the test pictures where the waiting process looks for them: whole or not at all."""
-    torch.save(images, path.with_suffix(".tmp"))
-    os.replace(path.with_suffix(".tmp"), path)
+class _Listener:
+    """Hears a process that can say anything, and of that only its progress, that it has trained, and a record."""
+
+    def __init__(self, report: Callable[[float], None], hand_out: Callable[[], object]) -> None:
+        self.report, self.hand_out = report, hand_out
+        self.record: object = None
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """A message of the process."""
+        match message:
+            case {"progress": float(done)} if 0 <= done <= 1:
+                self.report(done)
+            case {"trained": True}:
+                with suppress(OSError):  # the exam is handed out already, or something else lies in its place
+                    self.hand_out()
+            case {"record": record}:
+                self.record = record
 
 
-def _record(told: dict[str, Any], ending: Ending, cell: Cell, suite: Suite) -> Record:
+def _record(said: object, ending: Ending, cell: Cell, suite: Suite) -> Record:
     """What the process says of its training; where it says nothing valid, how it ended."""
     try:
-        record = Record.model_validate(told["record"])
-    except (KeyError, ValueError):
-        status = CRASH_STATUS.get(ending.how, "failed")
+        record = Record.model_validate(said)
+    except ValueError:
         sentence = ending.sentence if ending.how != "done" else "It ended without a record."
-        return Record(identity=identify(cell, suite), status=status, error=sentence, fingerprint="")  # type: ignore[arg-type]
-    return record
+        return _failed(CRASH_STATUS.get(ending.how, "failed"), sentence, cell, suite)
+    error = None if record.error is None else printable(record.error)
+    return record.model_copy(update={"identity": identify(cell, suite), "error": error})
+
+
+def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
+    return Record(identity=identify(cell, suite), status=status, error=printable(sentence), fingerprint="")
 
 
 def _answers(path: Path) -> Tensor | None:
-    """The ranked classes (N, n) that the process left; none if that is no such table."""
+    """The ranked classes (N, n) that the process left; none if that is no such table, or no plain file."""
     try:
-        ranked = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            ranked = np.load(file, allow_pickle=False) if plain else None
+    except Exception:  # whatever a stranger's bytes can bring numpy to raise
         return None
-    return torch.from_numpy(ranked).long() if ranked.ndim == 2 and ranked.dtype == np.int64 else None
+    table = isinstance(ranked, np.ndarray) and ranked.ndim == 2 and ranked.dtype == np.int64
+    return torch.from_numpy(ranked) if table else None
 
 
 def _judged(record: Record, ranked: Tensor | None, labels: Tensor) -> Record:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from statistics import fmean, pvariance
 
-from benchmark.record import Record
+from benchmark.record import Cost, Record
 
 POINTS = 0.5  # accuracy may differ by so many points, or
 DEVIATIONS = 3.0  # by so many standard deviations over seeds, pooled over rows
-MEMORY = 0.10  # the simulated peak by this fraction
+SHARE = 0.10  # what is simulated, by this fraction
+SIMULATED = {"peak memory": "peak_bytes", "memory ratio": "peak_ratio", "FLOP ratio": "flops_ratio"}
 
 
 def accuracy_tolerance(records: Sequence[Record]) -> float:
@@ -35,17 +36,40 @@ def difference(old: Record, new: Record) -> float:
 
 
 def disagreements(old: Record, new: Record, tolerance: float) -> list[str]:
-    """A sentence for each way in which the second training differs too much from the first."""
+    """A sentence for each way in which the second training differs too much from the first.
+
+    Times are not compared: they belong to a machine.
+    """
     faults = []
     if old.status != new.status:
         faults.append(f"ended {new.status}, committed {old.status}.")
     elif difference(old, new) > tolerance:
         faults.append(f"test accuracy differs by {difference(old, new):.2f} points.")
-    if old.cuts != new.cuts:
-        faults.append("the cut points differ.")
+    if old.status == new.status == "ok":
+        faults += [f"the {name} differ." for name, same in _same_facts(old, new).items() if not same]
+    if old.status == new.status and (old.cost is None) != (new.cost is None):
+        faults.append("only one of them says what it costs.")
     if old.cost and new.cost:
-        if old.cost.parameters != new.cost.parameters:
-            faults.append("the number of parameters differs.")
-        if abs(new.cost.peak_bytes / old.cost.peak_bytes - 1) > MEMORY:
-            faults.append("the simulated peak memory differs by more than 10 %.")
+        faults += _dearer(old.cost, new.cost)
+    return faults
+
+
+def _same_facts(old: Record, new: Record) -> dict[str, bool]:
+    """What is to be equal, by name."""
+    return {
+        "cut points": old.cuts == new.cuts,
+        "labels consumed": old.labels == new.labels,
+        "findings on isolation": old.isolation == new.isolation,
+        "options": old.options == new.options,
+    }
+
+
+def _dearer(old: Cost, new: Cost) -> list[str]:
+    """A sentence for each cost that differs too much."""
+    faults = []
+    if (old.parameters, old.auxiliary_parameters) != (new.parameters, new.auxiliary_parameters):
+        faults.append("the number of parameters differs.")
+    for name, field in SIMULATED.items():
+        if abs(getattr(new, field) / getattr(old, field) - 1) > SHARE:
+            faults.append(f"the simulated {name} differs by more than {SHARE:.0%}.")
     return faults

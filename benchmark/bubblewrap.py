@@ -1,4 +1,7 @@
-"""Bubblewrap: a file system of its own for a stranger's process, and no network; Linux, where ``bwrap`` works."""
+"""Bubblewrap: a file system of its own for a stranger's process, and no network; Linux, where ``bwrap`` works.
+
+The interpreter's packages can be read, but not scikit-learn's own file of the digits, which has the test labels.
+"""
 
 import os
 import shutil
@@ -6,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import benchmark
@@ -30,7 +34,7 @@ def refusal() -> str:
     return f"this system refuses it: {words[-1].removeprefix('bwrap: ')}" if tried.returncode else ""
 
 
-def wrap(scratch: Path, readable: Sequence[Path], hidden: Sequence[Path], gpu: bool = False) -> list[str]:
+def wrap(scratch: Path, readable: Sequence[Path] = (), gpu: bool = False) -> list[str]:
     """The start of a command line that runs the rest in bubblewrap, in ``scratch``, its only writable folder.
 
     With ``gpu`` it also reaches the NVIDIA devices, and reads what the system says of them.
@@ -39,10 +43,18 @@ def wrap(scratch: Path, readable: Sequence[Path], hidden: Sequence[Path], gpu: b
         *_isolation(),
         *(_nvidia() if gpu else ()),
         *(word for path in readable for word in _read_only(path.absolute())),
-        *(word for path in hidden for word in ("--ro-bind", "/dev/null", str(path.resolve()))),
+        *(word for path in _answers() for word in ("--ro-bind", "/dev/null", str(path))),
         *("--bind", str(scratch), str(scratch), "--chdir", str(scratch)),
-        *("--remount-ro", "/dev", "--remount-ro", "/", "--"),
+        # /proc too: whoever is root in there could else set the kernel's switches in /proc/sys
+        *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/", "--"),
     ]
+
+
+def _answers() -> list[Path]:
+    """Files of installed packages that hold labels of a test split."""
+    sklearn = find_spec("sklearn")
+    digits = Path((sklearn and sklearn.origin) or "").parent / "datasets" / "data" / "digits.csv.gz"
+    return [digits.resolve()] if digits.is_file() else []
 
 
 def _nvidia() -> list[str]:

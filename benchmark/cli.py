@@ -143,16 +143,20 @@ def verify(
     from benchmark.progress import ProgressBar
     from benchmark.sandbox import protections
     from benchmark.tables.files import write_tables
-    from benchmark.verify import claims, verify
+    from benchmark.verify import claims, runnable, verify
     from benchmark.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
-    for sentence in [*(p.sentence for p in protections() if not p.available), *unfit]:
+    found, missing = runnable(found)
+    for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    with ProgressBar("verify", console) as bar:
-        outcomes = list(verify(draw(found, sample), bar))
-    write_tables()
-    if any(outcome.verdict == "failed" for outcome in outcomes):
+    chosen = draw(found, sample)
+    try:
+        with ProgressBar("verify", console) as bar:
+            outcomes = list(verify(chosen, bar))
+    finally:
+        write_tables()  # of what is known, should it be interrupted
+    if len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
 

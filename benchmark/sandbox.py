@@ -85,7 +85,7 @@ BUBBLEWRAP = "It sees no files but the system's and its own, writes into a scrat
 NO_MEMORY_LIMIT = "No memory limit here: the file can take all memory; check on Linux."
 NO_SECCOMP = "No seccomp here: the file can start processes and use the network; check on Linux (x86_64 or aarch64)."
 NO_BUBBLEWRAP = (
-    "No bubblewrap here ({}): the file can read your files and write into your folders; "
+    "No bubblewrap here ({}): the file can read your files, test labels too, and write into your folders; "
     "install it (apt install bubblewrap) or check in a container."
 )
 
@@ -96,7 +96,6 @@ def run_sandboxed(
     *,
     scratch: Path,
     readable: Sequence[Path] = (),
-    hidden: Sequence[Path] = (),
     limits: Limits,
     on_message: Callable[[dict[str, Any]], None],
     gpu: bool = False,
@@ -110,7 +109,6 @@ def run_sandboxed(
         module: full name of a module that is installed, such as ``benchmark.check.worker``.
         scratch: an existing folder, the only one that can be written (in bubblewrap).
         readable: files and folders that it must see besides system, interpreter and this package (in bubblewrap).
-        hidden: files that it must not see, although they lie in a folder that it does see (in bubblewrap).
         on_message: called here with each message that ``send`` is given there. The process can send anything, so
             what comes is to be validated.
         gpu: whether it needs the NVIDIA devices (in bubblewrap).
@@ -119,7 +117,7 @@ def run_sandboxed(
     """
     scratch = scratch.resolve()
     wrapped = not bubblewrap.refusal()
-    command = bubblewrap.wrap(scratch, readable, hidden, gpu) if wrapped else []
+    command = bubblewrap.wrap(scratch, readable, gpu) if wrapped else []
     with _process(command, module, arguments, scratch, limits) as (process, messages):
         relay, output = _Lines(on_message), _Tail()
         ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, limits)

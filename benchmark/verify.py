@@ -1,13 +1,15 @@
 """``beyond verify``: train committed cells again from nothing, and say whether they come out as their records claim.
 
-Each outcome is written as soon as it is known (``results/verified/``), so an interrupted run loses nothing.
+Each outcome is written as soon as it is known (``results/verified/``), so an interrupted run loses nothing. A cell
+that this machine has not the memory or the time for has none. No method's file is imported in this process.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -17,7 +19,7 @@ from benchmark.agreement import accuracy_tolerance, disagreements
 from benchmark.errors import UserError
 from benchmark.launch import Crash, Job, cores, run_jobs, run_one
 from benchmark.plugins import METHODS, file_sha256, plugin_path
-from benchmark.record import Record, read_record
+from benchmark.record import Identity, Record, read_record
 from benchmark.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
 from benchmark.tables.files import write_text
 from benchmark.tables.verification import SELF_REPORTED, Verification, verdicts
@@ -25,6 +27,8 @@ from benchmark.tables.verification import SELF_REPORTED, Verification, verdicts
 RUNS = Path("results/runs")
 VERIFIED = Path("results/verified")
 SCRATCH = Path(".beyond/verify")
+GRACE = 600.0  # seconds beyond a cell's own limit: to read pictures and to judge
+EXHAUSTED = ("oom", "timeout")  # which says something of this machine, and nothing of the record
 
 
 @dataclass(frozen=True)
@@ -65,19 +69,51 @@ def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> 
         raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
     for method in methods:
         plugin_path(METHODS, method)
-    found, stale = list[Claim](), list[str]()
-    for path in sorted(runs.glob("*/*/*.json")):
-        suite, method = path.parts[-3:-1]
+    found, unfit = list[Claim](), list[str]()
+    for folder in sorted(runs.glob("*/*")):
+        suite, method = folder.parts[-2:]
         if suite in (suites or known) and (not methods or method in methods):
-            record = read_record(path)
-            cell = _cell_of(record, known[suite])
-            if fault := _unfit(record, cell):
-                stale.append(f"{suite}/{method}/{path.name}: {fault}")
-            elif cell:
-                found.append(Claim(cell, known[suite], record, _tolerance(record, path.parent)))
+            records = {path: read_record(path) for path in sorted(folder.glob("*.json"))}
+            for path, record in records.items():
+                cell = _cell_of(record, known[suite])
+                if fault := _unfit(record, cell):
+                    unfit.append(f"{suite}/{method}/{path.name}: {fault}")
+                elif cell:
+                    found.append(Claim(cell, known[suite], record, _tolerance(record, records.values())))
+    return _some(found, unfit)
+
+
+def runnable(found: Sequence[Claim]) -> tuple[list[Claim], list[str]]:
+    """Those of the claims whose suite can run here, and a sentence for each suite that cannot.
+
+    Raises:
+        UserError: none can.
+    """
+    ready, unfit = set[str](), list[str]()
+    for name in sorted({claim.cell.suite for claim in found}):
+        try:
+            hardware(name)
+            ready.add(name)
+        except UserError as error:
+            unfit.append(f"{name}: {error}")
+    return _some([claim for claim in found if claim.cell.suite in ready], unfit)
+
+
+def _some(found: list[Claim], unfit: list[str]) -> tuple[list[Claim], list[str]]:
     if not found:
-        raise UserError(f"There is nothing to verify. {stale[0] if stale else 'No record is that of such a cell.'}")
-    return found, stale
+        raise UserError(f"There is nothing to verify. {unfit[0] if unfit else 'No record is that of such a cell.'}")
+    return found, unfit
+
+
+@cache
+def hardware(suite: str) -> int:
+    """Number of GPUs that the suite's cells are trained on here, 0 for processors.
+
+    Raises:
+        UserError: they are not here, or the pictures are not.
+    """
+    _, gpus = run_one("benchmark.engine.preflight:hardware_and_data", suite)
+    return int(gpus)
 
 
 def _cell_of(record: Record, suite: Suite) -> Cell | None:
@@ -99,19 +135,16 @@ def _unfit(record: Record, cell: Cell | None) -> str:
         return "its suite or its method no longer has such a cell."
     if record.status != "ok":
         return f"it ended {record.status}; there is nothing to confirm."
-    if record.provenance and record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
+    if record.provenance is None:
+        return "it does not say what it was made from."
+    if record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
         return f"methods/{cell.method}.py has changed since; run `dvc repro {cell.suite}@{cell.method}` first."
     return ""
 
 
-def _tolerance(record: Record, folder: Path) -> float:
-    """From the scatter of the row's other seeds: a wrong record cannot widen its own tolerance."""
-    row = [read_record(path) for path in sorted(folder.glob("*.json"))]
-    return accuracy_tolerance([r for r in row if _same_row(r, record) and r.identity.seed != record.identity.seed])
-
-
-def _same_row(a: Record, b: Record) -> bool:
-    return a.identity.model_copy(update={"seed": 0}) == b.identity.model_copy(update={"seed": 0})
+def _tolerance(record: Record, of_method: Iterable[Record]) -> float:
+    """From the scatter over seeds of the method's other records: a wrong record cannot widen its own tolerance."""
+    return accuracy_tolerance([other for other in of_method if other is not record])
 
 
 def sample(found: Sequence[Claim], size: int) -> list[Claim]:
@@ -125,22 +158,35 @@ def sample(found: Sequence[Claim], size: int) -> list[Claim]:
 def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
+    What ran out of memory or time here is told to the observer, and is no outcome.
+
     Raises:
         UserError: a suite cannot run here; says why.
     """
-    gpus = 0
-    by_cell = {claim.cell: claim for claim in chosen}
-    for name in sorted({claim.cell.suite for claim in chosen}):
-        methods = tuple(sorted({claim.cell.method for claim in chosen if claim.cell.suite == name}))
-        _, gpus = run_one("benchmark.engine.preflight:preflight", name, methods)
     observer.begin(len(chosen), 0)
+    for name in sorted({claim.cell.suite for claim in chosen}):
+        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], hardware(name), observer)
+
+
+def _verify_suite(chosen: Sequence[Claim], gpus: int, observer: Observer) -> Iterator[Verification]:
+    by_cell = {claim.cell: claim for claim in chosen}
     with scratch_folder() as scratch:  # of ours, since a job that is killed cannot clean up
-        jobs = [Job(c.cell, "benchmark.again:train_again", (c.cell, c.suite, scratch)) for c in chosen]
+        jobs = [_job(claim, scratch) for claim in chosen]
         for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
             if isinstance(outcome, UserError):
                 raise outcome
-            record, on = (_failure(by_cell[cell], outcome), []) if isinstance(outcome, Crash) else outcome
-            yield _conclude(by_cell[cell], record, on, observer)
+            claim = by_cell[cell]
+            record, on = (_failure(claim, outcome), []) if isinstance(outcome, Crash) else outcome
+            if record.status in EXHAUSTED:
+                observer.ended(cell, f"{_name(claim.record.identity)}: no outcome: {record.error}")
+            else:
+                yield _conclude(claim, record, on, observer)
+
+
+def _job(claim: Claim, scratch: Path) -> Job:
+    """The sandbox has a time limit of its own; this one ends what hangs around it."""
+    arguments = (claim.cell, claim.suite, scratch)
+    return Job(claim.cell, "benchmark.again:train_again", arguments, 60 * claim.suite.timeout_minutes + GRACE)
 
 
 @contextmanager
@@ -181,9 +227,12 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
 
 def summary(outcome: Verification) -> str:
     """One line on an outcome."""
-    who = outcome.identity
-    name = f"{who.suite} {who.method}{'/' + who.variant if who.variant else ''} {who.backbone} K={who.modules}"
     reached = "no accuracy" if outcome.again_top1 is None else f"{outcome.again_top1:.2f} %"
     committed = f"committed {outcome.committed_top1 or 0:.2f} %, tolerance {outcome.tolerance:.2f} points"
-    line = f"{name} seed {who.seed}: {outcome.verdict}: {reached} again, {committed}"
+    line = f"{_name(outcome.identity)}: {outcome.verdict}: {reached} again, {committed}"
     return " ".join([f"{line}.", *outcome.faults])
+
+
+def _name(who: Identity) -> str:
+    variant = f"/{who.variant}" if who.variant else ""
+    return f"{who.suite} {who.method}{variant} {who.backbone} K={who.modules} seed {who.seed}"

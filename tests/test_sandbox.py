@@ -20,7 +20,7 @@ from needs import needs
 
 from benchmark import bubblewrap, sandbox, seccomp
 from benchmark.check.names import LOADS
-from benchmark.check.sandboxed import _furnish, _hidden, run_trials
+from benchmark.check.sandboxed import _furnish, run_trials
 from benchmark.plugins import METHODS
 from benchmark.sandbox import GIB, Limits, protections, run_sandboxed
 
@@ -33,6 +33,7 @@ SURVIVE = (
     "peeks_at_labels",
     "writes_results",
     "kills_parent",
+    "sets_kernel",
 )
 DIE = {
     "takes_memory": Limits(seconds=60, memory=3 * GIB // 2),
@@ -102,7 +103,6 @@ def run_together(path, places):
         "benchmark.check.worker",
         [f"methods/{path.name}", LOADS],
         scratch=scratch,
-        hidden=_hidden(),
         limits=Limits(seconds=100),
         on_message=lambda message: None,
     )
@@ -151,6 +151,11 @@ def test_it_cannot_write_into_results(attacks):
         assert list(attacks.results.iterdir()) == []
 
 
+def test_it_cannot_set_the_kernels_switches(attacks):
+    if attacks.mode == "bubblewrap":
+        assert "Read-only file system" in attacks.got["sets_kernel"] or "PermissionError" in attacks.got["sets_kernel"]
+
+
 def test_the_labels_of_the_test_split_are_nowhere(attacks):
     found = attacks.got["peeks_at_labels"]
     # without bubblewrap scikit-learn's own file of the digits cannot be hidden; nothing else gives them away
@@ -189,7 +194,8 @@ def test_a_missing_protection_is_said_with_how_to_get_it(monkeypatch):
     monkeypatch.setattr(seccomp, "available", lambda: False)
     missing = {p.name: p.sentence for p in protections() if not p.available}
     assert missing["bubblewrap"] == (
-        "No bubblewrap here (it is not installed): the file can read your files and write into your folders; "
+        "No bubblewrap here (it is not installed): the file can read your files, test labels too, and write into your "
+        "folders; "
         "install it (apt install bubblewrap) or check in a container."
     )
     assert "can start processes and use the network" in missing["seccomp"]
@@ -301,7 +307,7 @@ def test_the_filter_refuses_other_architectures_and_knows_both():
 @needs("bwrap", works=not REFUSAL)
 def test_with_a_gpu_it_sees_what_the_system_says_of_devices(tmp_path):
     def sees(gpu):
-        command = [*bubblewrap.wrap(tmp_path, [], [], gpu=gpu), "test", "-d", "/sys/devices"]
+        command = [*bubblewrap.wrap(tmp_path, gpu=gpu), "test", "-d", "/sys/devices"]
         return subprocess.run(command, check=False).returncode == 0
 
     assert sees(gpu=True)

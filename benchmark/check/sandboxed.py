@@ -1,7 +1,7 @@
 """The trusted side of ``beyond check``: reads the file, runs its trials in a sandbox, prints what they find.
 
 The file is never imported here. The sandbox holds copies of what a check needs, and the training and held-out
-digits; scikit-learn's own file of them, which has the test labels, is hidden.
+digits, and nothing of the test split.
 """
 
 import shutil
@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from benchmark.check.findings import Finding, find, printable
 from benchmark.check.imports import check_imports
@@ -51,8 +51,8 @@ def print_findings(path: Path, console: Console) -> bool:
 
 def _print(finding: Finding, console: Console) -> None:
     mark, colour = ("✓", "green") if finding.passed else ("✗", "red")
-    console.print(f"[{colour}]{mark}[/] {finding.check:10} ", end="")
-    console.print(finding.sentence, highlight=False, markup=False, soft_wrap=True)
+    line = Text.assemble((mark, colour), f" {finding.check:10} {finding.sentence}")
+    console.print(line, highlight=False, soft_wrap=True)  # in one go: a live bar redraws after each print
 
 
 def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMITS) -> None:
@@ -79,7 +79,6 @@ def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limit
                 "benchmark.check.worker",
                 [f"{METHODS}/{path.name}", *relay.waiting],
                 scratch=scratch,
-                hidden=_hidden(),
                 limits=left,
                 on_message=relay.hear,
             )
@@ -96,12 +95,6 @@ def _furnish(scratch: Path, path: Path) -> None:
         shutil.copy(plugin_path(folder, name), scratch / folder)
     shutil.copyfile(path, scratch / METHODS / path.name)
     write_pictures(scratch / PICTURES)
-
-
-def _hidden() -> list[Path]:
-    sklearn = find_spec("sklearn")
-    digits = Path((sklearn and sklearn.origin) or "").parent / "datasets" / "data" / "digits.csv.gz"
-    return [digits] if digits.is_file() else []
 
 
 class _Relay:

@@ -18,13 +18,24 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     Raises:
         UserError: what stops the suite, and how to mend it.
     """
-    suite = load_suite(name)
     for method in {TWIN, *methods}:
         load_method(method)
+    found = hardware_and_data(report, name)
+    suite = load_suite(name)
+    _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
+    return found
+
+
+def hardware_and_data(report: object, name: str) -> tuple[str, int]:
+    """The same for a suite whose methods shall not be imported here: no method's file is opened.
+
+    Raises:
+        UserError: the hardware or the pictures are missing.
+    """
+    suite = load_suite(name)
     if suite.device == "cuda" and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
-    _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return splits.fingerprint, torch.cuda.device_count() if suite.device == "cuda" else 0
 
 
