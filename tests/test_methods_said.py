@@ -3,12 +3,14 @@
 import hashlib
 import json
 import shutil
+import subprocess
 
+import pytest
 from conftest import ROOT
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 
 from benchmark.record import read_records
-from benchmark.tables.files import write_tables
+from benchmark.tables.methods_said import _candidates
 
 TEXT = """class A(Method):
     title = "A"
@@ -28,7 +30,7 @@ def record_of(text):
 
 
 def said(tmp_path):
-    write_tables(tmp_path, tmp_path / "plugins")
+    write_own_tables(tmp_path, tmp_path / "plugins")
     return json.loads((tmp_path / "methods" / "mine.json").read_text())
 
 
@@ -46,7 +48,7 @@ def test_the_file_of_a_record_is_kept_when_it_changes_and_goes(tmp_path):
     shutil.rmtree(tmp_path / "plugins")
     assert said(tmp_path)["files"] == first["files"]
     shutil.rmtree(tmp_path / "runs")
-    write_tables(tmp_path, tmp_path / "plugins")
+    write_own_tables(tmp_path, tmp_path / "plugins")
     assert not (tmp_path / "methods" / "mine.json").exists()
 
 
@@ -59,6 +61,19 @@ def test_a_kept_file_that_was_edited_is_not_shown(tmp_path):
     path = tmp_path / "methods" / "mine.json"
     path.write_text(path.read_text().replace("1999", "2000"))
     assert said(tmp_path)["files"] == {}
+
+
+@pytest.mark.parametrize("commit", ["--output=stolen", "HEAD", "0" * 41, "", "abc123", "ABCDEF0"])
+def test_git_is_asked_for_nothing_but_a_commit(tmp_path, monkeypatch, commit):
+    asked = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **more: asked.append(command))
+    assert list(_candidates("mine", commit, None, tmp_path)) == []
+    assert asked == []
+
+
+def test_the_file_of_an_old_commit_is_found():
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    assert any("End-to-end backpropagation" in text for text in _candidates("e2ebp", commit, None, ROOT / "no"))
 
 
 def test_the_file_behind_every_committed_record_is_shown():

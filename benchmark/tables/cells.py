@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.errors import UserError
 from benchmark.record import Record, read_record
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.verification import SELF_REPORTED, verdicts
@@ -28,12 +29,24 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
         verified: folder of the outcomes of ``beyond verify``; by default ``verified`` beside ``runs``.
 
     Raises:
-        UserError: a file is not a record.
+        UserError: a file is not a record, or not where its record belongs: a copy would be counted twice.
     """
     told = verdicts(verified or runs.with_name("verified"))
-    rows = [_cell(read_record(path), told) for path in sorted(runs.rglob("*.json"))]
+    rows = [_cell(_in_place(path, runs), told) for path in sorted(runs.rglob("*.json"))]
     cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
     return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
+
+
+def _in_place(path: Path, runs: Path) -> Record:
+    """The record of a file that has the record's own name."""
+    record = read_record(path)
+    who = record.identity
+    own = runs / who.suite / who.method / f"{who.file_stem}.json"
+    if path != own:
+        raise UserError(
+            f"{path} holds the record that belongs in {own}; delete it if it is a copy, else move it there."
+        )
+    return record
 
 
 def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
@@ -41,7 +54,7 @@ def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
     row = record.identity.model_dump() | {
         "status": record.status if record.genuine else EDITED,
         "error": record.error,
-        "verification": told.get(record.digest, SELF_REPORTED),
+        "verification": told.get(record.digest, SELF_REPORTED) if record.genuine else SELF_REPORTED,
         "cuts": None if record.cuts is None else " ".join(record.cuts),
         "labels": ", ".join(f"{n} {kind}" for kind, n in sorted(record.labels.items())) or None,
         "isolation": record.isolation,

@@ -6,6 +6,7 @@ long as a record names it, so every number stands beside the code that made it.
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,11 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.plugins import method_metadata
 
-SAID = ("title", "authors", "year", "paper", "family", "removes", "reach", "requires", "variants", "defaults", "doc")
+SAID = [
+    *("title", "authors", "year", "paper", "family", "removes", "reach", "cut_matters", "requires"),
+    *("variants", "defaults", "doc"),
+]
+COMMIT = re.compile("[0-9a-f]{7,40}")  # nothing else that a record calls its commit is handed to git
 
 
 def methods_said(cells: pd.DataFrame, methods: Path, before: Path) -> dict[str, dict[str, Any]]:
@@ -61,8 +66,9 @@ def _candidates(name: str, commit: str, kept: str | None, methods: Path) -> Iter
     path = methods / f"{name}.py"
     if path.is_file():
         yield path.read_text()
-    shown = subprocess.run(["git", "show", f"{commit}:methods/{name}.py"], capture_output=True, check=False)
-    yield shown.stdout.decode(errors="replace")
+    if COMMIT.fullmatch(commit):
+        shown = subprocess.run(["git", "show", f"{commit}:methods/{name}.py"], capture_output=True, check=False)
+        yield shown.stdout.decode(errors="replace")
 
 
 def _old(name: str, before: Path) -> dict[str, Any]:
