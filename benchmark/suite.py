@@ -114,17 +114,20 @@ def load_suite(name: str, path: Path = SUITES) -> Suite:
     return suites[name]
 
 
+def settings(suite: Suite, cut_matters: bool = True) -> list[tuple[str, int]]:
+    """The (backbone, K) at which the suite trains a method: K = 1 alone where the cut changes nothing."""
+    return [(b.name, k) for b in suite.backbones for k in (suite.modules if cut_matters else [1])]
+
+
 def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     """All cells of one (suite, method), seeds innermost so that a row fills up early."""
     metadata = method_metadata(plugin_path(METHODS, method))
     variants = list(metadata["variants"]) or [""]
     if suite.variants == "first":
         variants = variants[:1]
-    ks = suite.modules if metadata["cut_matters"] else [1]
     return [
-        Cell(suite=name, method=method, variant=v, backbone=b.name, modules=k, seed=s)
-        for b in suite.backbones
-        for k in ks
+        Cell(suite=name, method=method, variant=v, backbone=backbone, modules=k, seed=s)
+        for backbone, k in settings(suite, metadata["cut_matters"])
         for v in variants
         for s in range(suite.seeds)
     ]

@@ -7,10 +7,9 @@ import random
 import sys
 from pathlib import Path
 
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 
 from benchmark.record import Record
-from benchmark.tables.files import write_tables
 
 TOP = Path(__file__).parent.parent
 SUITES = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet": "imagenet", "svhn": "svhn"}
@@ -68,7 +67,7 @@ def write_many(folder: Path) -> None:
     methods = sorted(path.stem for path in (TOP / "methods").glob("*.py"))
     write_runs(folder / "runs", *many_records(methods))
     (folder / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
-    write_tables(folder, TOP / "methods")
+    write_own_tables(folder, TOP / "methods")
 
 
 if __name__ == "__main__":

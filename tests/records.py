@@ -3,7 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from benchmark.plugins import METHODS
 from benchmark.record import Accuracy, Cost, EpochRow, Identity, Provenance, Record, Status, write_record
+from benchmark.tables.files import write_tables
 
 FAMILIES = {
     "e2ebp": "end-to-end",
@@ -97,3 +101,8 @@ def write_runs(runs: Path, *records: Record) -> Path:
         who = record.identity
         write_record(record, runs / who.suite / who.method / f"{who.file_stem}.json")
     return runs
+
+
+def write_own_tables(folder: Path, methods: Path = METHODS) -> pd.DataFrame:
+    """The tables of a folder, judged by a ``suites.yaml`` of its own, if any: generated records are not of ours."""
+    return write_tables(folder, methods, folder / "suites.yaml")

@@ -5,10 +5,8 @@ import sys
 
 import pandas as pd
 import pytest
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 from shown import CIFAR, DASHBOARD, PAGES, TOP, html_of, opened, texts, write_results
-
-from benchmark.tables.files import write_tables
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +47,7 @@ def test_ranks_and_marks_what_cannot_be_told_from_the_best(results):
 
 def test_overall_ranks_say_what_is_missing(results):
     write_runs(results / "runs", make_record(backbone="vgg8b", top1=97.0))  # e2ebp is now complete in both suites
-    write_tables(results, TOP / "methods")
+    write_own_tables(results, TOP / "methods")
     ranks = board_of(opened(suite="overall")).set_index("method")
     assert ranks.loc["e2ebp", "rank"] == 1
     assert pd.isna(ranks.loc["modular_kernel", "rank"])
@@ -121,7 +119,7 @@ def test_cut_points_are_listed(results):
 
 def test_key_figures_leave_out_what_was_not_cut(results):
     write_runs(results / "runs", make_record("dgl", 1, 0, 99.0, **CIFAR))
-    write_tables(results, TOP / "methods")
+    write_own_tables(results, TOP / "methods")
     figures = html_of(opened())
     assert all(figure in figures for figure in ("91.00 %", "89.00 %", "0.25 ×"))
     assert "99.00" not in figures
@@ -129,7 +127,7 @@ def test_key_figures_leave_out_what_was_not_cut(results):
 
 def test_a_suite_of_failures_only_is_shown(results):
     write_runs(results / "runs", make_record("fa", 2, 0, status="oom", suite="a_first"))
-    write_tables(results, TOP / "methods")
+    write_own_tables(results, TOP / "methods")
     assert list(board_of(opened(suite="a_first"))["status"]) == ["1 of 1 oom"]
 
 
@@ -140,7 +138,7 @@ def test_an_empty_folder_says_what_to_do(page, tmp_path, monkeypatch):
 
 
 def test_tables_without_rows_say_what_to_do(tmp_path, monkeypatch):
-    write_tables(tmp_path)
+    write_own_tables(tmp_path)
     monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
     assert "beyond run digits" in opened().info[0].value
 

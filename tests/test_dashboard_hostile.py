@@ -4,11 +4,10 @@ import json
 
 import pandas as pd
 import pytest
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 from shown import CIFAR, DASHBOARD, PAGES, TOP, charts_of, html_of, opened, texts, write_results
 
 from benchmark.display.reading import web_address
-from benchmark.tables.files import write_tables
 
 HOSTILE = "<script>alert(1)</script> **bold** [x](javascript:alert(1)) :smile: $a$"
 SAID = ("title", "authors", "family", "requires", "doc")
@@ -27,7 +26,7 @@ def results(tmp_path, monkeypatch):
     evil = make_record("dgl", 8, 0, 88.0, **(CIFAR | {"variant": "x"})).model_copy(update={"cuts": [HOSTILE]})
     failed = make_record("dgl", 16, 0, status="failed", **CIFAR).model_copy(update={"error": HOSTILE})
     write_runs(tmp_path / "runs", evil.sealed(), failed.sealed())
-    write_tables(tmp_path, TOP / "methods")
+    write_own_tables(tmp_path, TOP / "methods")
     board = pd.read_csv(tmp_path / "leaderboard.csv")
     texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "verification")
     board = board.assign(**dict.fromkeys(texts, HOSTILE), paper="javascript:alert(1)")

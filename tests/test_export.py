@@ -8,12 +8,11 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 
 from benchmark.errors import UserError
 from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
-from benchmark.tables.files import write_tables
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
@@ -44,7 +43,7 @@ def write_results(folder: Path) -> Path:
     records += [make_record("infopro", 4, 0, 80.0, variant=variant, memory=2.0) for variant in ("softmax", "b")]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
-    write_tables(folder)
+    write_own_tables(folder)
     (folder / "plans").mkdir()
     pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False

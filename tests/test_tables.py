@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from records import make_record, write_runs
+from records import make_record, write_own_tables, write_runs
 from rich.console import Console
 
+from benchmark.display.reading import read_board
+from benchmark.errors import UserError
+from benchmark.plugins import method_metadata
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load
-from benchmark.tables.claims import claims, memory_as_ratio
+from benchmark.tables.claims import METHODS, claims, memory_as_ratio
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.curves import curves
-from benchmark.tables.files import write_tables
 from benchmark.tables.terminal import print_leaderboard
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published.csv"
@@ -112,6 +114,18 @@ def test_an_edited_record_is_not_counted(tmp_path):
     assert row["test_top1_pct"] == pytest.approx(80.0)
 
 
+@pytest.mark.parametrize("copy", ["digits/dgl/copy.json", "digits/other/cifar_resnet20-k4-s0.json", "a/b/c/d.json"])
+def test_a_record_in_a_wrong_place_is_not_counted_but_named(tmp_path, copy):
+    runs = write_runs(tmp_path / "runs", make_record("dgl", 4, 0, 80.0))
+    path = runs / "digits" / "dgl" / "cifar_resnet20-k4-s0.json"
+    (runs / copy).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, runs / copy)
+    with pytest.raises(UserError, match="belongs in") as told:
+        load(runs)
+    assert str(path) in str(told.value)
+    assert str(runs / copy) in str(told.value)
+
+
 def some_runs(tmp_path):
     cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
     contrast = cifar | {"variant": "contrast", "memory": 0.41, "time": 1.2}
@@ -126,9 +140,9 @@ def some_runs(tmp_path):
 def test_rewriting_gives_the_same_bytes(tmp_path):
     some_runs(tmp_path)
     (tmp_path / "published.csv").write_text(PUBLISHED.read_text())
-    write_tables(tmp_path)
+    write_own_tables(tmp_path)
     first = contents(tmp_path)
-    write_tables(tmp_path)
+    write_own_tables(tmp_path)
     assert contents(tmp_path) == first
     made = ["leaderboard", "ranking", "curves", "claims", "cells/cifar10"]
     assert {f"{name}.csv" for name in made} | {"metrics.json", "suites.json", "methods/fa.json"} <= set(first)
@@ -140,9 +154,9 @@ def contents(folder):
 
 def test_tables_of_what_is_gone_are_removed(tmp_path):
     runs = some_runs(tmp_path)
-    write_tables(tmp_path)
+    write_own_tables(tmp_path)
     shutil.rmtree(runs / "cifar10" / "fa")
-    write_tables(tmp_path, methods=tmp_path / "no methods")
+    write_own_tables(tmp_path, methods=tmp_path / "no methods")
     assert not (tmp_path / "methods" / "fa.json").exists()
     assert (tmp_path / "methods" / "infopro.json").exists()
 
@@ -150,7 +164,7 @@ def test_tables_of_what_is_gone_are_removed(tmp_path):
 def test_the_csv_has_the_declared_columns_and_plain_numbers(tmp_path):
     path = tmp_path / "leaderboard.csv"
     some_runs(tmp_path)
-    write_tables(tmp_path)
+    write_own_tables(tmp_path)
     header, *rows = csv.reader(path.open())
     assert header == list(COLUMNS)
     row = dict(zip(header, rows[1], strict=True))
@@ -168,14 +182,14 @@ def test_metadata_comes_from_the_method_file(tmp_path):
     methods.mkdir()
     text = "class A(Method):\n    title = 'A <b>'\n    paper = 'https://a'\n    authors = 'A'\n    year = 1999\n"
     (methods / "fa.py").write_text(text + "    family = 'weakly modular'\n")
-    board = write_tables(some_runs(tmp_path).parent, methods)
+    board = write_own_tables(some_runs(tmp_path).parent, methods)
     row = row_of(board, "fa")
     assert (row["title"], row["paper"], row["year"]) == ("A <b>", "https://a", 1999)
     assert row_of(board, "infopro")["title"] == "infopro"  # its file is gone, its row is not
 
 
 def test_metrics_are_finite_and_nested_by_suite(tmp_path):
-    write_tables(some_runs(tmp_path).parent)
+    write_own_tables(some_runs(tmp_path).parent)
     found = json.loads((tmp_path / "metrics.json").read_text())
     row = found["cifar10"]["infopro-contrast-cifar_resnet32-k4"]
     assert row == {"test_top1": 89.0, "memory_ratio": 0.41, "time_ratio": 1.2}
@@ -190,13 +204,23 @@ def test_curves_average_seeds_and_number_epochs_from_one(tmp_path):
     assert list(long["validation_top1"]) == [48.0, 58.8]
 
 
+def test_curves_of_other_pictures_protocol_or_stem_stay_apart(tmp_path):
+    records = [make_record("dgl", 4, 0, 50.0), make_record("dgl", 4, 1, 100.0, protocol=2)]
+    records += [make_record("dgl", 4, 2, 80.0, stem="small"), make_record("dgl", 4, 3, 90.0, dataset="mnist")]
+    write_own_tables(write_runs(tmp_path / "runs", *records).parent)
+    board = read_board(tmp_path)
+    assert [round(curve[-1] / top1, 3) for curve, top1 in zip(board["curve"], board["test_top1_pct"], strict=True)] == [
+        0.87
+    ] * 4
+
+
 def test_long_curves_are_thinned_and_keep_their_end(tmp_path):
     long = curves(load(write_runs(tmp_path / "runs", make_record("dgl", 4, 0, 50.0, epochs=161))))
     assert list(long["epoch"]) == list(range(9, 162, 8))
 
 
 def test_no_records_give_empty_tables(tmp_path):
-    board = write_tables(tmp_path)
+    board = write_own_tables(tmp_path)
     assert board.empty
     assert (tmp_path / "curves.csv").read_text().startswith("suite,method")
 
@@ -210,7 +234,7 @@ def test_terminal_table_shows_names_as_text(tmp_path):
 
 
 def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
-    board = write_tables(some_runs(tmp_path).parent)
+    board = write_own_tables(some_runs(tmp_path).parent)
     table = claims(board, pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna() & table["publication"].str.contains("table 2")].set_index("method")
     assert set(found.index) == {"e2ebp", "infopro_contrast"}
@@ -224,13 +248,37 @@ def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
 
 def test_claims_turn_ratios_into_the_papers_units(tmp_path):
     cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
-    record = make_record("gradient_checkpointing", 1, 0, 93.0, memory=0.4, flops=1.3, **cifar)
+    record = make_record("gradient_checkpointing", 4, 0, 93.0, memory=0.4, flops=1.3, **cifar)
     board = rounded(board_of(tmp_path, record))
     table = claims(board, pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna()].set_index("metric")
     assert found.loc["overhead_flops_pct", "ours"] == pytest.approx(30.0)
     assert found.loc["memory_ratio", ["published", "ours", "difference"]].tolist() == [0.416, 0.4, -0.016]
     assert found.loc["memory_ratio", "note"] == "3.91 of 9.4 GB; batch 1024, Titan Xp"
+
+
+def test_a_figure_without_a_k_stands_beside_each_of_ours(tmp_path):
+    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
+    records = [make_record("gradient_checkpointing", k, 0, 93.0, **cifar) for k in (2, 16)]
+    table = claims(rounded(board_of(tmp_path, *records)), pd.read_csv(PUBLISHED))
+    found = table[table["ours"].notna() & (table["metric"] == "test_error_pct")]
+    assert found[["modules", "our_modules"]].to_numpy().tolist() == [["not stated", 2], ["not stated", 16]]
+
+
+def test_claims_say_which_method_of_ours_a_papers_name_belongs_to(tmp_path):
+    ids = [path.stem for path in (PUBLISHED.parent.parent / "methods").glob("*.py")]
+    table = claims(board_of(tmp_path), pd.read_csv(PUBLISHED), ids)
+    ours = table.drop_duplicates("method").set_index("method")["our_method"]
+    assert ours[["dtp", "local_pred", "man_dgl"]].tolist() == ["target_propagation", "predsim", "man"]
+    assert ours[["infopro_softmax", "infopro_balanced"]].tolist() == ["infopro", "infopro"]
+    assert ours[ours.isna()].index.tolist() == ["sedona"]
+    assert set(ours.dropna()) <= set(ids)
+
+
+def test_our_names_of_the_papers_methods_are_variants_that_exist():
+    for method, variant in METHODS:
+        metadata = method_metadata(PUBLISHED.parent.parent / "methods" / f"{method}.py")
+        assert variant in (metadata["variants"] or [""]), method
 
 
 def test_every_published_figure_is_kept_but_the_ratios_that_are_one():

@@ -15,6 +15,11 @@ import pandas as pd
 from benchmark.tables.columns import COLUMNS, CURVE
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
+TEXT_OF_CLAIMS = (
+    *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
+    *("status", "publication", "note"),
+)
+TEXT_OF_CURVES = ("variant", "source", "stem")
 ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
 
 
@@ -47,7 +52,7 @@ def read_board(results: Path) -> pd.DataFrame:
 
 
 def _read_curves(results: Path) -> pd.DataFrame:
-    curves = read_table(results / "curves.csv", ("variant",))
+    curves = read_table(results / "curves.csv", TEXT_OF_CURVES)
     if curves.empty:
         return pd.DataFrame(columns=[*CURVE, "curve"])
     return curves.groupby(CURVE)["validation_top1"].agg(list).rename("curve").reset_index()

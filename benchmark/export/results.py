@@ -8,8 +8,6 @@ import pandas as pd
 from benchmark.display import reading
 from benchmark.errors import UserError
 
-TEXT_OF_CLAIMS = ("method", "dataset", "backbone", "modules", "metric", "suite", "our_source", "publication", "note")
-
 
 class Results:
     """All that the pages show, read once.
@@ -26,10 +24,10 @@ class Results:
             raise UserError(f"leaderboard.csv is of another version ({error.args[0]}): run `beyond table`.") from error
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
-        self.curves = reading.read_table(folder / "curves.csv", ("variant",))
+        self.curves = reading.read_table(folder / "curves.csv", reading.TEXT_OF_CURVES)
         self.cells = reading.read_cells(folder)
         self.plans = reading.read_plans(folder, self.board)
-        self.claims = reading.read_table(folder / "claims.csv", TEXT_OF_CLAIMS)
+        self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
         self.ranks = reading.read_table(folder / "ranking.csv", ("variant", "missing"))
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

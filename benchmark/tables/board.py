@@ -1,16 +1,17 @@
 """The leaderboard: a row per suite, backbone, method, variant, K and cuts, computed over its seeds.
 
 A number is a mean over seeds with its 95 % t interval; a cell that failed or diverged stays in the table,
-counted by its status.
+counted by its status, and so does a seed that was not run.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes a second
 
 from benchmark.tables.cells import COSTS
-from benchmark.tables.columns import COLUMNS, FILLED, ROW, SETTING, TWIN
+from benchmark.tables.columns import COLUMNS, FILLED, ROW, SETTING, TWIN, complete
 from benchmark.tables.verification import joint_verdict
 
 MEANS = ["test_top5_pct", "validation_top1_pct"]
@@ -23,11 +24,15 @@ def half_interval(values: pd.Series) -> float:
     return float(stdtrit(n - 1, 0.975) * values.std() / n**0.5) if n > 1 else float("nan")
 
 
-def leaderboard(cells: pd.DataFrame) -> pd.DataFrame:
+def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, int] | None = None) -> pd.DataFrame:
     """One row per suite, data, backbone, method, variant, K and cuts; sorted by suite, then accuracy.
 
     Means are over the seeds that ended ``ok``. The difference to the twin is the mean of the per-seed
     differences, over the seeds that ended ``ok`` in both.
+
+    Args:
+        cells: all cells.
+        seeds: how many seeds a suite asks for; of a suite that is not here, the most common number among its rows.
     """
     cells = cells.copy()
     for column in FILLED:
@@ -35,9 +40,15 @@ def leaderboard(cells: pd.DataFrame) -> pd.DataFrame:
         cells[column] = cells[column].fillna(known)
     cells["ok_top1"] = cells["test_top1_pct"].where(cells["status"] == "ok")
     cells["difference"] = cells["ok_top1"] - _twin_accuracy(cells)
-    best = _best_accuracies(cells)
-    groups = cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
-    rows = [dict(zip([*ROW, *FILLED], key, strict=True)) | _row(group, best) for key, group in groups]
+    groups = [
+        (dict(zip([*ROW, *FILLED], key, strict=True)), group)
+        for key, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
+    ]
+    counts = _counts(groups, seeds or {})
+    best = _best_accuracies([group for (_, group), full in zip(groups, complete(counts), strict=True) if full])
+    rows = [
+        key | count | _row(group, best) for (key, group), count in zip(groups, counts.to_dict("records"), strict=True)
+    ]
     board = pd.DataFrame(rows, columns=list(COLUMNS))
     ascending = [name != "test_top1_pct" for name in ORDER]
     return board.sort_values(ORDER, ascending=ascending, kind="stable", ignore_index=True)
@@ -53,12 +64,24 @@ def _twin_accuracy(cells: pd.DataFrame) -> pd.Series:
     return found.where(~is_twin).astype(float)
 
 
-def _best_accuracies(cells: pd.DataFrame) -> dict[tuple[Any, ...], pd.Series]:
-    """By setting and source: the accuracies by seed of the row with the highest mean, of rows without a failure."""
+def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], seeds: Mapping[str, int]) -> pd.DataFrame:
+    """Of each row its status, and how many seeds ended ``ok``, were started and are asked for."""
+    suites = pd.Series([key["suite"] for key, _ in groups], dtype=object)
+    counts = pd.DataFrame(
+        [(int((group["status"] == "ok").sum()), len(group)) for _, group in groups], columns=["n_ok", "n_total"]
+    )
+    usual = counts["n_total"].groupby(suites).agg(lambda n: n.mode().max())
+    counts["n_asked"] = [seeds.get(suite, usual[suite]) for suite in suites]
+    statuses = zip(groups, counts["n_asked"], strict=True)
+    return counts.assign(status=[_status(group["status"], asked) for (_, group), asked in statuses])
+
+
+def _best_accuracies(complete: list[pd.DataFrame]) -> dict[tuple[Any, ...], pd.Series]:
+    """By setting and source: the accuracies by seed of the row with the highest mean, of rows that are complete."""
     best: dict[tuple[Any, ...], pd.Series] = {}
-    for _, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True):
+    for group in complete:
         accuracies, setting = group.set_index("seed")["ok_top1"], _setting(group)
-        if accuracies.notna().all() and (setting not in best or accuracies.mean() > best[setting].mean()):
+        if setting not in best or accuracies.mean() > best[setting].mean():
             best[setting] = accuracies
     return best
 
@@ -71,11 +94,8 @@ def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[st
     """What a row says beyond its key; ``group`` holds its cells."""
     ok = group[group["status"] == "ok"]
     return {
-        "status": _status(group["status"]),
         "test_top1_pct": ok["test_top1_pct"].mean(),
         "test_top1_half_pct": half_interval(ok["test_top1_pct"]),
-        "n_ok": len(ok),
-        "n_total": len(group),
         "vs_best": against_best(group.set_index("seed")["ok_top1"], best.get(_setting(group))),
         "vs_e2ebp_pct": group["difference"].mean(),
         "vs_e2ebp_half_pct": half_interval(group["difference"]),
@@ -93,7 +113,7 @@ def against_best(accuracies: pd.Series, best: pd.Series | None) -> str | None:
 
     Args:
         accuracies: test accuracy by seed, NaN for a seed that did not end ok.
-        best: the same of the best row.
+        best: the same of the best row; a row that lacks seeds may stand above it, and is then not told from it.
     """
     if best is None or accuracies.isna().all():
         return None
@@ -102,12 +122,16 @@ def against_best(accuracies: pd.Series, best: pd.Series | None) -> str | None:
     differences = (accuracies - best).dropna()
     if len(differences) < 2:
         return None
-    return "not distinguishable" if abs(differences.mean()) <= half_interval(differences) else "below"
+    if abs(differences.mean()) <= half_interval(differences):
+        return "not distinguishable"
+    return "below" if differences.mean() < 0 else None
 
 
-def _status(statuses: pd.Series) -> str:
-    counts = statuses[statuses != "ok"].value_counts().sort_index()
-    return ", ".join(f"{n} of {len(statuses)} {status}" for status, n in counts.items()) or "ok"
+def _status(statuses: pd.Series, asked: int) -> str:
+    counts = statuses[statuses != "ok"].value_counts().sort_index().to_dict()
+    if len(statuses) < asked:
+        counts["not run"] = asked - len(statuses)
+    return ", ".join(f"{n} of {max(len(statuses), asked)} {status}" for status, n in counts.items()) or "ok"
 
 
 def _distinct(values: pd.Series) -> str | None:

@@ -6,6 +6,7 @@ stands beside it.
 """
 
 import re
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -22,12 +23,14 @@ METHODS = {
     ("trgl", "parallel"): "trgl",
     ("man", "greedy"): "man_dgl",  # "DGL + MAN" in the paper
     ("man", "infopro"): "man_infopro",
-    ("target_propagation", "dtp"): "dtp",
+    ("target_propagation", ""): "dtp",  # what it does by default; its file names no variants as literals
     ("forward_forward", "goodness"): "forward_forward",
 }
+NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothing is cut; the papers state no K
+NOT_STATED = "not stated"
 KEY = ["dataset", "backbone", "modules", "method"]
-TABLE = [*KEY, "metric", "published", "published_std", "ours", "ours_half", "difference", "n_ok"]
-TABLE += ["suite", "our_source", "epochs", "labels", "status", "publication", "note"]
+TABLE = [*KEY, "metric", "published", "published_std", "our_method", "our_modules", "ours", "ours_half", "difference"]
+TABLE += ["n_ok", "suite", "our_source", "epochs", "labels", "status", "publication", "note"]
 # Metric of the papers -> our column, that of its interval, and the line that turns ours into their unit.
 METRICS = {
     "test_error_pct": ("test_top1_pct", "test_top1_half_pct", 100.0, -1.0),
@@ -38,30 +41,50 @@ METRICS = {
 }
 
 
-def claims(board: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def claims(board: pd.DataFrame, published: pd.DataFrame, methods: Collection[str] = ()) -> pd.DataFrame:
     """One row per published figure and row of ours in that setting.
 
     Args:
         board: the leaderboard.
         published: columns method, dataset, backbone, modules, metric, value, std, source, note.
+        methods: ids of methods, beside those on the board.
 
     Returns:
-        Columns ``TABLE``; ``difference`` is ours minus the paper's, in the metric's unit.
+        Columns ``TABLE``; ``difference`` is ours minus the paper's, in the metric's unit. A figure without a K
+        stands beside each K of ours, ``our_modules``. ``our_method`` is the id of the method that the paper's name
+        belongs to, be its setting run here or not.
     """
     theirs = memory_as_ratio(published).rename(
         columns={"value": "published", "std": "published_std", "source": "publication"}
     )
+    theirs["modules"] = theirs["modules"].astype(str).mask(theirs["method"].isin(NO_K), NOT_STATED)
     theirs["key"] = _keys(theirs, theirs["backbone"].replace(BACKBONES), theirs["method"])
-    names = [
-        METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
-    ]
-    ours = board.assign(key=_keys(board, board["backbone"], pd.Series(names, index=board.index, dtype=object)))
-    ours = ours.rename(columns={"source": "our_source"}).drop(columns=KEY)
-    both = theirs.merge(ours, how="left", on="key")
+    ids = {*board["method"], *methods}
+    theirs["our_method"] = [_our_method(name, ids) for name in theirs["method"]]
+    both = theirs.merge(_with_keys(board), how="left", on="key")
     both["ours"], both["ours_half"] = _in_their_unit(both)
     both["difference"] = both["ours"] - both["published"]
     both[["ours", "ours_half", "difference"]] = both[["ours", "ours_half", "difference"]].round(3)
-    return both.reindex(columns=TABLE)
+    return both.astype({"our_modules": "Int64"}).reindex(columns=TABLE)
+
+
+def _our_method(name: str, ids: Collection[str]) -> str | None:
+    """The id of the method that papers call so; ``infopro_balanced`` is an ``infopro``, the longest id that fits."""
+    known = {theirs: ours for (ours, _), theirs in METHODS.items()}
+    fitting = [i for i in ids if name == i or name.startswith(f"{i}_")]
+    return known.get(name) or max(fitting, key=len, default=None)
+
+
+def _with_keys(board: pd.DataFrame) -> pd.DataFrame:
+    """Our rows, each twice: under the key of its K, and under that of a figure which states none."""
+    names = [
+        METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
+    ]
+    method = pd.Series(names, index=board.index, dtype=object)
+    stated = board.assign(key=_keys(board, board["backbone"], method))
+    unstated = board.assign(key=_keys(board.assign(modules=NOT_STATED), board["backbone"], method))
+    ours = pd.concat([stated, unstated]).rename(columns={"source": "our_source", "modules": "our_modules"})
+    return ours.drop(columns=[name for name in KEY if name != "modules"])
 
 
 def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:

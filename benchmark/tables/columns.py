@@ -32,14 +32,16 @@ COLUMNS: dict[str, Column] = {
     "paper": Column("address of the paper"),
     "modules": Column("K, the number of modules that the network was cut into", 0),
     "cuts": Column("names of the K - 1 cut points; K alone is not comparable across papers"),
-    "status": Column("ok, or how many of the n cells ended otherwise"),
+    "status": Column("ok, or how many of the n cells ended otherwise or were not run"),
     "test_top1_pct": Column("test accuracy after the last epoch, mean over seeds, percent", 2),
     "test_top1_half_pct": Column("half of its 95 % t interval over seeds; empty for one seed", 2),
     "n_ok": Column("seeds that ran to the end: the n of the means", 0),
     "n_total": Column("seeds that were started", 0),
+    "n_asked": Column("seeds that the suite asks for", 0),
     "vs_best": Column(
-        "best: highest mean of this suite and backbone; not distinguishable: the 95 % t interval of the per-seed "
-        "differences to it holds zero; below: it does not; empty: fewer than two common seeds"
+        "best: highest mean of this suite and backbone, among rows of which no seed is missing; not distinguishable: "
+        "the 95 % t interval of the per-seed differences to it holds zero; below: it lies below zero; empty: fewer "
+        "than two common seeds, or a row with missing seeds that stands above"
     ),
     "vs_e2ebp_pct": Column("accuracy minus that of the end-to-end twin of the same seed, mean, points", 2),
     "vs_e2ebp_half_pct": Column("half of its 95 % t interval over the pairs", 2),
@@ -66,10 +68,15 @@ COLUMNS: dict[str, Column] = {
     "device": Column("machine of the time columns"),
     "protocol": Column("version of the engine's numbers", 0),
 }
-CURVE = ["suite", "method", "variant", "backbone", "modules"]
+CURVE = ["suite", "method", "variant", "backbone", "modules", "source", "stem", "protocol"]
 SETTING = ["suite", "dataset", "backbone", "stem", "protocol"]  # what a cell shares with its twin
 ROW = [*SETTING, "method", "variant", "family", "modules"]
 FILLED = ["source", "cuts"]  # part of a row too, but a failed cell may not have come so far as to know them
+
+
+def complete(board: pd.DataFrame) -> pd.Series:
+    """Which rows have all the seeds that their suite asks for, each of them ended ``ok``."""
+    return (board["n_ok"] == board["n_total"]) & (board["n_total"] >= board["n_asked"])
 
 
 def with_interval(mean: float, half: float, sign: str = "") -> str:

@@ -13,7 +13,7 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
     Epochs count from 1 through all phases; those before the output module learns have no accuracy and no row.
     Of a longer curve at most ``POINTS`` epochs are kept, evenly spaced, the last among them.
     """
-    ok = cells[cells["status"] == "ok"].dropna(subset=["curve"])
+    ok = cells[cells["status"] == "ok"].dropna(subset=["curve"]).fillna({"source": ""})
     rows = [
         (*key, epoch, value)
         for *key, curve in ok[[*CURVE, "curve"]].itertuples(index=False)

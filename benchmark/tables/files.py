@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.errors import UserError
 from benchmark.plugins import METHODS
-from benchmark.suite import SUITES, load_suites
+from benchmark.suite import SUITES, Suite, load_suites, settings
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import claims
 from benchmark.tables.curves import curves
+from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 
@@ -23,39 +23,38 @@ RESULTS = Path("results")
 def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
     """Write all tables of ``results`` anew from its records; returns the leaderboard.
 
-    ``claims.csv`` needs the papers' figures in ``published.csv``.
+    ``claims.csv`` needs the papers' figures in ``published.csv``. What a suite asks for is read from the file
+    ``suites``; of suites that are not in it, or without the file, it is taken from their records.
 
     Raises:
-        UserError: a file is not a record.
+        UserError: a file is not a record, or stands in a wrong place; ``suites`` is not as it should be.
     """
+    defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
     said = methods_said(cells, methods, results / "methods")
-    board = with_metadata(leaderboard(cells), said)
-    ranks = ranking(board)
+    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), said)
+    uncut = [name for name, text in said.items() if not text.get("cut_matters", True)]
+    ranks = ranking(board, {name: settings(suite) for name, suite in defined.items()}, uncut)
     board = rounded(with_rank(board, ranks))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
         "ranking.csv": ranks.to_csv(index=False),
         "curves.csv": curves(cells).to_csv(index=False),
         "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
-        "suites.json": json.dumps(_suites(suites), indent=1) + "\n",
+        "suites.json": json.dumps(_said(defined), indent=1) + "\n",
         **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in said.items()},
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
     if (results / "published.csv").exists():
-        texts["claims.csv"] = claims(board, pd.read_csv(results / "published.csv")).to_csv(index=False)
+        texts["claims.csv"] = claims(board, pd.read_csv(results / "published.csv"), said).to_csv(index=False)
     for name, text in texts.items():
         write_text(text, results / name)
     _remove_others(results, texts)
     return board
 
 
-def _suites(path: Path) -> dict[str, Any]:
-    """What the tables' readers need to know of each suite; none where there is no file of suites."""
-    try:
-        suites = load_suites(path)
-    except UserError:
-        return {}
+def _said(suites: dict[str, Suite]) -> dict[str, Any]:
+    """What the tables' readers need to know of each suite."""
     return {name: suite.model_dump(mode="json", exclude={"overrides"}) for name, suite in suites.items()}
 
 
@@ -78,10 +77,10 @@ def write_text(text: str, path: Path) -> None:
 
 
 def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``."""
+    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``; of rows that are compared."""
     names = {"test_top1": "test_top1_pct", "memory_ratio": "memory_ratio", "time_ratio": "time_ratio"}
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for row in board.to_dict("records"):
+    for row in board[other_kind(board) == ""].to_dict("records"):
         label = "-".join(filter(None, [row["method"], row["variant"], row["backbone"], f"k{row['modules']}"]))
         numbers = {key: float(row[name]) for key, name in names.items() if pd.notna(row[name])}
         found.setdefault(row["suite"], {}).setdefault(label, numbers)

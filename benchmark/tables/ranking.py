@@ -4,20 +4,28 @@ A method is ranked in a suite where every cell that the suite asks of it ended `
 ranked in every suite that has results: what is missing gives no rank rather than a favourable one.
 """
 
-from collections import Counter
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
+from benchmark.tables.columns import TWIN
+from benchmark.tables.kinds import other_kind
+
 OVERALL = "overall"
 COLUMNS = ["suite", "method", "family", "variant", "score", "rank", "of", "missing"]
-COMPARED = ["source", "protocol"]  # rows of a suite are ranked among one kind of these: the most common
+Settings = Collection[tuple[str, int]]  # (backbone, K)
+OTHER = "other pictures, stem or protocol"
 
 
-def ranking(board: pd.DataFrame) -> pd.DataFrame:
+def ranking(
+    board: pd.DataFrame, asked: Mapping[str, Settings] | None = None, uncut: Collection[str] = ()
+) -> pd.DataFrame:
     """One row per (suite, method), then one per method for the suite ``overall``.
 
     Args:
         board: the leaderboard.
+        asked: the (backbone, K) of a suite's definition; of a suite that is not here, those that were run.
+        uncut: methods that no cut changes: they stand at each K with their row of K = 1, as the twin does.
 
     Returns:
         Columns ``COLUMNS``: ``score`` is the mean test accuracy over the suite's backbones and K (percent), or
@@ -26,57 +34,60 @@ def ranking(board: pd.DataFrame) -> pd.DataFrame:
     """
     if board.empty:
         return pd.DataFrame(columns=COLUMNS)
-    suites = [_rank_suite(rows.assign(suite=suite)) for suite, rows in board.groupby("suite", sort=True)]
+    board = board.assign(fits=other_kind(board) == "")
+    suites = [
+        _rank_suite(rows, set((asked or {}).get(str(suite), ())), {TWIN, *uncut})
+        for suite, rows in board.groupby("suite", sort=True)
+    ]
     ranked = pd.concat(suites)
     table = pd.concat([ranked, _overall(ranked)], ignore_index=True)[COLUMNS]
     return table.astype({"rank": "Int64", "of": "Int64"}).round({"score": 2})
 
 
-def _rank_suite(rows: pd.DataFrame) -> pd.DataFrame:
+def _rank_suite(rows: pd.DataFrame, asked: set[tuple[str, int]], uncut: set[str]) -> pd.DataFrame:
     """Ranks of one suite's methods by the mean over its (backbone, K)."""
-    rows = rows.assign(source=rows["source"].fillna(""))
-    kinds = list(rows[COMPARED].itertuples(index=False, name=None))
-    known = Counter(kind for kind in kinds if kind[0]) or Counter(kinds)
-    common = max(known.items(), key=lambda item: (item[1], item[0]))[0]
-    rows = rows[[kind == common or not kind[0] for kind in kinds]]  # a cell that failed early knows no source
-    wanted = _settings(rows)
-    scored = pd.DataFrame([_score(group, wanted) for _, group in rows.groupby("method", sort=True)])
+    wanted = sorted(asked or _settings(rows[rows["fits"]]))
+    scored = pd.DataFrame([_score(group, wanted, name in uncut) for name, group in rows.groupby("method", sort=True)])
     scored["rank"] = scored["score"].rank(ascending=False, method="min")
     return scored.assign(of=scored["score"].count())
 
 
 def _settings(rows: pd.DataFrame) -> set[tuple[str, int]]:
-    """The suite's (backbone, K); K = 1 counts where nothing was cut."""
+    """The (backbone, K) that were run; K = 1 counts where nothing was cut."""
     pairs = set(rows[["backbone", "modules"]].itertuples(index=False, name=None))
     cut = {backbone for backbone, k in pairs if k > 1}
     return {(backbone, k) for backbone, k in pairs if k > 1 or backbone not in cut}
 
 
-def _score(rows: pd.DataFrame, wanted: set[tuple[str, int]]) -> dict[str, object]:
+def _score(rows: pd.DataFrame, wanted: list[tuple[str, int]], uncut: bool) -> dict[str, object]:
     """The method's variant that validates best among the complete ones; never chosen by its test accuracy."""
     first = rows.iloc[0]
     found = {"suite": first["suite"], "method": first["method"], "family": first["family"]}
     complete, missing = [], ""
-    for variant, group in rows.groupby("variant", sort=True):
-        lack = _missing(group, wanted)
+    for variant, group in rows[rows["fits"]].groupby("variant", sort=True):
+        places = dict(list(group.groupby(["backbone", "modules"])))
+        instead = {b: places.get((b, 1), rows[:0]) if uncut else rows[:0] for b, _ in wanted}
+        at = {(b, k): places.get((b, k), instead[b]) for b, k in wanted}
+        lack = next((lack for place, part in at.items() if (lack := _lack(place, part))), "")
         missing = missing or lack
         if not lack:
-            means = group[["validation_top1_pct", "test_top1_pct"]].mean()
+            means = pd.DataFrame([part[["validation_top1_pct", "test_top1_pct"]].mean() for part in at.values()]).mean()
             complete.append((means["validation_top1_pct"], means["test_top1_pct"], variant))
     if not complete:
-        return found | {"variant": first["variant"], "score": float("nan"), "missing": missing}
+        return found | {"variant": first["variant"], "score": float("nan"), "missing": missing or OTHER}
     _, score, variant = max(complete, key=lambda c: c[0])
     return found | {"variant": variant, "score": score, "missing": None}
 
 
-def _missing(rows: pd.DataFrame, wanted: set[tuple[str, int]]) -> str:
-    """What keeps these rows of a method from a rank; empty if nothing does."""
+def _lack(place: tuple[str, int], rows: pd.DataFrame) -> str:
+    """What keeps a method's rows at one (backbone, K) from counting; empty if nothing does."""
+    where = f"not run: {place[0]}, K = {place[1]}"
+    if rows.empty:
+        return where
     if (rows["n_ok"] < rows["n_total"]).any():
         return "a cell did not end ok"
-    have = set(rows[["backbone", "modules"]].itertuples(index=False, name=None))
-    uncut = {backbone for backbone, k in have if k == 1}  # a method without modules stands at every K
-    lacking = sorted((b, k) for b, k in wanted - have if b not in uncut)
-    return f"not run: {lacking[0][0]}, K = {lacking[0][1]}" if lacking else ""
+    short = rows.loc[rows["n_total"] < rows["n_asked"], ["n_asked", "n_total"]].to_numpy(dtype=int)
+    return f"{where}, {short[0][0] - short[0][1]} of {short[0][0]} seeds" if len(short) else ""
 
 
 def _overall(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +108,8 @@ def _overall(ranked: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_rank(board: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
-    """The board with each method's rank in its suite."""
+    """The board with each method's rank in its suite, in the rows that are compared there."""
     of_suite = ranks.set_index(["suite", "method"])["rank"]
     keys = pd.MultiIndex.from_frame(board[["suite", "method"]])
-    return board.assign(rank=of_suite.reindex(keys).to_numpy())
+    found = pd.Series(of_suite.reindex(keys).to_numpy(), index=board.index)
+    return board.assign(rank=found.where(other_kind(board) == ""))
