@@ -1,11 +1,13 @@
 """``beyond new``: a method's file to start from, which runs and passes every check as it stands."""
 
+import keyword
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
 from benchmark.errors import UserError
-from benchmark.plugins import ID, METHODS
+from benchmark.plugins import ID, METHODS, plugin_ids
 
 TEMPLATE = Path(__file__).parent / "starting_method.txt"
 
@@ -21,10 +23,11 @@ def starting_file(name: str) -> str:
             f"{name!r} is no method id; begin with a small letter, and use small letters, digits and _ only."
         )
     words = [word for word in name.split("_") if word]
-    return Template(TEMPLATE.read_text()).substitute(
-        title=" ".join(words).capitalize(),
-        classname="".join(word.capitalize() for word in words),
-        year=datetime.now(UTC).year,
+    text, classname = TEMPLATE.read_text(), "".join(word.capitalize() for word in words)
+    if keyword.iskeyword(classname) or re.search(rf"\b{classname}\b", text):  # None, or F, which the file imports
+        classname += "Method"
+    return Template(text).substitute(
+        title=" ".join(words).capitalize(), classname=classname, year=datetime.now(UTC).year
     )
 
 
@@ -35,8 +38,7 @@ def write_method(name: str) -> Path:
         UserError: the name is no id, the file is there already, or this is not the top of the repository.
     """
     text, path = starting_file(name), METHODS / f"{name}.py"
-    if not METHODS.is_dir():
-        raise UserError(f"There is no folder {METHODS}/ here; run `beyond` from the top of the repository.")
+    plugin_ids(METHODS)  # raises where there is no such folder
     try:
         with path.open("x") as file:
             file.write(text)

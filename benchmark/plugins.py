@@ -29,14 +29,17 @@ INHERITED: dict[str, dict[str, Any]] = {
     "ModularMethod": {"family": "strictly modular", "removes": ("update", "backward"), "reach": 0},
 }
 LOCKS = ("forward", "update", "backward")
+PLUGIN = "beyond_plugin_"  # how the names of loaded plugins begin, as modules
 
 
 def plugin_ids(folder: Path) -> list[str]:
     """Ids of all plugins of a folder, sorted.
 
     Raises:
-        UserError: a file's name is not an id.
+        UserError: a file's name is not an id, or there is no such folder here.
     """
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}/ here; run `beyond` from the top of the repository.")
     ids = [path.stem for path in sorted(folder.glob("*.py"))]
     for name in ids:
         if not ID.match(name):
@@ -82,7 +85,7 @@ def load_class(path: Path, base: type) -> type:
 
 
 def _import_file(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"beyond_plugin_{path.parent.name}_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{PLUGIN}{path.parent.name}_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,53 +1,69 @@
 """``beyond register``: all that a new method's file needs besides itself, so that its author edits nothing by hand.
 
-That is its stages (``params.yaml``), its golden trajectory, and a line in the README's table. It imports the file.
+That is its stages (``params.yaml``), its golden trajectory, and its line in the README's table. It imports the file.
 """
 
+import re
 from pathlib import Path
+from typing import Any
 
 from benchmark.engine import golden
 from benchmark.engine.cell import load_method
-from benchmark.plugins import METHODS, method_metadata, plugin_path
+from benchmark.plugins import FAMILIES, METHODS, method_metadata, plugin_path
 from benchmark.run import all_methods
+from benchmark.suite import TWIN
 
 PARAMS, README = Path("params.yaml"), Path("README.md")
+TABLE = re.compile(r"(\| method \| family \|.*\n\|[- |]+\|\n)((?:\|.*\n)*)")
 
 
 def register() -> list[str]:
-    """Write what is missing; returns the methods that are new to the pipeline.
+    """Write what is missing, renew what has changed; returns the methods that are new to the pipeline.
 
     Raises:
-        UserError: a method's file is broken.
+        UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
     """
     names = sorted(all_methods())
     before = PARAMS.read_text() if PARAMS.exists() else ""
-    PARAMS.write_text(
-        "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {name}\n" for name in names)
-    )
-    golden.update(golden.stored())
-    if README.exists():
-        README.write_text(with_rows(README.read_text(), names))
+    stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
+    trajectories = golden.updated(golden.stored())
+    readme = with_table(README.read_text(), names) if README.exists() else ""
+    PARAMS.write_text(stages)
+    golden.FILE.write_text(trajectories)
+    if readme:
+        README.write_text(readme)
     return [name for name in names if f"- {name}\n" not in before]
 
 
-def with_rows(readme: str, names: list[str]) -> str:
-    """The README with a row for each method that its table lacks, after the last one of its family."""
-    lines = readme.split("\n")
-    for name in names:
-        if f"| `{name}` |" not in readme:
-            family = method_metadata(plugin_path(METHODS, name))["family"]
-            rows = [i for i, line in enumerate(lines) if line.startswith("| `") and f"` | {family} | " in line]
-            if rows:
-                lines.insert(rows[-1] + 1, row(name))
-    return "\n".join(lines)
+def with_table(readme: str, names: list[str]) -> str:
+    """The README with its table of methods written anew: by family, the twin first, then by year."""
+    said = {name: method_metadata(plugin_path(METHODS, name)) for name in names}
+    order = sorted(names, key=lambda n: (FAMILIES.index(said[n]["family"]), n != TWIN, said[n]["year"], n))
+    rows = "".join(_row(name, said[name]) + "\n" for name in order)
+    return TABLE.sub(lambda found: found[1] + rows, readme, count=1)
 
 
-def row(name: str) -> str:
-    """The method's line of the table: family, locks removed, labels of its hidden modules, paper."""
-    said = method_metadata(plugin_path(METHODS, name))
+def _row(name: str, said: dict[str, Any]) -> str:
+    """The method's line: family, locks removed, labels of its hidden modules, title, paper, variants."""
+    locks = ", ".join(said["removes"]) or "none"
+    paper = f"[{_plain(short_authors(said['authors']))} {said['year']}]({said['paper']})"
+    variants = ": " + ", ".join(map(_plain, said["variants"])) if said["variants"] else ""
+    what = f"{_plain(said['title'])}, {paper}{variants}"
+    return f"| `{name}` | {said['family']} | {locks} | {_labels(name)} | {what} |"
+
+
+def short_authors(authors: str) -> str:
+    """``Duan & Principe``, and ``Wang et al.`` where there are more."""
+    names = re.split(r"[,;&]\s*", authors)
+    return authors if len(names) < 3 else f"{names[0].strip()} et al."
+
+
+def _plain(text: object) -> str:
+    """The text without what Markdown takes for a link, code, HTML or a table's next column."""
+    return re.sub(r"([\\`\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+
+
+def _labels(name: str) -> str:
     method = load_method(name)
     options = next(iter(method.variants.values()), {})
-    labels = golden.build(method, options).phases()[0].labels
-    locks = ", ".join(said["removes"]) or "none"
-    paper = f"[{said['authors']} {said['year']}]({said['paper']}), {said['title']}"
-    return f"| `{name}` | {said['family']} | {locks} | {labels} | {paper} |"
+    return str(golden.build(method, options).phases()[0].labels)

@@ -24,6 +24,10 @@ from benchmark.sandbox import Ending, Limits
 
 GREEDY = (ROOT / METHODS / "greedy_sl.py").read_text().replace("Greedy supervised learning", "Mine")
 FLAT = "return h.sum() * 0\n\n    def output_loss(self, h, batch):\n        return h.sum() * 0"
+TRAINS_HALF = """    def phases(self):
+        return (type(super().phases()[0])((0, 2, 3)),)
+
+    def local_loss"""
 LOSS = "return F.cross_entropy(self.auxiliaries[k](h), batch.y)"
 
 
@@ -65,6 +69,9 @@ def test_a_good_method_passes_every_check(tmp_path):
         (LOSS, "return F.cross_entropy(self.modules[1](h).flatten(1)[:, :10], batch.y)", "isolation", "detach"),
         (LOSS, "return h.square().mean()", "weights", "auxiliary network never moves"),
         ("import torch.nn.functional", "1 / 0\nimport torch.nn.functional", "loads", "(ZeroDivisionError: "),
+        (LOSS, "return self.options.smooting * h.sum()", "backbones", "smooting' (line 28 of the file)"),
+        (LOSS, "return self.options.smooting * h.sum()", "backbones", "ResNet, K=2: AttributeError"),
+        ("    def local_loss", TRAINS_HALF, "weights", "No phase trains module 1"),
         ("", "", "seed", "same seed gives other losses")
     ],
 )  # fmt: skip
@@ -80,6 +87,25 @@ def test_a_fault_is_one_sentence(tmp_path, old, new, check, sentence):
     assert not found[check].passed
     assert sentence in found[check].sentence
     assert "\n" not in found[check].sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("self.modules.train()", "Predicting changes the network"),
+        ("[p.data.mul_(0.5) for p in self.auxiliaries.parameters()]", "other losses after an evaluation"),
+        ("x.new_empty(1).uniform_()", "other losses after an evaluation"),
+        ("self.options.scale = 2", "other losses after an evaluation"),
+    ],
+)
+def test_an_evaluation_that_leaves_a_trace_is_found(tmp_path, line, sentence):
+    predict = f"    def predict(self, x: Tensor) -> Tensor:\n        {line}\n        return super().predict(x)\n\n"
+    text = GREEDY.replace("    def local_loss", predict + "    def local_loss").replace(
+        LOSS, LOSS + " * getattr(self.options, 'scale', 1) * h.new_empty(1).uniform_().item()"
+    )
+    (_, finding) = run_checks(written(tmp_path, text), [LOADS, "evaluation"])
+    assert not finding.passed
+    assert sentence in finding.sentence
 
 
 def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path):
@@ -109,6 +135,8 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
         ("mine", "    year = 2021", "    year = '2021'", "must be a literal int"),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {[]: 1}", "cannot be read (TypeError"),
         ("mine", "class GreedySL", "class GreedySL(", "syntax error"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {1: {}}", "Variant 1 needs a name"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {'../x': {}}", "Variant '../x' needs a name"),
     ],
 )
 def test_wrong_metadata_are_one_sentence(tmp_path, name, old, new, sentence):
@@ -143,6 +171,7 @@ def test_all_committed_methods_have_good_metadata_and_imports(name):
         ("import torch as t; t.save(1, 'x')", "Line 1 uses torch.save"),
         ("x = open('x')", "Line 1 uses open()"),
         ("x = [__import__('os')]", "Line 1 uses __import__()"),
+        ("def f(input): return open(input)", "Line 1 uses open()"),
         ("x = ().__class__.__subclasses__()", "Line 1 uses __subclasses__"),
         ("def f(): pass\nx = f.__globals__", "Line 2 uses __globals__"),
     ],
@@ -150,6 +179,10 @@ def test_all_committed_methods_have_good_metadata_and_imports(name):
 def test_what_a_file_may_not_use_is_named_with_its_line(tmp_path, line, sentence):
     with pytest.raises(Failed, match=re.escape(sentence)):
         check_imports(written(tmp_path, line))
+
+
+def test_a_parameter_may_have_the_name_of_a_builtin(tmp_path):
+    assert check_imports(written(tmp_path, "def forward(input): return 2 * input\ncompile = 1\nx = compile"))
 
 
 HIDDEN_STATE = """        self.seen = getattr(self, "seen", 0) + 1
@@ -249,3 +282,12 @@ def test_a_file_that_is_not_there_is_the_users_mistake(capsys, monkeypatch):
         cli.main()
     assert stop.value.code == 2
     assert "There is no file methods/nothing.py." in capsys.readouterr().err
+
+
+def test_on_a_terminal_a_line_keeps_its_mark_and_name_beside_the_live_bar(monkeypatch):
+    finding = Finding("metadata", True, "A fine [file].")
+    monkeypatch.setattr("benchmark.check.sandboxed.check_sandboxed", lambda path, begin, tell: tell(finding))
+    output = io.StringIO()
+    assert print_findings(ROOT / METHODS / "dgl.py", Console(file=output, width=200, force_terminal=True))
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
+    assert "✓ metadata   A fine [file].\n" in plain

@@ -1,5 +1,6 @@
 """``beyond new``: what it writes is a method that passes every check, and nothing is overwritten."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,9 @@ def test_what_it_writes_passes_every_check(repository):
     assert "class MyMethod(LocalMethod):" in (METHODS / "my_method.py").read_text()
 
 
-@pytest.mark.parametrize("name", ["my_method", "a", "hsic_2", "a_rather_long_name_for_a_method_that_nobody_will_type"])
+@pytest.mark.parametrize(
+    "name", ["my_method", "a", "hsic_2", "none", "f", "a_rather_long_name_for_a_method_that_nobody_will_type"]
+)
 def test_what_it_writes_is_clean(name):
     for command in (["check"], ["format", "--check"]):
         ruff = [
@@ -55,6 +58,14 @@ def test_the_command_says_what_to_do_next(repository):
     said = CliRunner().invoke(cli.app, ["new", "my_method"]).output
     for step in ("beyond check methods/my_method.py", "beyond register", "beyond run digits --method my_method"):
         assert step in said
+
+
+@pytest.mark.parametrize("name", ["none", "true", "f", "tensor", "local_method"])
+def test_no_class_hides_a_name_that_the_file_needs(name):
+    classname = re.search(r"^class (\w+)", starting_file(name), re.MULTILINE)[1]
+    assert classname.endswith("Method")
+    compile(starting_file(name), name, "exec")
+    assert len(re.findall(rf"\b{classname}\b", starting_file(name))) == 1
 
 
 @pytest.mark.parametrize("name", ["My-method", "../my_method", "my method", "_mine", "2nd", ""])

@@ -8,8 +8,9 @@ import yaml
 from conftest import METHOD_IDS, ROOT
 
 from benchmark.engine import golden
+from benchmark.errors import UserError
 from benchmark.new import starting_file
-from benchmark.register import register
+from benchmark.register import register, short_authors
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_new_method_gets_stages_a_trajectory_and_a_line_in_the_readme(copy):
     assert now["files"].keys() == {*METHOD_IDS, "my_method"}
     lines = (copy / "README.md").read_text().splitlines()
     (line,) = [i for i, text in enumerate(lines) if "`my_method`" in text]
-    assert lines[line].startswith("| `my_method` | weakly modular | update, backward | full | [you 20")
+    assert lines[line].startswith("| `my_method` | weakly modular | update, backward | full | My method, [you 20")
     assert "weakly modular" in lines[line - 1]
     assert "strictly modular" in lines[line + 1]
 
@@ -47,8 +48,46 @@ def test_registering_twice_changes_nothing_and_what_is_gone_is_forgotten(copy):
     first = [(copy / name).read_text() for name in files]
     assert register() == []
     assert [(copy / name).read_text() for name in files] == first
-    (copy / "methods" / "my_method.py").unlink()
+    path = copy / "methods" / "my_method.py"
+    path.write_text(path.read_text().replace('title = "My method"', 'title = "Mine | [yours](x)"'))
     register()
+    assert "| full | Mine \\| \\[yours\\](x), [you" in (copy / "README.md").read_text()
+    path.unlink()
+    register()
+    assert (copy / "README.md").read_text() == (ROOT / "README.md").read_text()
     assert json.loads((copy / "golden.json").read_text()) == json.loads(
         (ROOT / "benchmark" / "engine" / "golden.json").read_text()
     )
+
+
+def test_what_does_not_train_is_one_sentence_and_nothing_is_written(copy):
+    path = copy / "methods" / "my_method.py"
+    path.write_text(path.read_text().replace("return F.cross_entropy", "return 1 / 0 * F.cross_entropy"))
+    files = ("README.md", "params.yaml", "golden.json")
+    before = [(copy / name).read_text() for name in files]
+    with pytest.raises(UserError, match=r"methods/my_method\.py does not train \(ZeroDivisionError: "):
+        register()
+    assert [(copy / name).read_text() for name in files] == before
+
+
+def test_elsewhere_than_in_the_repository_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(golden, "FILE", tmp_path / "golden.json")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(UserError, match="run `beyond` from the top of the repository"):
+        register()
+    assert not list((tmp_path / "empty").iterdir())
+    assert not (tmp_path / "golden.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("authors", "short"),
+    [
+        ("Nøkland", "Nøkland"),
+        ("Nøkland & Eidnes", "Nøkland & Eidnes"),
+        ("Duan, Yu & Principe", "Duan et al."),
+        ("Lee, Zhang, Fischer & Bengio; Meulemans et al.", "Lee et al."),
+    ],
+)
+def test_authors_are_named_shortly(authors, short):
+    assert short_authors(authors) == short

@@ -1,9 +1,11 @@
 """How a check ends: a sentence, whatever happened inside it."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmark.errors import UserError
+from benchmark.plugins import PLUGIN
 
 LONGEST = 600  # characters of a sentence
 TOO_MUCH = "It asks for more memory than a check may have; the pictures are 8x8, so look for a tensor that grows."
@@ -28,13 +30,18 @@ def find(check: str, look: Callable[[], str]) -> Finding:
         return Finding(check, True, printable(look()))
     except (Failed, UserError) as failure:
         return Finding(check, False, printable(str(failure)))
-    except MemoryError:
-        return Finding(check, False, TOO_MUCH)
     except Exception as error:
-        if "can't allocate memory" in str(error):  # how torch says it
-            return Finding(check, False, TOO_MUCH)
-        said = f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ")
-        return Finding(check, False, printable(said))
+        return Finding(check, False, printable(explain(error)))
+
+
+def explain(error: Exception) -> str:
+    """An exception in a sentence, with the line of the method's file where it began."""
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # the latter is torch's
+        return TOO_MUCH
+    frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    lines = [line for module, line in frames if module.startswith(PLUGIN)]
+    where = f" (line {lines[-1]} of the file)" if lines else ""
+    return f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ") + where
 
 
 def printable(text: str) -> str:

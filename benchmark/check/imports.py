@@ -97,8 +97,9 @@ def _imported(tree: ast.AST) -> dict[str, str]:
 
 def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Refused names and attributes, with their lines."""
+    own = {*_bound(tree)}  # a parameter may be called `input`
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in CALLS:
+        if isinstance(node, ast.Name) and node.id in CALLS and node.id not in own:
             yield node.lineno, f"{node.id}()"
         elif isinstance(node, ast.Attribute):
             dotted = _dotted(node, names)
@@ -106,6 +107,15 @@ def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
                 yield node.lineno, dotted
             elif node.attr.startswith("__") and node.attr not in DUNDERS:
                 yield node.lineno, node.attr
+
+
+def _bound(tree: ast.AST) -> Iterator[str]:
+    """Names of parameters and of variables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
 
 
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:

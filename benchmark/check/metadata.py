@@ -31,6 +31,9 @@ def check_metadata(path: Path) -> str:
         raise Failed(f"`paper` is {said['paper']!r}, but must be the paper's address, https://...")
     if not said["doc"].strip():
         raise Failed("The file has no docstring; begin it with the paper that it follows and the local objective.")
+    for variant, options in said["variants"].items():
+        if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
+            raise Failed(f"Variant {variant!r} needs a name of small letters, digits and _ and a dict of options.")
     _check_title(path, said["title"])
     removes = " and ".join(said["removes"]) or "no"
     needs = said["requires"] or "any backbone that can be cut"

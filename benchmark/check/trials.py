@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from benchmark.check.findings import Failed
+from benchmark.check.findings import Failed, explain
 from benchmark.check.problem import BACKBONES, MODULES, RECIPE, Training, batch_of, digits, make, train
 from benchmark.engine.cell import load_method
 from benchmark.engine.cost import simulate, step_ratio
@@ -30,7 +30,10 @@ def runs_everywhere(method: type[Method]) -> str:
                     raise Failed(f"{backbone}, K={k}: {error} Say in `requires` what the backbone must have.") from None
                 refused.append(f"{backbone} (K={k})")
                 continue
-            train(made, steps=made.lag + 2)
+            try:
+                train(made, steps=made.lag + 2)
+            except Exception as error:
+                raise Failed(f"{backbone}, K={k}: {explain(error)}") from None
             ran.append(f"{backbone} (K={k})")
     if not ran:
         raise Failed("It refuses a ResNet, a ViT and a ConvNeXt; at least one of them must do.")
@@ -69,17 +72,38 @@ def moves_weights(method: type[Method]) -> str:
             after = [p for part in parts[k] for p in part.parameters()]
             if any(torch.equal(a, b) for a, b in zip(after, before[k], strict=True)):
                 raise Failed(f"A weight of module {k} or its auxiliary network never moves: build only what you use.")
+    trained = {k for phase in made.phases() for k in phase.trains}
+    deployed = {p for part in made.deployed() for p in part.parameters()}
+    for k, module in enumerate(made.modules):
+        if k not in trained and deployed.intersection(module.parameters()):
+            raise Failed(f"No phase trains module {k}: name it in a phase's `trains`.")
     return "Every weight of every module and auxiliary network moves."
 
 
 def leaves_no_trace(method: type[Method]) -> str:
-    """Predicting changes nothing."""
+    """Predicting changes neither the network nor what is learned after it."""
     made = make(method, "ResNet", 2)
     before = {name: value.clone() for name, value in made.modules.state_dict().items()}
     accuracy(made, digits(method.views)[1])
     if any(not torch.equal(before[name], value) for name, value in made.modules.state_dict().items()):
         raise Failed("Predicting changes the network: `predict` must leave weights and statistics alone.")
+    if _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
+        raise Failed(
+            "Training goes on with other losses after an evaluation: `predict` must leave auxiliary networks, "
+            "attributes and torch's random generator alone."
+        )
     return "Evaluation leaves no trace."
+
+
+def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
+    """Losses of the last phase before and after a point where the network may be evaluated."""
+    made = make(method, "ResNet", 2)
+    torch.manual_seed(0)
+    training = Training.start(made, made.phases()[-1])
+    rows = training.losses(made.lag + 2)
+    if evaluate:
+        accuracy(made, digits(method.views)[1])
+    return rows + training.losses(made.lag + 2)
 
 
 def repeats(method: type[Method]) -> str:

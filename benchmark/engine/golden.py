@@ -19,6 +19,7 @@ from benchmark.engine.data import Batch, Loader, data_root, load_splits
 from benchmark.engine.method import Method
 from benchmark.engine.recipe import Recipe
 from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.errors import UserError
 from benchmark.plugins import METHODS, file_sha256, plugin_ids
 from benchmark.suite import PROTOCOL, Backbone, Suite
 
@@ -37,12 +38,20 @@ SUITE = Suite(
 
 
 def trajectories(names: Iterable[str]) -> dict[str, list[float]]:
-    """For each method and variant: the losses of a few float64 steps at K = 3, then the norm of all weights."""
+    """For each method and variant: the losses of a few float64 steps at K = 3, then the norm of all weights.
+
+    Raises:
+        UserError: a method does not train.
+    """
     found = {}
     for name in names:
         method_class = load_method(name)
         for variant, options in (method_class.variants or {"": {}}).items():
-            found[f"{name}/{variant}".rstrip("/")] = _trajectory(method_class, options)
+            try:
+                found[f"{name}/{variant}".rstrip("/")] = _trajectory(method_class, options)
+            except Exception as error:  # of a file that `beyond check` has more to say of
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise UserError(f"methods/{name}.py does not train ({reason}); try `beyond check`.") from None
     return found
 
 
@@ -95,13 +104,13 @@ def files() -> dict[str, str]:
     return {name: file_sha256(METHODS / f"{name}.py") for name in plugin_ids(METHODS)}
 
 
-def update(before: dict[str, Any]) -> None:
-    """Write the trajectories of methods whose file is new or changed; forget those that are gone."""
+def updated(before: dict[str, Any]) -> str:
+    """The file's text with the trajectories of methods whose file is new or changed, without those that are gone."""
     now = files()
     same = {name for name in now if before["files"].get(name) == now[name]}
     kept = {key: numbers for key, numbers in before["trajectories"].items() if key.split("/")[0] in same}
     found = dict(sorted((kept | trajectories(sorted(now.keys() - same))).items()))
-    FILE.write_text(json.dumps({"protocol": PROTOCOL, "files": now, "trajectories": found}, indent=1) + "\n")
+    return json.dumps({"protocol": PROTOCOL, "files": now, "trajectories": found}, indent=1) + "\n"
 
 
 def write() -> None:
@@ -111,7 +120,7 @@ def write() -> None:
     changed = moved(before["trajectories"], trajectories(same))
     if changed and before["protocol"] == PROTOCOL:
         sys.exit(f"The numbers of {', '.join(changed)} moved: raise benchmark/engine/PROTOCOL, then write again.")
-    update({"files": {}, "trajectories": {}})
+    FILE.write_text(updated({"files": {}, "trajectories": {}}))
 
 
 if __name__ == "__main__":
