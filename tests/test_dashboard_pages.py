@@ -42,8 +42,9 @@ def test_picked_points_show_their_rows_and_a_link_carries_them(results):
 
 
 def test_the_front_holds_what_nothing_beats():
-    points = pd.DataFrame({"x": [0.5, 0.6, 1.0, 1.0, 2.0], "y": [80, 79, 90, 85, 90]})
+    points = pd.DataFrame({"x": [0.5, 0.6, 1.0, 1.0, 2.0], "y": [80, 79, 90, 85, 90]}).assign(comparable=True)
     assert list(on_front(points)) == [True, False, True, False, False]
+    assert list(on_front(points.assign(comparable=[True, True, False, True, True]))) == [True, False, False, True, True]
 
 
 def test_the_axis_is_stretched_by_poor_rows_only():

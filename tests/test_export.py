@@ -15,6 +15,7 @@ from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
 PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
 
 
@@ -41,6 +42,9 @@ def write_results(folder: Path) -> Path:
         records += [make_record("dgl", k, seed, 90 - k + seed / 10, memory=0.9 / k, time=1.2) for seed in range(3)]
         records += [make_record("mac", k, seed, status="diverged") for seed in range(2)]
     records += [make_record("infopro", 4, 0, 80.0, variant=variant, memory=2.0) for variant in ("softmax", "b")]
+    records += [make_record("fa", 1, seed, 70.0) for seed in range(3)]
+    records += [make_record("unheard_of", 4, seed, 60.0) for seed in range(3)]
+    records += [make_record("man", 8, 0, 91.5, variant="greedy", **CIFAR)]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
     write_own_tables(folder)
@@ -162,11 +166,76 @@ def test_curves_keep_their_epochs(results, site):
     assert "epoch: 1;" not in page
 
 
+def test_a_method_that_is_never_cut_has_its_curve(site):
+    assert "; run: fa;" in (site / "curves.html").read_text()
+
+
+def test_suites_of_one_seed_are_named(site):
+    assert "no intervals, in: cifar10." in (site / "index.html").read_text()
+    for section in (site / "trade-offs.html").read_text().split("<section")[1:]:
+        assert ("One seed per row" in section) == ("<h2>cifar10," in section)
+
+
+def test_a_row_that_lacks_seeds_is_not_on_the_front(site):
+    front = (site / "trade-offs.html").read_text().split('data-name="front"')[1]
+    assert "dgl" in front
+    assert "infopro" not in front
+
+
+def test_a_method_shows_the_papers_figures_under_the_papers_names(site):
+    page = (site / "method-man.html").read_text().split('data-name="claims"')[1].split("</table>")[0]
+    row = next(row for row in page.split("<tr") if "man_dgl" in row and ">91.50" not in row and ">8.50" in row)
+    assert ">ok<" in row
+    assert "1437 full" in row
+    assert "man_infopro" in page
+
+
+def test_a_method_can_be_cited(site):
+    page = (site / "method-dgl.html").read_text()
+    assert "title = {Decoupled greedy learning of CNNs}," in page
+    assert "benchmark’s name" not in page
+    assert "benchmark’s name" in (site / "method-unheard_of.html").read_text()
+
+
+def test_every_cell_links_to_its_record(results, site):
+    links = [link for link in pages(site)["runs-digits.html"].links if link.startswith("runs/")]
+    cells = pd.read_csv(results / "cells" / "digits.csv")
+    assert len(links) == len(cells)
+    for link in links:
+        assert (site / link).read_bytes() == (results / link).read_bytes()
+
+
+def test_a_link_among_the_records_is_not_followed(tmp_path):
+    results = write_results(tmp_path / "results")
+    (tmp_path / "secret.json").write_text("secret")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "secret.json").write_text("secret")
+    (results / "runs" / "digits" / "dgl" / "secret.json").symlink_to(tmp_path / "secret.json")
+    (results / "runs" / "digits" / "linked").symlink_to(tmp_path / "elsewhere")
+    export(results, tmp_path / "site")
+    assert not list((tmp_path / "site").rglob("secret.json"))
+
+
+def test_a_text_in_the_csv_is_no_formula(tmp_path):
+    results = write_results(tmp_path / "results")
+    board = pd.read_csv(results / "leaderboard.csv", dtype=str, keep_default_na=False)
+    board.loc[0, ["title", "requires", "cuts", "device"]] = ["=1+1", "@a", "-a", "\tb"]
+    board.to_csv(results / "leaderboard.csv", index=False)
+    export(results, tmp_path / "site")
+    found = pd.read_csv(tmp_path / "site" / "leaderboard.csv", dtype=str, keep_default_na=False)
+    assert found.loc[0, ["title", "requires", "cuts", "device"]].tolist() == ["'=1+1", "'@a", "'-a", "'\tb"]
+    numbers = ["test_top1_pct", "vs_e2ebp_pct", "rank", "modules", "auxiliary_parameters"]
+    assert found[numbers].equals(board[numbers])
+    assert found["vs_e2ebp_pct"].str.startswith("-").any()
+
+
 def test_the_same_results_give_the_same_bytes(results, site, tmp_path):
     export(results, tmp_path / "again")
-    assert {p.name: p.read_bytes() for p in (tmp_path / "again").iterdir()} == {
-        p.name: p.read_bytes() for p in site.iterdir()
-    }
+    assert contents(tmp_path / "again") == contents(site)
+
+
+def contents(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
@@ -201,7 +270,7 @@ def test_an_earlier_export_is_replaced_and_other_folders_are_not(tmp_path):
 def test_a_failed_write_leaves_the_earlier_export(tmp_path):
     site = tmp_path / "site"
     write_folder({"old.html": b""}, site)
-    with pytest.raises(FileNotFoundError):
-        write_folder({"new.html": b"", "no/such/folder.html": b""}, site)
+    with pytest.raises(FileExistsError):
+        write_folder({"new.html": b"", "new.html/below.html": b""}, site)
     assert (site / "old.html").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["site"]

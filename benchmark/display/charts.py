@@ -27,7 +27,7 @@ COSTS = {
     "time_ratio": "Time of a training step, × end-to-end",
 }
 MEASURES = {"test_top1_pct": "Test accuracy, %", "memory_ratio": "Peak memory, × end-to-end (simulated)"}
-PICKED = ("method", "variant", "modules", "cuts")  # what tells the rows of one suite and backbone apart
+PICKED = ("method", "variant", "modules", "cuts", "kind")  # what tells the rows of one suite and backbone apart
 ABOUT = {
     "name": "method",
     "modules": "K",
@@ -42,7 +42,7 @@ FIELDS = [*dict.fromkeys([*PICKED, "label", "family", *ABOUT])]
 
 
 def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
-    """Accuracy against a cost: a point a row that has both, with its interval, and the Pareto front.
+    """Accuracy against a cost: a point a row that has both, with its interval, and the Pareto front of these.
 
     A click on a point selects it (parameter ``picked``, fields :data:`PICKED`).
 
@@ -64,10 +64,14 @@ def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
 
 
 def on_front(points: pd.DataFrame) -> pd.Series:
-    """Whether no other point has at least the accuracy ``y`` for at most the cost ``x``, and more of one."""
-    pairs = points[["x", "y"]].to_numpy(dtype=float)
+    """Whether no other point has at least the accuracy ``y`` for at most the cost ``x``, and more of one.
+
+    Only points that are ``comparable`` are looked at: a row that lacks a seed is not on the front.
+    """
+    full = points[points["comparable"]]
+    pairs = full[["x", "y"]].to_numpy(dtype=float)
     dominated = [((pairs[:, 0] <= x) & (pairs[:, 1] >= y) & ((pairs != (x, y)).any(axis=1))).any() for x, y in pairs]
-    return ~pd.Series(dominated, index=points.index, dtype=bool)
+    return (~pd.Series(dominated, index=full.index, dtype=bool)).reindex(points.index, fill_value=False)
 
 
 def _with_bounds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -108,7 +112,7 @@ def _front(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
 
 def _paths(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
     line = alt.Chart(shown).mark_line(strokeWidth=1.1, opacity=0.3, tooltip=None)
-    return line.encode(color=family_colour(), detail=["method:N", "variant:N"], order="modules:Q", **axes)
+    return line.encode(color=family_colour(), detail="label:N", order="modules:Q", **axes)
 
 
 def _intervals(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:

@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.tables.columns import COLUMNS, CURVE
+from benchmark.tables.columns import COLUMNS, CURVE, complete
+from benchmark.tables.kinds import other_kind
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
 TEXT_OF_CLAIMS = (
@@ -37,7 +38,10 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def read_board(results: Path) -> pd.DataFrame:
-    """The leaderboard with a name for each row and its learning curve, a list of percent.
+    """The leaderboard, with four columns more for each row.
+
+    ``name``; ``kind``, which tells it from the rows that its suite ranks; ``comparable``, whether it may be the best
+    of anything; and ``curve``, its learning curve as a list of percent.
 
     Raises:
         KeyError: the file lacks a column: another version wrote it.
@@ -48,7 +52,15 @@ def read_board(results: Path) -> pd.DataFrame:
     board = board[list(COLUMNS)].copy()
     board["paper"] = board["paper"].map(web_address)
     board["name"] = board["title"] + (" · " + board["variant"]).where(board["variant"] != "", "")
+    board["kind"] = other_kind(board)
+    board["comparable"] = complete(board) & (board["kind"] == "")
     return board.merge(_read_curves(results), how="left", on=CURVE)
+
+
+def one_seed_suites(board: pd.DataFrame) -> list[str]:
+    """Suites in which no row has a second seed: there are no intervals."""
+    most = board.groupby("suite")["n_total"].max()
+    return [str(suite) for suite in most.index[most == 1]]
 
 
 def _read_curves(results: Path) -> pd.DataFrame:
@@ -59,7 +71,10 @@ def _read_curves(results: Path) -> pd.DataFrame:
 
 
 def read_cells(results: Path) -> pd.DataFrame:
-    """All cells of all suites, with a column ``record``: the path of the record below ``results``."""
+    """All cells of all suites, with a column ``record``: the path of the record below ``results``.
+
+    Without tables of cells it is empty, and has no columns.
+    """
     text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
     tables = [read_table(path, text).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
     tables = [table for table in tables if not table.empty]

@@ -10,6 +10,7 @@ FAMILIES = {
 GREY = FAMILIES["end-to-end"][0]
 
 
-def short_name(method: str, variant: str) -> str:
-    """``infopro softmax``; the id alone where the variant says no more."""
-    return (method if variant in ("", method) else f"{method} {variant}")[:32]
+def short_name(method: str, variant: str, kind: str = "") -> str:
+    """``infopro softmax``; the id alone where the variant says no more. ``kind``: what keeps it from a rank."""
+    name = (method if variant in ("", method) else f"{method} {variant}")[:32]
+    return f"{name} ({kind})" if kind else name

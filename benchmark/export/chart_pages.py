@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmark.display.charts import REFERENCES, by_modules, learning_curves, on_front, trade_off
 from benchmark.display.looks import short_name
+from benchmark.display.reading import one_seed_suites
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
@@ -25,6 +26,7 @@ class Section(NamedTuple):
     title: str
     figures: list[Figure]
     front: Table | None = None
+    one_seed: bool = False
 
 
 def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -35,11 +37,15 @@ def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str
         curves: the table of learning curves.
     """
     if len(curves):
-        curves = curves.merge(board[[*CURVE, "test_top1_pct"]].drop_duplicates(CURVE), on=CURVE)
+        curves = curves.merge(board[[*CURVE, "kind", "test_top1_pct"]].drop_duplicates(CURVE), on=CURVE)
+    one_seed = one_seed_suites(board)
     pages = {"trade-offs": (_trade_offs, board), "modules": (_modules, board), "curves": (_curves, curves)}
     for page, (section, rows) in pages.items():
         settings = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
-        made = [section(f"s{i}", f"{suite}, {backbone}", part) for i, ((suite, backbone), part) in enumerate(settings)]
+        made = [
+            section(f"s{i}", f"{suite}, {backbone}", part)._replace(one_seed=suite in one_seed)
+            for i, ((suite, backbone), part) in enumerate(settings)
+        ]
         yield f"{page}.html", f"{page}.html", {"sections": [part for part in made if part.figures]}
 
 
@@ -70,7 +76,9 @@ def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
 
 
 def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
-    drawn = rows[(rows["modules"] == rows["modules"].max()) | (rows["method"] == TWIN)]
+    """The largest K of the setting, and methods that are never cut."""
+    of_method = rows.groupby("method")["modules"].transform("max")
+    drawn = rows[(rows["modules"] == rows["modules"].max()) | (of_method == 1) | (rows["method"] == TWIN)]
     figures = [
         figure(f"Validation accuracy, {says}", f"{anchor}-{i}", HALF, _draw_curves, part)
         for i, (says, part) in enumerate(_ten_by_ten(drawn, "methods"))
@@ -84,7 +92,7 @@ def _draw_curves(rows: pd.DataFrame) -> Any:
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
-    return [short_name(*names) for names in zip(rows["method"], rows["variant"], strict=True)]
+    return [short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)]
 
 
 def _ten_by_ten(rows: pd.DataFrame, what: str) -> Iterator[tuple[str, pd.DataFrame]]:

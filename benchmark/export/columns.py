@@ -49,10 +49,12 @@ def leaderboard() -> list[Column]:
         Column("Status", lambda row: _status(row["status"]), COLUMNS["status"].meaning),
         text("cuts", "Cut after"),
         text("source", "Pictures"),
+        text("stem", "Stem"),
+        number("protocol", "Protocol", 0),
         number("epochs", "Epochs", 0),
         text("requires", "Requires"),
         Column("Paper", lambda row: outward(row["paper"], "paper"), COLUMNS["paper"].meaning),
-        Column("Code", lambda row: link(page_name("method", row["method"]) + "#code", "code"), "the file that was run"),
+        Column("Code", lambda row: link(page_name("method", row["method"]), "code", "code"), "the file that was run"),
     ]
 
 
@@ -99,9 +101,12 @@ def claims() -> list[Column]:
         number("published_std", "± sd", 2, meaning="the paper's standard deviation"),
         interval("ours", "ours_half", "Here")._replace(meaning="our figure in the same setting", always=True),
         number("difference", "Here − paper", 2, "+")._replace(always=True),
+        number("our_modules", "K here", 0, meaning="the K of our row; a figure without a K stands beside each of ours"),
         number("n_ok", "n", 0),
         text("suite", "Suite"),
+        text("status", "Status"),
         number("epochs", "Our epochs", 0),
+        text("labels", "Our labels", meaning="pictures by the kind of label that our training used"),
         text("our_source", "Our pictures"),
         text("publication", "Publication"),
         text("note", "Note"),
@@ -134,7 +139,7 @@ def runs() -> list[Column]:
         text("method_sha256", "Method's SHA-256"),
         text("dataset_fingerprint", "Data's fingerprint"),
         number("protocol", "Protocol", 0),
-        text("record", "Record"),
+        Column("Record", _record, "the whole record, as JSON"),
     ]
 
 
@@ -205,6 +210,10 @@ def _status(status: str) -> str:
 def _verification(verdict: str) -> str:
     kind = {"verified": "good", "failed": "bad"}.get(verdict)
     return Markup('<span class="{}">{}</span>').format(kind, verdict) if kind else verdict
+
+
+def _record(row: Row) -> str:
+    return link(row["record"], "JSON") if row["has_record"] else str(row["record"])
 
 
 def _commit(row: Row) -> str:

@@ -10,7 +10,7 @@ MARK = ".beyond-export"  # stands in a folder that may be replaced
 
 
 def write_folder(files: dict[str, bytes], folder: Path) -> None:
-    """Write beside the folder, then put it in the place of the earlier one.
+    """Write the files, names below the folder, beside it; then put them in the place of the earlier one.
 
     Raises:
         UserError: the folder is there and is not an earlier export.
@@ -22,6 +22,7 @@ def write_folder(files: dict[str, bytes], folder: Path) -> None:
     try:
         fresh.mkdir(parents=True)
         for name, content in {**files, MARK: b"", ".nojekyll": b""}.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(content)
         if folder.exists():
             folder.rename(old)

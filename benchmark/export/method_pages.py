@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.export import columns
 from benchmark.export.results import Results
 from benchmark.export.table import Column, Table, make_table, outward
@@ -22,16 +23,18 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             "ranks": _ranks(results, method),
             "rows": _table("rows", results.board, method, columns.leaderboard()),
             "planned": _table("planned", results.plans, method, columns.plans()),
-            "claims": _table("claims", results.claims, method, columns.claims()),
+            "claims": _table("claims", results.claims, method, columns.claims(), by="our_method"),
+            "citation": bibtex(method, said),
+            "own_title": "" if published_title(said) else OWN_TITLE,
             "options": _options(said),
             "files": list(_files(results, method, said)),
         }
         yield columns.page_name("method", method), "method.html", page
 
 
-def _table(name: str, rows: pd.DataFrame, method: str, shown: list[Column]) -> Table | None:
-    rows = rows[rows["method"] == method] if len(rows) else rows
-    return make_table(name, rows, shown[1:] if name == "claims" else shown) if len(rows) else None
+def _table(name: str, rows: pd.DataFrame, method: str, shown: list[Column], by: str = "method") -> Table | None:
+    rows = rows[rows[by] == method] if len(rows) else rows
+    return make_table(name, rows, shown) if len(rows) else None
 
 
 def _facts(method: str, said: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchmark.display import reading
 from benchmark.display.charts import FAMILIES
+from benchmark.display.download import csv_for_spreadsheets
 from benchmark.export import columns
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
@@ -40,11 +42,17 @@ def render(results: Results) -> dict[str, bytes]:
         lstrip_blocks=True,
     )
     environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
-    made: dict[str, bytes] = {"leaderboard.csv": (results.folder / "leaderboard.csv").read_bytes(), **_static()}
+    made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
+    made |= {name: path.read_bytes() for name, path in results.records.items()}
     for name, template, said in _pages(results):
         here = next((page for page in NAVIGATION if name.startswith(page.removesuffix(".html").rstrip("s"))), name)
         made[name] = environment.get_template(template).render(here=here, **said).encode()
     return made
+
+
+def _as_file(table: Path) -> bytes:
+    """A table for the reader's spreadsheet, its numbers written as they are."""
+    return csv_for_spreadsheets(pd.read_csv(table, dtype=str, keep_default_na=False))
 
 
 def _static() -> dict[str, bytes]:
@@ -70,6 +78,7 @@ def _leaderboard(results: Results) -> dict[str, Any]:
     return {
         "rows": make_table("rows", results.board, columns.leaderboard()),
         "ranking": _ranking(results),
+        "one_seed": reading.one_seed_suites(results.board),
         "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
     }
 

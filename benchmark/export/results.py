@@ -25,13 +25,23 @@ class Results:
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
         self.curves = reading.read_table(folder / "curves.csv", reading.TEXT_OF_CURVES)
+        self.records = self._records()
         self.cells = reading.read_cells(folder)
+        if len(self.cells):
+            self.cells["has_record"] = self.cells["record"].isin(self.records)
         self.plans = reading.read_plans(folder, self.board)
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
         self.ranks = reading.read_table(folder / "ranking.csv", ("variant", "missing"))
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()
         self.plans = self._titled(self.plans)
+
+    def _records(self) -> dict[str, Path]:
+        """By its path below the folder: each record. A link may lead to a file that is no result, and is left out."""
+        runs = (self.folder / "runs").resolve()
+        found = sorted(self.folder.glob("runs/*/*/*.json"))
+        real = [path for path in found if path.resolve() == runs.joinpath(*path.parts[-3:])]
+        return {path.relative_to(self.folder).as_posix(): path for path in real}
 
     def _methods(self) -> dict[str, dict[str, Any]]:
         """What each method says of itself; nothing of one that has rows and no file of its own."""

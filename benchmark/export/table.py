@@ -96,9 +96,9 @@ def _meaning(name: str) -> str:
     return COLUMNS[name].meaning if name in COLUMNS else ""
 
 
-def link(address: str, words: str) -> Markup:
-    """A link within the folder."""
-    return Markup('<a href="{}">{}</a>').format(quote(address, safe="#-._"), words)
+def link(address: str, words: str, place: str = "") -> Markup:
+    """A link to a file of the folder, or to a place in it."""
+    return Markup('<a href="{}{}">{}</a>').format(quote(address, safe="/-._"), f"#{place}" if place else "", words)
 
 
 def outward(address: object, words: str) -> str:

@@ -1,0 +1,38 @@
+"""A method's citation for a bibliography, from what its file says of itself."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.display.reading import web_address
+
+TITLE = re.compile(r',\s+"([^"]+)"')  # of a publication: it stands in quotation marks after its authors
+OWN_TITLE = "The title is this benchmark’s name of the method; its description says more of the publication."
+
+
+def bibtex(method: str, said: Mapping[str, Any]) -> str:
+    """An entry of BibTeX; without braces and backslashes from the method's texts, so that none can end it."""
+    title, authors = published_title(said), str(said.get("authors") or "")
+    fields = {
+        "author": _authors(authors.split(";")[0] if title else authors),  # after it, those of further publications
+        "title": title or said.get("title") or method,
+        "year": said.get("year") or "",
+        "url": web_address(said.get("paper")) or "",
+    }
+    lines = [f"  {name} = {{{_plain(value)}}}," for name, value in fields.items() if value]
+    return "\n".join([f"@misc{{{_plain(method)},", *lines, "}"])
+
+
+def published_title(said: Mapping[str, Any]) -> str:
+    """The title of the first publication that the method's description cites; empty if it cites none."""
+    found = TITLE.search(str(said.get("doc") or ""))
+    return " ".join(found[1].split()) if found else ""
+
+
+def _authors(text: str) -> str:
+    names = [name.strip() for name in re.split(r"[,;&]", re.sub(r"\bet al\.?", "", text))]
+    return " and ".join([name for name in names if name] + ["others"] * ("et al" in text))
+
+
+def _plain(value: object) -> str:
+    return re.sub(r"[{}\\\n]", "", str(value))

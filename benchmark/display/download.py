@@ -1,0 +1,18 @@
+"""Tables as files for the reader's spreadsheet. A stranger's text must not become a formula there."""
+
+import re
+
+import pandas as pd
+
+FORMULA = re.compile(r"[=+\-@\t\r]")  # what a spreadsheet takes for the beginning of one
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?", re.IGNORECASE)
+
+
+def csv_for_spreadsheets(rows: pd.DataFrame) -> bytes:
+    """CSV in which an apostrophe stands before each text that a spreadsheet would compute."""
+    return rows.map(_harmless).rename(columns=_harmless).to_csv(index=False).encode()
+
+
+def _harmless(value: object) -> object:
+    risky = isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value)
+    return f"'{value}" if risky else value
