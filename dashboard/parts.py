@@ -1,9 +1,12 @@
-"""Pieces that several pages are made of: choosers bound to the address, tables, and what to say when there is nothing.
+"""Pieces that several pages are made of: choosers that the address names, tables, and what to say of nothing.
 
-The choosers are select boxes: their options are plain text, and the address then holds the names as they are.
+The address of a page says all that is chosen, defaults too, so that a link opens the same view when results have
+grown. Streamlit's own binding leaves defaults out. The choosers are select boxes: their options are plain text, and
+the address then holds the names as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -11,7 +14,9 @@ import streamlit as st
 from escaping import plain
 from reading import board
 
-QUERY = {"bind": "query-params"}  # the address of the page says what was chosen, so a view can be shared
+from benchmark.display.download import csv_for_spreadsheets
+
+NO_CELLS = "The results have no tables of cells: run `beyond table`."
 NOTHING = "There are no results yet. `beyond run digits` trains the smallest suite and writes them."
 
 
@@ -34,9 +39,31 @@ def heading(title: str, lead: str) -> None:
     st.html(f'<p class="bb-lead">{lead}</p>')
 
 
-def row() -> Any:
-    """A row for choosers that wraps where the page is narrow; the style sheet knows it by its key."""
-    return st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="choosers")
+@contextmanager
+def row(name: str = "") -> Iterator[None]:
+    """A row for choosers that wraps where the page is narrow; below it stands what the address names in vain.
+
+    The first row of a page has no name. The style sheet knows it by its key.
+    """
+    state = st.session_state
+    if not name:
+        state["reader_chose"] = state.pop("choosing", False)
+    state["address"], state["vain"] = {}, []
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"choosers{name}"):
+        yield
+    if any(st.query_params.get_all(key) != texts for key, texts in state["address"].items()):
+        st.query_params.update(state["address"])  # at once: every change is a step of the browser's history
+    for sentence in state["vain"]:
+        st.warning(plain(sentence))
+
+
+def choosing() -> None:
+    """To be called when the reader chooses: choosers then hold good, and otherwise the address does.
+
+    An address that was opened, or gone back to, has to reach the choosers; a choice has to reach the address. The two
+    cannot be told apart by their values: the browser may still send the address of before the choice.
+    """
+    st.session_state["choosing"] = True
 
 
 def cell(width: int) -> Any:
@@ -46,16 +73,53 @@ def cell(width: int) -> Any:
 
 def one_of(label: str, options: Sequence[Any], key: str, width: int = 200) -> Any:
     """What is chosen of the options: the first one until the reader or the address says otherwise."""
+    wanted, vain = _wanted(label, options, key)
+    _choose(key, (wanted or list(options))[0])
     with cell(width):
-        return st.selectbox(label, options, key=key, **QUERY)
+        chosen = st.selectbox(label, options, key=key, on_change=choosing)
+    st.session_state["address"][key] = vain or [str(chosen)]
+    return chosen
 
 
 def some_of(
     label: str, options: Sequence[Any], key: str, width: int = 200, most: int | None = None, placeholder: str = "all"
 ) -> list[Any]:
     """What is chosen of the options; ``placeholder`` says what nothing stands for."""
+    wanted, vain = _wanted(label, options, key)
+    _choose(key, wanted[:most])
     with st.container(width=width, key=f"wide-{key}") if width > 300 else cell(width):
-        return st.multiselect(label, options, placeholder=placeholder, key=key, max_selections=most, **QUERY)
+        chosen = st.multiselect(
+            label, options, placeholder=placeholder, key=key, max_selections=most, on_change=choosing
+        )
+    st.session_state["address"][key] = [*map(str, chosen), *vain]
+    return chosen
+
+
+def switch(label: str, key: str) -> bool:
+    """Whether it is on: off until the reader or the address says otherwise."""
+    if not st.session_state["reader_chose"]:
+        _choose(key, st.query_params.get(key) == "true")
+    on = st.toggle(label, key=key, on_change=choosing)
+    st.session_state["address"][key] = ["true"] if on else []
+    return on
+
+
+def _wanted(label: str, options: Sequence[Any], key: str) -> tuple[list[Any], list[str]]:
+    """The options that the reader has chosen, or that the address names; and what it names that is no option."""
+    if st.session_state["reader_chose"]:
+        held = st.session_state.get(key)
+        return [value for value in (held if isinstance(held, list) else [held]) if value in options], []
+    known = {str(option): option for option in options}
+    asked = list(dict.fromkeys(st.query_params.get_all(key)))
+    vain = [text for text in asked if text not in known]
+    what = label if label.isupper() else label[0].lower() + label[1:]
+    st.session_state["vain"] += [f"The address names the {what} {text}, which is not here." for text in vain]
+    return [known[text] for text in asked if text in known], vain
+
+
+def _choose(key: str, value: Any) -> None:
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
 
 
 def one_setting(rows: pd.DataFrame) -> pd.DataFrame:
@@ -107,10 +171,10 @@ def _says_anything(values: pd.Series) -> bool:
 
 
 def download(rows: pd.DataFrame, name: str) -> None:
-    """A button for the CSV of these rows, with all their columns."""
+    """A button for the CSV of these rows, with all these columns."""
     st.download_button(
         f"CSV, {len(rows)} row{'' if len(rows) == 1 else 's'}",
-        lambda: rows.to_csv(index=False).encode(),  # written when the reader asks for it
+        lambda: csv_for_spreadsheets(rows),  # written when the reader asks for it
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -121,4 +185,5 @@ def download(rows: pd.DataFrame, name: str) -> None:
 def row_names(rows: pd.DataFrame) -> pd.Series:
     """``infopro softmax, K = 4``: what a row of one suite and backbone is called in a chooser."""
     variant = (" " + rows["variant"]).where(rows["variant"] != "", "")
-    return rows["method"] + variant + ", K = " + rows["modules"].astype(int).astype(str)
+    names = rows["method"] + variant + ", K = " + rows["modules"].astype(int).astype(str)
+    return names + (" (" + rows["kind"] + ")").where(rows["kind"] != "", "") if "kind" in rows else names

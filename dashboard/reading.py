@@ -56,15 +56,24 @@ def _methods(results: str, changed: Changed) -> dict[str, dict[str, Any]]:
     return reading.read_methods(Path(results))
 
 
-def table(name: str) -> pd.DataFrame:
-    """One CSV file of the results folder; empty if it is missing."""
+def ranks() -> pd.DataFrame:
+    """Ranks of methods in suites and overall; empty without ranking.csv."""
+    return _table("ranking.csv", ("variant", "missing"))
+
+
+def claims() -> pd.DataFrame:
+    """The papers' figures beside ours; empty without claims.csv."""
+    return _table("claims.csv", reading.TEXT_OF_CLAIMS)
+
+
+def _table(name: str, text: tuple[str, ...]) -> pd.DataFrame:
     path = reading.results_folder() / name
-    return _table(str(path), _changed(path))
+    return _read(str(path), text, _changed(path))
 
 
 @cached
-def _table(path: str, changed: Changed) -> pd.DataFrame:
-    return reading.read_table(Path(path))
+def _read(path: str, text: tuple[str, ...], changed: Changed) -> pd.DataFrame:
+    return reading.read_table(Path(path), text)
 
 
 def record(name: str) -> dict[str, Any]:

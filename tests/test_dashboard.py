@@ -1,12 +1,16 @@
 """The leaderboard's page over generated results: it filters, ranks, says what is missing, and links carry views."""
 
+import io
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+import streamlit as st
 from records import make_record, write_own_tables, write_runs
 from shown import CIFAR, DASHBOARD, PAGES, TOP, html_of, opened, texts, write_results
+
+from benchmark.tables.columns import COLUMNS
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +24,20 @@ def results(tmp_path, monkeypatch):
     return write_results(tmp_path)
 
 
+@pytest.fixture
+def csv_files(monkeypatch):
+    """By its name: what the browser would get of a file, read."""
+    made = {}
+
+    def button(label, data, file_name, **more):
+        made[file_name] = lambda: pd.read_csv(io.BytesIO(data()))
+        return original(label, data, file_name=file_name, **more)
+
+    original = st.download_button
+    monkeypatch.setattr(st, "download_button", button)
+    return made
+
+
 def board_of(app):
     return app.dataframe[0].value
 
@@ -29,7 +47,7 @@ def test_shows_one_setting_with_all_its_rows(results):
     board = board_of(app)
     assert app.title[0].value == "Beyond Backprop"
     assert list(board["label"]) == ["e2ebp", "dgl", "dgl", "modular_kernel", "fa"]
-    assert board.loc[board["label"] == "fa", "status"].item() == "1 of 1 diverged"
+    assert board.loc[board["label"] == "fa", "status"].item() == "1 of 3 diverged, 2 of 3 not run"
     assert board["curve"].iloc[0][-1] == pytest.approx(91 * (1 - 0.6**4), abs=0.01)
     assert "not GPU memory" in texts(app)
     assert "test split was touched once" in texts(app)
@@ -41,7 +59,7 @@ def test_ranks_and_marks_what_cannot_be_told_from_the_best(results):
     assert set(board.loc["dgl", "best"]) == {""}  # paired, they are 1 and 3 points below for every seed
     assert pd.isna(board.loc["fa", "rank"])
     assert board.loc["fa", "unranked"] == "a cell did not end ok"
-    assert board.loc["modular_kernel", "unranked"] == "not run: cifar_resnet32, K = 4"
+    assert board.loc["modular_kernel", "unranked"] == "not run: cifar_resnet32, K = 2, 2 of 3 seeds"
     assert board.loc["e2ebp", "unranked"] == ""
 
 
@@ -85,8 +103,9 @@ def test_suite_and_backbone_choose_the_setting(results):
 
 
 def test_a_data_set_narrows_the_suites(results):
+    assert list(opened().selectbox(key="suite").options) == ["cifar10", "digits", "overall"]
     app = opened(dataset="digits")
-    assert list(app.selectbox(key="suite").options) == ["digits", "overall"]
+    assert list(app.selectbox(key="suite").options) == ["digits"]  # ranks over all data sets are not of one
 
 
 def test_a_filter_without_rows_says_so(results):
@@ -94,13 +113,53 @@ def test_a_filter_without_rows_says_so(results):
     assert "No row matches these filters" in app.warning[0].value
 
 
-def test_the_csv_holds_what_is_filtered_with_all_columns(results):
-    from reading import board
-
+def test_the_csv_holds_what_is_filtered_with_all_columns(results, csv_files):
     app = opened(method="dgl")
-    button = app.get("download_button")[0]
-    assert button.proto.label == "CSV, 2 rows"
-    assert {"vs_best", "verification", "cuts"} <= set(board().columns)
+    assert app.get("download_button")[0].proto.label == "CSV, 2 rows"
+    found = csv_files["leaderboard-cifar10-cifar_resnet32.csv"]()
+    assert list(found) == list(COLUMNS)
+    assert list(found["modules"]) == [2, 4]
+    assert list(found["method"]) == ["dgl", "dgl"]
+
+
+def test_the_csv_of_overall_ranks_holds_those_of_each_suite(results, csv_files):
+    shown = board_of(opened(suite="overall"))
+    found = csv_files["overall.csv"]()
+    assert {"rank in cifar10", "rank in digits", "missing"} <= set(found)
+    assert found["rank in cifar10"].tolist() == pytest.approx(shown["rank in cifar10"].tolist(), nan_ok=True)
+
+
+def test_a_text_in_a_csv_is_no_formula(results, csv_files):
+    board = pd.read_csv(results / "leaderboard.csv")
+    board.assign(title="=1+1", requires="@a").to_csv(results / "leaderboard.csv", index=False)
+    opened()
+    found = csv_files["leaderboard-cifar10-cifar_resnet32.csv"]()
+    assert set(found["title"]) == {"'=1+1"}
+    assert set(found["requires"]) == {"'@a"}
+    assert found["vs_e2ebp_pct"].min() == -5.0
+
+
+def test_a_row_that_lacks_seeds_is_no_key_figure(results):
+    write_runs(results / "runs", make_record("trgl", 4, 0, 99.0, memory=0.1, **CIFAR))
+    write_own_tables(results, TOP / "methods")
+    app = opened()
+    assert board_of(app).iloc[0]["label"] == "trgl"
+    assert board_of(app).iloc[0]["status"] == "2 of 3 not run"
+    assert board_of(app).iloc[0]["best"] == ""
+    assert "99.00 %" not in html_of(app)
+    assert "0.10 ×" not in html_of(app)
+
+
+def test_a_row_of_another_kind_says_what_it_is(results):
+    write_runs(results / "runs", *(make_record("dgl", 8, s, 99.0, **CIFAR, protocol=2) for s in range(3)))
+    write_own_tables(results, TOP / "methods")
+    row = board_of(opened()).iloc[0]
+    assert (row["label"], row["protocol"], row["unranked"]) == (
+        "dgl (protocol 2)",
+        2,
+        "other pictures, stem or protocol",
+    )
+    assert "99.00 %" not in html_of(opened())
 
 
 def test_planned_rows_stand_apart_with_predicted_memory_only(results):

@@ -1,15 +1,18 @@
 """The pages beside the leaderboard: trade-offs, modules, curves, published figures, methods, runs, submission."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
-from shown import DASHBOARD, charts_of, marks, opened, rows_of, texts, write_results
+from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display.axes import stretch
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
+from benchmark.display.citation import bibtex, published_title
 from benchmark.display.reading import read_board
+from benchmark.plugins import method_metadata
 
 
 @pytest.fixture(autouse=True)
@@ -122,8 +125,40 @@ def test_a_method_has_its_text_results_settings_citation_and_file(results):
     assert "c0ffee" in texts(app)
 
 
-def test_a_method_that_nobody_ran_says_so(results):
-    assert "Nobody has run" in opened("method", method="infopro").info[0].value
+def test_a_method_that_nobody_ran_says_so_and_shows_what_is_planned_and_published(results):
+    app = opened("method", method="infopro")
+    assert "Nobody has run" in app.info[0].value
+    planned, published = (table.value for table in app.dataframe)
+    assert planned["peak_ratio"].item() == 0.41
+    assert {"infopro_softmax", "infopro_contrast", "infopro_balanced"} <= set(published["method"])
+
+
+def test_a_citation_has_the_publications_title_and_all_of_its_authors():
+    said = {"title": "Ours", "authors": "A, B & de C; D et al.", "year": 2015, "paper": "https://a.org"}
+    assert "title = {Ours}" in bibtex("m", said)
+    assert "author = {A and B and de C and D and others}" in bibtex("m", said)
+    said["doc"] = 'Ours: "quoted".\n\nA, B & de C, "A title of\ntwo lines", 2015. D et al., "Another", 2020.'
+    assert "title = {A title of two lines}" in bibtex("m", said)
+    assert "author = {A and B and de C}," in bibtex("m", said)
+    assert bibtex("m}", {"authors": "}\\x{", "title": "\n"}).count("}") == 3
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "methods").glob("*.py")), ids=lambda path: path.stem)
+def test_a_title_that_is_cited_is_that_of_the_methods_authors(path):
+    said = method_metadata(path)
+    if title := published_title(said):
+        assert f'{said["authors"].split(";")[0]}, "{title}"' in " ".join(said["doc"].split())
+
+
+@pytest.mark.parametrize("page", ["curves", "method", "runs", "leaderboard"])
+def test_tables_of_cells_that_are_missing_are_said_to_be(results, page):
+    shutil.rmtree(results / "cells")
+    said = json.loads((results / "methods/dgl.json").read_text())
+    said["files"] = {"a" * 64: {"commit": "c0ffee" * 6, "source": "x = 1"}}
+    (results / "methods/dgl.json").write_text(json.dumps(said))
+    app = opened(page, **({"method": "dgl"} if page == "method" else {}))
+    if page != "leaderboard":
+        assert "beyond table" in texts(app)
 
 
 def test_runs_list_every_cell_with_its_error(results):

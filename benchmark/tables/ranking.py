@@ -14,6 +14,7 @@ from benchmark.tables.kinds import other_kind
 OVERALL = "overall"
 COLUMNS = ["suite", "method", "family", "variant", "score", "rank", "of", "missing"]
 Settings = Collection[tuple[str, int]]  # (backbone, K)
+FAILED = "a cell did not end ok"
 OTHER = "other pictures, stem or protocol"
 
 
@@ -68,7 +69,8 @@ def _score(rows: pd.DataFrame, wanted: list[tuple[str, int]], uncut: bool) -> di
         places = dict(list(group.groupby(["backbone", "modules"])))
         instead = {b: places.get((b, 1), rows[:0]) if uncut else rows[:0] for b, _ in wanted}
         at = {(b, k): places.get((b, k), instead[b]) for b, k in wanted}
-        lack = next((lack for place, part in at.items() if (lack := _lack(place, part))), "")
+        lacks = [lack for place, part in at.items() if (lack := _lack(place, part))]
+        lack = FAILED if FAILED in lacks else "".join(lacks[:1])
         missing = missing or lack
         if not lack:
             means = pd.DataFrame([part[["validation_top1_pct", "test_top1_pct"]].mean() for part in at.values()]).mean()
@@ -85,7 +87,7 @@ def _lack(place: tuple[str, int], rows: pd.DataFrame) -> str:
     if rows.empty:
         return where
     if (rows["n_ok"] < rows["n_total"]).any():
-        return "a cell did not end ok"
+        return FAILED
     short = rows.loc[rows["n_total"] < rows["n_asked"], ["n_asked", "n_total"]].to_numpy(dtype=int)
     return f"{where}, {short[0][0] - short[0][1]} of {short[0][0]} seeds" if len(short) else ""
 

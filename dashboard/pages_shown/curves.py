@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from parts import board_or_stop, heading, nothing_matches, one_setting, row, row_names, some_of
+from parts import NO_CELLS, board_or_stop, heading, nothing_matches, one_setting, row, row_names, some_of
 from reading import cells, record
 
 from benchmark.display.charts import learning_curves
@@ -18,16 +18,18 @@ ACCURACY = "Validation accuracy, %"
 def main() -> None:
     """The page."""
     heading("Curves", LEAD)
-    board = board_or_stop()
+    board, everything = board_or_stop(), cells()
+    if everything.empty:
+        st.info(NO_CELLS)
+        return
     with row():
         setting = one_setting(board)
-        of_setting = cells()
-        of_setting = of_setting[
-            (of_setting[["suite", "backbone"]] == setting[["suite", "backbone"]].iloc[0]).all(axis=1)
+        of_setting = everything[
+            (everything[["suite", "backbone"]] == setting[["suite", "backbone"]].iloc[0]).all(axis=1)
         ]
         names = row_names(of_setting)
-        chosen = some_of("Rows", sorted(names.unique()), "row", 420, RUNS, "end to end, and the two most accurate")
-        seeds = some_of("Seeds", sorted(of_setting["seed"].unique()), "seed", 170, placeholder="the first")
+        chosen = some_of("Row", sorted(names.unique()), "row", 420, RUNS, "end to end, and the two most accurate")
+        seeds = some_of("Seed", sorted(of_setting["seed"].unique()), "seed", 170, placeholder="the first")
     first = seeds or [of_setting["seed"].min()]
     wanted = chosen or usual(setting)
     picked = of_setting.assign(row=names, run=names + ", seed " + of_setting["seed"].astype(str))
@@ -37,6 +39,7 @@ def main() -> None:
 
 def usual(setting: pd.DataFrame) -> list[str]:
     """The end-to-end twin and the most accurate rows without it."""
+    setting = setting[setting["kind"] == ""]
     local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1)]
     best = local.sort_values("test_top1_pct", ascending=False).drop_duplicates("method").iloc[:2]
     return list(row_names(pd.concat([setting[setting["method"] == TWIN], best])))

@@ -19,10 +19,11 @@ from parts import (
     some_of,
     suites_of,
 )
-from reading import plans, suite_title, table
+from reading import plans, ranks, suite_title
 
-from benchmark.tables.columns import with_interval
-from benchmark.tables.ranking import OVERALL
+from benchmark.display.reading import one_seed_suites
+from benchmark.tables.columns import COLUMNS, with_interval
+from benchmark.tables.ranking import OTHER, OVERALL
 
 LEAD = (
     "Every way to train a deep network without end-to-end backpropagation, side by side on the same "
@@ -33,9 +34,11 @@ HOW_TO_READ = """
 - **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
 - **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
 - **Rank** is the method's in this suite: by mean accuracy over all its backbones and K, of several variants that
-  which validates best. A method with a cell that is missing or did not end ok has none.
-- **Best?** ★ is the highest mean of this suite and backbone. ≈ cannot be told from it: the 95 % t interval of the
-  per-seed differences holds zero (no correction for many comparisons). Empty: below, or fewer than two common seeds.
+  which validates best. A method with a cell that is missing or did not end ok has none, nor has a row of other
+  pictures, stem or protocol than most of the suite.
+- **Best?** ★ is the highest mean of this suite and backbone, of rows that lack no seed. ≈ cannot be told from it: the
+  95 % t interval of the per-seed differences holds zero (no correction for many comparisons). Empty: below, or fewer
+  than two common seeds.
 - **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone.
 - **Memory** counts simulated tensor bytes at the peak of a training step. It is not GPU memory: allocator slack,
   workspaces and the CUDA context are not in it.
@@ -56,7 +59,8 @@ def main() -> None:
         datasets = sorted(board["dataset"].unique())
         offered = board[board["dataset"].isin(some_of("Data set", datasets, "dataset", 190) or datasets)]
         with suite_place:
-            suite = one_of("Suite", [*suites_of(offered), OVERALL], "suite")
+            everywhere = [OVERALL] if len(offered) == len(board) else []  # ranks are over all data sets
+            suite = one_of("Suite", [*suites_of(offered), *everywhere], "suite")
         if suite == OVERALL:
             setting = board
         else:
@@ -82,7 +86,7 @@ def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
     shown = as_shown(rows).assign(unranked=why_unranked(rows))
     show_table(shown, LEADERBOARD, f"Leaderboard, {len(rows)} rows")
     with st.container(horizontal=True, vertical_alignment="center"):
-        download(rows.drop(columns=["curve", "name"]), f"leaderboard-{plain_name(setting)}")
+        download(rows[list(COLUMNS)], f"leaderboard-{plain_name(setting)}")
     st.caption(caption(setting, rows))
     with st.expander("How to read the numbers"):
         st.markdown(HOW_TO_READ)
@@ -94,10 +98,9 @@ def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 def why_unranked(rows: pd.DataFrame) -> pd.Series:
     """What keeps a row's method from a rank in its suite; empty where it has one."""
-    ranks = table("ranking.csv").reindex(columns=["suite", "method", "missing"])
-    why = ranks[ranks["suite"].isin(rows["suite"])].set_index("method")["missing"]
-    failed = (rows["n_ok"] < rows["n_total"]).map({True: "a cell did not end ok", False: "other pictures or protocol"})
-    return rows["method"].map(why).fillna(failed).where(rows["rank"].isna(), "")
+    said = ranks().reindex(columns=["suite", "method", "missing"])
+    why = said[said["suite"].isin(rows["suite"])].set_index("method")["missing"]
+    return rows["method"].map(why).fillna("").mask(rows["kind"] != "", OTHER).where(rows["rank"].isna(), "")
 
 
 def plain_name(setting: pd.DataFrame) -> str:
@@ -109,10 +112,10 @@ def plain_name(setting: pd.DataFrame) -> str:
 def key_figures(setting: pd.DataFrame) -> list[str]:
     """Three figures of the whole setting: the twin, the highest mean and the least memory without it.
 
-    A method of K = 1 has no cut to train without: it is left out of the latter two.
+    A method of K = 1 has no cut to train without: it is left out of the latter two, as is a row that lacks seeds.
     """
-    twin = setting[setting["method"] == "e2ebp"]
-    local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1)].dropna(subset=["test_top1_pct"])
+    twin = setting[setting["method"] == "e2ebp"].sort_values("comparable", ascending=False, kind="stable")
+    local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1) & setting["comparable"]]
     found = []
     if len(twin):
         found.append(figure("End-to-end backpropagation", twin.iloc[0], "test_top1_pct", "{:.2f} %"))
@@ -154,14 +157,14 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 def show_overall(rows: pd.DataFrame) -> None:
     """Borda's count over all suites, with each suite's ranks, and what keeps the others from a rank."""
-    ranks = table("ranking.csv")
-    ranks = ranks[ranks["method"].isin(rows["method"])] if len(ranks) else ranks
-    if ranks.empty:
+    said = ranks()
+    said = said[said["method"].isin(rows["method"])] if len(said) else said
+    if said.empty:
         nothing_matches()
         return
-    overall = ranks[ranks["suite"] == OVERALL].sort_values(["rank", "method"])
-    suites = [suite for suite in ranks["suite"].unique() if suite != OVERALL]
-    of_suite = ranks[ranks["suite"] != OVERALL].pivot(index="method", columns="suite", values="rank")
+    overall = said[said["suite"] == OVERALL].sort_values(["rank", "method"])
+    suites = [suite for suite in said["suite"].unique() if suite != OVERALL]
+    of_suite = said[said["suite"] != OVERALL].pivot(index="method", columns="suite", values="rank")
     shown = overall.assign(
         family_chip=[[family] for family in overall["family"]],
         code=[method_address(method) for method in overall["method"]],
@@ -170,8 +173,9 @@ def show_overall(rows: pd.DataFrame) -> None:
     show_table(
         shown, overall_columns(suites), f"Overall ranks, {len(overall)} methods", most=35, always=("rank", "score")
     )
-    download(overall, "overall")
-    one_seed = [s for s, n in board_or_stop().groupby("suite")["n_total"].max().items() if n == 1]
+    seen = ["method", "family", "score", "rank", "of", *(f"rank in {suite}" for suite in suites), "missing"]
+    download(shown[seen], "overall")
+    one_seed = one_seed_suites(board_or_stop())
     st.caption(
         "Borda’s count: over all suites, the ranked methods that a method beats, half for a tie. A method that is not "
         "ranked in every suite that has results has no overall rank, rather than a favourable one: *No rank because* "

@@ -4,18 +4,20 @@ All of it is a plugin's text: shown as code or escaped, never as Markdown or HTM
 """
 
 import json
-import re
 from typing import Any
 
 import streamlit as st
-from columns_shown import LEADERBOARD, MODULES, as_shown, number, text
+from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, as_shown, claims_shown, number, text
 from escaping import link, plain
-from parts import board_or_stop, download, one_of, row, show_table
-from reading import cells, methods
+from parts import NO_CELLS, board_or_stop, download, one_of, row, show_table
+from reading import cells, methods, plans
 
+from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.reading import web_address
+from benchmark.tables.columns import COLUMNS
 
 SHORT = 12  # characters of a hash, as in the table of runs
+MADE = ["suite", "method", "method_sha256", "started_utc"]
 ELSEWHERE = ("rank", "label", "name", "family_chip", "paper", "code", "requires", "removes")  # said above the table
 SHOWN = {
     "suite": text("suite", "Suite", 120, pinned=True),
@@ -44,6 +46,8 @@ def main() -> None:
         st.info("Nobody has run this method yet.")
     else:
         show_results(rows, method)
+    show_planned(method)
+    show_published(method)
     left, right = st.columns(2)
     with left:
         show_settings(about)
@@ -68,7 +72,7 @@ def show_results(rows: Any, method: str) -> None:
     """Its rows in all suites."""
     shown = as_shown(rows.sort_values(["suite", "backbone", "variant", "modules"]))
     show_table(shown, SHOWN, f"Results, {len(rows)} rows", most=14)
-    download(rows.drop(columns=["curve", "name"]), "".join(c for c in method if c.isalnum() or c == "_"))
+    download(rows[list(COLUMNS)], "".join(c for c in method if c.isalnum() or c == "_"))
 
 
 def show_settings(about: dict[str, Any]) -> None:
@@ -85,20 +89,28 @@ def show_settings(about: dict[str, Any]) -> None:
 def show_citation(method: str, about: dict[str, Any]) -> None:
     """A block for a bibliography."""
     st.subheader("Citation", anchor=False)
-    authors = re.sub(r",\s*|\s*&\s*", " and ", str(about.get("authors", "")))
-    fields = {
-        "author": authors,
-        "title": about.get("title", method),
-        "year": about.get("year", ""),
-        "url": web_address(about.get("paper")) or "",
-    }
-    lines = [f"  {name} = {{{_no_braces(value)}}}," for name, value in fields.items() if value]
-    st.code("\n".join([f"@misc{{{_no_braces(method)},", *lines, "}"]), language=None, wrap_lines=True)
-    st.caption("The title is this benchmark’s name of the method; the description above cites the publication.")
+    st.code(bibtex(method, about), language=None, wrap_lines=True)
+    if not published_title(about):
+        st.caption(OWN_TITLE)
 
 
-def _no_braces(value: object) -> str:
-    return re.sub(r"[{}\\\n]", "", str(value))
+def show_published(method: str) -> None:
+    """The papers' figures of the method, under whatever name they call it, beside ours."""
+    claims = claims_shown()
+    claims = claims[claims["our_method"] == method] if len(claims) else claims
+    if len(claims):
+        st.subheader("Published against measured", anchor=False)
+        show_table(claims, CLAIMS, f"Published figures, {len(claims)}", most=12, always=("ours", "difference"))
+
+
+def show_planned(method: str) -> None:
+    """What is predicted of its rows that nobody has run."""
+    planned = plans()
+    planned = planned[planned["method"] == method] if len(planned) else planned
+    if len(planned):
+        st.subheader("Planned, not run", anchor=False)
+        st.caption("Memory is predicted by simulating one training step; these rows are no results.")
+        show_table(planned, PLANNED, f"Planned rows, {len(planned)}", most=12)
 
 
 def show_file(method: str, files: dict[str, dict[str, str]]) -> None:
@@ -107,14 +119,19 @@ def show_file(method: str, files: dict[str, dict[str, str]]) -> None:
     if not files:
         st.caption("No record names a file of this method.")
         return
-    made = cells().query("method == @method").sort_values("started_utc", ascending=False)
+    everything = cells()
+    if everything.empty:
+        st.caption(NO_CELLS)
+    made = everything.reindex(columns=MADE).query("method == @method").sort_values("started_utc", ascending=False)
     newest = list(dict.fromkeys(made["method_sha256"]))
     short = sorted((sha[:SHORT] for sha in files), key=lambda sha: newest.index(sha) if sha in newest else len(newest))
-    sha = one_of("Version (SHA-256)", short, "file", 200)
+    with row("-file"):
+        sha = one_of("Version (SHA-256)", short, "file", 200)
     whole = next(name for name in files if name.startswith(sha))
     suites = made.loc[made["method_sha256"] == sha, "suite"].value_counts()
     records = ", ".join(f"{n} of {suite}" for suite, n in suites.items())
-    st.caption(plain(f"From commit {str(files[whole]['commit'])[:SHORT]}. It made these records: {records or 'none'}."))
+    commit = plain(f"From commit {str(files[whole]['commit'])[:SHORT]}.")
+    st.caption(commit + (plain(f" It made these records: {records}.") if records else ""))
     st.code(files[whole]["source"], language="python", line_numbers=True, height=560)
 
 

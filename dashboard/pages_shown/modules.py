@@ -18,7 +18,7 @@ def main() -> None:
         setting = one_setting(board)
         local = setting[setting["method"] != "e2ebp"]
         options = sorted(local["method"].unique())
-        chosen = some_of("Methods", options, "method", 420, most=MOST, placeholder=f"the {HANDFUL} most accurate")
+        chosen = some_of("Method", options, "method", 420, most=MOST, placeholder=f"the {HANDFUL} most accurate")
     rows = setting[setting["method"].isin([*(chosen or handful(local)), "e2ebp"])]
     if rows["test_top1_pct"].dropna().empty:
         nothing_matches("finished row")

@@ -1,9 +1,8 @@
 """The papers' own figures beside ours in the same setting."""
 
 import streamlit as st
-from columns_shown import CLAIMS, METRIC_NAMES
-from parts import QUERY, download, heading, kept, nothing_matches, row, show_table
-from reading import table
+from columns_shown import CLAIMS, claims_shown
+from parts import download, heading, kept, nothing_matches, row, show_table, switch
 
 LEAD = "Each paper’s own figure, ours of the same data set, backbone, K and method, and the difference."
 FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure"}
@@ -12,19 +11,14 @@ FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "m
 def main() -> None:
     """The page."""
     heading("Published against measured", LEAD)
-    claims = table("claims.csv")
+    claims = claims_shown()
     if claims.empty:
         st.info("There are no published figures yet. `beyond table` sets those of published.csv beside the results.")
         return
-    claims = claims.assign(
-        metric=claims["metric"].map(METRIC_NAMES).fillna(claims["metric"]),
-        backbone=claims["backbone"].fillna(""),
-        modules=claims["modules"].astype(str),
-    )
     run_here = claims["ours"].notna()
     with row():
         rows = kept(claims.sort_values("ours", key=lambda ours: ours.isna(), kind="stable"), FILTERS)
-        if st.toggle("Only settings run here", key="run_here", **QUERY):
+        if switch("Only settings run here", "run_here"):
             rows = rows[rows["ours"].notna()]
     if rows.empty:
         nothing_matches("published figure")
@@ -35,7 +29,8 @@ def main() -> None:
         f"{int(run_here.sum())} of {len(claims)} published figures stand beside a run of the same data set, backbone, "
         "K and method; the others are empty because nobody has run them here. Recipes may differ: compare epochs and "
         "pictures before reading anything into a difference. A paper’s ± is its standard deviation, ours half of the "
-        "95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of the same table."
+        "95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of the same table. A "
+        "figure whose paper states no K stands beside each K of ours."
     )
 
 

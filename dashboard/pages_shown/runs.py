@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 from columns_shown import CELLS
 from escaping import plain
-from parts import NOTHING, download, heading, kept, nothing_matches, row, show_table
-from reading import cells, record
+from parts import NO_CELLS, NOTHING, choosing, download, heading, kept, nothing_matches, row, show_table
+from reading import board, cells, record
 
 LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."
 FILTERS = {"suite": "Suite", "method": "Method", "status": "Status"}
@@ -19,7 +19,7 @@ def main() -> None:
     heading("Runs", LEAD)
     everything = cells()
     if everything.empty:
-        st.info(NOTHING)
+        st.info(NO_CELLS if len(board()) else NOTHING)
         return
     with row():
         rows = kept(everything, FILTERS, 240)
@@ -27,12 +27,12 @@ def main() -> None:
         nothing_matches("run")
     else:
         key = f"cells {crc32(' '.join(rows['record']).encode())}"  # other rows: nothing is selected
-        chosen = {"on_select": "rerun", "selection_mode": "single-row", "key": key}
+        chosen = {"on_select": choosing, "selection_mode": "single-row", "key": key}
         picked = show_table(rows, CELLS, f"Runs, {len(rows)}", most=12, **chosen)
         with st.container(horizontal=True, vertical_alignment="center"):
             download(rows, "runs")
             st.caption(plain(count(rows)))
-        if picked.selection.rows:
+        if picked.selection.rows and st.session_state["reader_chose"]:
             st.query_params["run"] = rows["record"].iloc[picked.selection.rows[0]]
     if run := st.query_params.get("run"):
         show_record(run, everything)

@@ -3,9 +3,21 @@
 import pandas as pd
 import streamlit as st
 from columns_shown import LEADERBOARD, as_shown
-from parts import board_or_stop, heading, kept, nothing_matches, one_of, one_setting, row, row_names, show_table
+from parts import (
+    board_or_stop,
+    choosing,
+    heading,
+    kept,
+    nothing_matches,
+    one_of,
+    one_setting,
+    row,
+    row_names,
+    show_table,
+    some_of,
+)
 
-from benchmark.display.charts import trade_off
+from benchmark.display.charts import PICKED, trade_off
 from benchmark.display.texts import REFERENCES
 
 LEAD = "What accuracy costs in memory or time, relative to end-to-end backpropagation on the same backbone."
@@ -32,29 +44,27 @@ def main() -> None:
         trade_off(rows, references, cost), width="stretch", key="points", on_select=pick, selection_mode="picked"
     )
     st.caption(
-        "Up and left is better; the axes are stretched where most rows stand. The green stair is the Pareto front: no "
-        "other row is at least as accurate for at most that cost. Grey diamonds are the references, end-to-end "
-        "backpropagation (the cross) and gradient checkpointing. Bars are 95 % t intervals, thin lines join the K of "
-        "one method. Memory is simulated tensor bytes, not GPU memory. Hover over a point for its name; click points "
-        "(with Shift, several) to see their rows."
+        "Up and left is better; the axes are stretched where most rows stand. The green stair is the Pareto front of "
+        "the rows shown: of those that lack no seed, no other is at least as accurate for at most that cost. Grey "
+        "diamonds are the references, end-to-end backpropagation (the cross) and gradient checkpointing. Bars are "
+        "95 % t intervals, thin lines join the K of one method. Memory is simulated tensor bytes, not GPU memory. "
+        "Hover over a point for its name; click points (with Shift, several) to see their rows."
     )
-    show_picked(pd.concat([rows, references]).drop_duplicates(["method", "variant", "modules", "cuts"]))
+    show_picked(pd.concat([rows, references]).drop_duplicates(list(PICKED)))
 
 
 def pick() -> None:
     """Carry the chart's selection over to the chooser below it."""
     picked = pd.DataFrame(st.session_state["points"].selection.get("picked", []))
-    st.session_state["picks"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
+    st.session_state["picked"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
+    choosing()
 
 
 def show_picked(rows: pd.DataFrame) -> None:
-    """The rows of the picked points; the address names them, which binding does not do for a chart's selection."""
+    """The rows of the picked points."""
     names = row_names(rows)
-    asked = st.session_state.get("picks", st.query_params.get_all("picked"))
-    st.session_state["picks"] = [name for name in asked if name in set(names)]
-    chosen = st.multiselect("Picked", sorted(set(names)), placeholder="click points, or choose", key="picks")
-    if chosen != st.query_params.get_all("picked"):
-        st.query_params["picked"] = chosen
+    with row("-picked"):
+        chosen = some_of("Picked row", sorted(set(names)), "picked", 700, placeholder="click points, or choose")
     if chosen:
         picked = rows[names.isin(chosen)]
         columns = {name: LEADERBOARD[name] for name in SHOWN}
