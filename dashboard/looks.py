@@ -13,12 +13,10 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .bb-card small {display: block; font-size: .8rem; opacity: .72; overflow-wrap: anywhere}
 @media (max-width: 640px) {
   .stMainBlockContainer {padding: 3.6rem .9rem 3rem}
-  .st-key-choosers > * {flex: 1 1 45% !important; width: 45% !important; min-width: 8rem !important}
-  .st-key-choosers > [class*="st-key-wide"],
-  .st-key-choosers > *:has([class*="st-key-wide"]) {flex-basis: 100% !important}
+  [class*="st-key-choosers"] > * {flex: 1 1 45% !important; width: 45% !important; min-width: 8rem !important}
+  [class*="st-key-choosers"] > [class*="st-key-wide"],
+  [class*="st-key-choosers"] > *:has([class*="st-key-wide"]) {flex-basis: 100% !important}
   [data-testid="stExpandSidebarButton"] {width: auto !important}
-  .st-key-choosers > [class*="st-key-wide"],
-  .st-key-choosers > *:has([class*="st-key-wide"]) {flex-basis: 100% !important}
   [data-testid="stExpandSidebarButton"]::after {content: "Pages"; font-size: .9rem; margin-left: .3rem}
   h1 {font-size: 1.7rem !important}
   .bb-cards {grid-template-columns: 1fr; gap: .35rem}

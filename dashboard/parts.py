@@ -165,9 +165,8 @@ def show_table(
 
 
 def _says_anything(values: pd.Series) -> bool:
-    if isinstance(values.dtype, pd.StringDtype):
-        return bool((values.fillna("") != "").any())
-    return bool(values.notna().any())
+    said = values.dropna()
+    return bool((said != "").any()) if isinstance(said.dtype, pd.StringDtype | pd.CategoricalDtype) else len(said) > 0
 
 
 def download(rows: pd.DataFrame, name: str) -> None:

@@ -75,6 +75,29 @@ def test_filter_share_and_download(page, browser, address):
     friend.context.close()
 
 
+def test_a_link_says_the_defaults_and_going_back_undoes_a_choice(page, browser, address):
+    page.goto(address)
+    expect(page).to_have_url(re.compile(r"\?suite=digits&backbone=cifar_resnet8$"))
+    settled(page)
+    whole = rows(page)
+    page.locator("[data-testid=stMultiSelect]", has_text="Method").locator("input").first.click()
+    for name in ("dfa", "dgl"):  # the second before the page has answered to the first
+        page.get_by_role("option", name=name, exact=True).click()
+    page.keyboard.press("Escape")  # an open list hides the rest of the page
+    expect(page).to_have_url(re.compile(r"method=dfa&method=dgl$"))
+    expect(page.locator(GRID).first).to_have_attribute("aria-rowcount", "5")
+    page.go_back()
+    page.go_back()
+    expect(page.locator(GRID).first).to_have_attribute("aria-rowcount", str(1 + whole))
+    page.get_by_role("link", name="Trade-offs").first.click()
+    expect(page).to_have_url(re.compile(r"/trade_offs\?suite=digits&backbone=cifar_resnet8&cost=memory$"))
+
+
+def test_what_an_address_names_in_vain_is_said(page, address):
+    page.goto(f"{address}/?suite=gone&method=dgl")
+    expect(page.get_by_text("The address names the suite gone, which is not here.")).to_be_visible()
+
+
 def test_a_filter_that_matches_nothing_says_so(page, address):
     page.goto(f"{address}/?suite=digits&method=dgl&family=strictly+modular")
     expect(page.get_by_text("No row matches these filters")).to_be_visible()

@@ -48,6 +48,7 @@ def results(tmp_path, monkeypatch):
 VIEWS = [
     *((page, {}) for page in PAGES),
     ("leaderboard", {"suite": "overall"}),
+    *((page, {"method": HOSTILE, "suite": HOSTILE}) for page in ("leaderboard", "modules", "method", "runs")),
     ("method", {"method": "dgl"}),
     ("runs", {"run": "runs/cifar10/dgl/cifar_resnet32-k16-s0.json"}),
     ("trade_offs", {"picked": "dgl x, K = 8"}),

@@ -28,7 +28,7 @@ def main() -> None:
     else:
         key = f"cells {crc32(' '.join(rows['record']).encode())}"  # other rows: nothing is selected
         chosen = {"on_select": choosing, "selection_mode": "single-row", "key": key}
-        picked = show_table(rows, CELLS, f"Runs, {len(rows)}", most=12, **chosen)
+        picked = show_table(compact(rows), CELLS, f"Runs, {len(rows)}", most=12, **chosen)
         with st.container(horizontal=True, vertical_alignment="center"):
             download(rows, "runs")
             st.caption(plain(count(rows)))
@@ -36,6 +36,12 @@ def main() -> None:
             st.query_params["run"] = rows["record"].iloc[picked.selection.rows[0]]
     if run := st.query_params.get("run"):
         show_record(run, everything)
+
+
+def compact(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with each text sent to the browser once, where thousands of rows repeat it."""
+    texts = [name for name in CELLS if name in rows and isinstance(rows[name].dtype, pd.StringDtype)]
+    return rows.astype(dict.fromkeys(texts, "category"))
 
 
 def count(rows: pd.DataFrame) -> str:
