@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from parts import NO_CELLS, board_or_stop, heading, nothing_matches, one_setting, row, row_names, some_of
+from choosers import one_setting, row, some_of
+from parts import NO_CELLS, board_or_stop, heading, nothing_matches, row_names
 from reading import cells, record
 
 from benchmark.display.charts import learning_curves

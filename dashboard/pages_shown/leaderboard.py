@@ -4,21 +4,10 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from choosers import cell, kept, one_of, row, some_of, suites_of
 from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, as_shown, column, text
 from escaping import in_html, method_address, plain
-from parts import (
-    board_or_stop,
-    cell,
-    download,
-    heading,
-    kept,
-    nothing_matches,
-    one_of,
-    row,
-    show_table,
-    some_of,
-    suites_of,
-)
+from parts import board_or_stop, download, heading, nothing_matches, show_table
 from reading import plans, ranks, suite_title
 
 from benchmark.display.reading import one_seed_suites

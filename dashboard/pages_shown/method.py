@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import streamlit as st
+from choosers import one_of, row
 from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, as_shown, claims_shown, number, text
 from escaping import link, plain
-from parts import NO_CELLS, board_or_stop, download, one_of, row, show_table
+from parts import NO_CELLS, board_or_stop, download, show_table
 from reading import cells, methods, plans
 
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title

@@ -2,7 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from parts import board_or_stop, heading, nothing_matches, one_setting, row, some_of
+from choosers import one_setting, row, some_of
+from parts import board_or_stop, heading, nothing_matches
 
 from benchmark.display.charts import by_modules
 
@@ -39,7 +40,8 @@ def main() -> None:
 
 def handful(local: pd.DataFrame) -> list[str]:
     """The most accurate methods among those with most K."""
-    done = local[(local["family"] != "end-to-end") & (local["modules"] > 1)].dropna(subset=["test_top1_pct"])
+    local = local[(local["family"] != "end-to-end") & (local["kind"] == "")]
+    done = local[local["modules"] > 1].dropna(subset=["test_top1_pct"])
     best = done.groupby("method").agg(ks=("modules", "nunique"), top=("test_top1_pct", "mean"))
     return list(best.sort_values(["ks", "top"], ascending=False).index[:HANDFUL])
 

@@ -1,8 +1,9 @@
 """The papers' own figures beside ours in the same setting."""
 
 import streamlit as st
+from choosers import kept, row, switch
 from columns_shown import CLAIMS, claims_shown
-from parts import download, heading, kept, nothing_matches, row, show_table, switch
+from parts import download, heading, nothing_matches, show_table
 
 LEAD = "Each paper’s own figure, ours of the same data set, backbone, K and method, and the difference."
 FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure"}

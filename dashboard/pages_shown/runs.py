@@ -5,9 +5,10 @@ from zlib import crc32
 
 import pandas as pd
 import streamlit as st
+from choosers import choosing, kept, row
 from columns_shown import CELLS
 from escaping import plain
-from parts import NO_CELLS, NOTHING, choosing, download, heading, kept, nothing_matches, row, show_table
+from parts import NO_CELLS, NOTHING, download, heading, nothing_matches, show_table
 from reading import board, cells, record
 
 LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."

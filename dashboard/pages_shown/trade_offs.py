@@ -2,20 +2,9 @@
 
 import pandas as pd
 import streamlit as st
+from choosers import choosing, kept, one_of, one_setting, row, some_of
 from columns_shown import LEADERBOARD, as_shown
-from parts import (
-    board_or_stop,
-    choosing,
-    heading,
-    kept,
-    nothing_matches,
-    one_of,
-    one_setting,
-    row,
-    row_names,
-    show_table,
-    some_of,
-)
+from parts import board_or_stop, heading, nothing_matches, row_names, show_table
 
 from benchmark.display.charts import PICKED, trade_off
 from benchmark.display.texts import REFERENCES
