@@ -47,17 +47,25 @@ def _complain(sentence: str) -> None:
 def run(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     from benchmark.progress import ProgressBar
     from benchmark.run import all_methods, run_suite
     from benchmark.tables.files import write_tables
 
-    if git.dirty():
+    if unclean := git.dirty():
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
-        run_suite(suite, method or all_methods(), bar)
+        records = run_suite(suite, method or all_methods(), bar, again=again)
     write_tables()
+    dirty = sum(record.provenance is not None and record.provenance.git_dirty for record in records)
+    if dirty and not unclean:
+        console.print(
+            f"{dirty} of {len(records)} records were made before their changes were committed, and say so (git_dirty); "
+            "--again trains all anew.",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -174,7 +182,12 @@ def register() -> None:
     from benchmark.register import register
 
     new = register()
-    console.print(f"Registered: {', '.join(new)}." if new else "All methods are registered; what changed is renewed.")
+    console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
+    console.print(
+        "Stages are in params.yaml, trajectories in benchmark/engine/golden.json, lines in README.md: see `git diff`, "
+        "and commit them with the methods.",
+        soft_wrap=True,
+    )
 
 
 @app.command()

@@ -34,9 +34,12 @@ class Observer(Protocol):
 
 
 def run_suite(
-    name: str, methods: Sequence[str], observer: Observer, runs: Path = RUNS, kept: Path = KEPT
+    name: str, methods: Sequence[str], observer: Observer, runs: Path = RUNS, kept: Path = KEPT, again: bool = False
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
+
+    Args:
+        again: train those that are kept, too.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
@@ -45,7 +48,7 @@ def run_suite(
     wanted = [cell for method in methods for cell in cells(name, suite, method)]
     data, gpus = run_one("benchmark.engine.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suite, data) for cell in wanted}
-    records = {cell: record for cell in wanted if (record := _kept_record(kept, prints[cell]))}
+    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell]))}
     observer.begin(len(wanted), len(records))
     for record in records.values():
         _write(record, _path(runs, record))

@@ -228,8 +228,8 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
 def summary(outcome: Verification) -> str:
     """One line on an outcome."""
     reached = "no accuracy" if outcome.again_top1 is None else f"{outcome.again_top1:.2f} %"
-    committed = f"committed {outcome.committed_top1 or 0:.2f} %, tolerance {outcome.tolerance:.2f} points"
-    line = f"{_name(outcome.identity)}: {outcome.verdict}: {reached} again, {committed}"
+    recorded = f"recorded {outcome.committed_top1 or 0:.2f} %, may differ by {outcome.tolerance:.2f} points"
+    line = f"{_name(outcome.identity)}: {outcome.verdict}: {reached} again, {recorded}"
     return " ".join([f"{line}.", *outcome.faults])
 
 

@@ -71,6 +71,8 @@ def test_a_good_method_passes_every_check(tmp_path):
         ("import torch.nn.functional", "1 / 0\nimport torch.nn.functional", "loads", "(ZeroDivisionError: "),
         (LOSS, "return self.options.smooting * h.sum()", "backbones", "smooting' (line 28 of the file)"),
         (LOSS, "return self.options.smooting * h.sum()", "backbones", "ResNet, K=2: AttributeError"),
+        ("def local_loss", "def locl_loss", "loads", "`locl_loss` is no part of LocalMethod, and is never called; did"),
+        ("def local_loss", "def the_objective", "backbones", "GreedySL must define `local_loss(k, h, batch)`."),
         ("    def local_loss", TRAINS_HALF, "weights", "No phase trains module 1"),
         ("", "", "seed", "same seed gives other losses")
     ],

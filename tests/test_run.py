@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
+from typer.testing import CliRunner
 
 from benchmark import cli
 from benchmark.errors import UserError
-from benchmark.record import read_record
+from benchmark.record import read_record, write_record
 from benchmark.run import run_suite
 
 TINY = {
@@ -147,6 +148,18 @@ def accuracies() -> list:
     records = [read_record(p) for p in sorted(Path("results/runs").rglob("*.json"))]
     rows = [[(e.epoch, e.losses, e.validation_top1) for e in r.accuracy.curve] for r in records]
     return [(r.accuracy.test_top1, r.accuracy.probes, row) for r, row in zip(records, rows, strict=True)]
+
+
+def test_what_was_made_of_uncommitted_changes_is_said_and_can_be_made_anew(workshop):
+    run("dgl")
+    for path in workshop.glob(".beyond/cells/*.json"):
+        record = read_record(path)
+        origin = record.provenance.model_copy(update={"git_dirty": True})
+        write_record(record.model_copy(update={"provenance": origin}), path)
+    command = ["run", "tiny", "--method", "dgl"]
+    assert "2 of 2 records were made before their changes" in CliRunner().invoke(cli.app, command).output
+    assert "records were made before" not in CliRunner().invoke(cli.app, [*command, "--again"]).output
+    assert not any(read_record(path).provenance.git_dirty for path in workshop.glob("results/runs/tiny/dgl/*.json"))
 
 
 def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(workshop):

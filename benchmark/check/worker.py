@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmark.check.findings import Finding, find
+from benchmark.check.findings import Failed, Finding, find
 from benchmark.check.imports import check_imports
 from benchmark.check.metadata import check_metadata
 from benchmark.check.names import CHECKS, LOADS, PICTURES
@@ -48,5 +49,11 @@ def run_checks(path: Path, names: Sequence[str], begin: Callable[[str], None] = 
 
 
 def _load(path: Path, methods: list[type[Method]]) -> str:
-    methods.append(load_class(path, Method))
-    return f"The file can be imported; it defines {methods[0].__name__}."
+    found = load_class(path, Method)
+    base = found.__mro__[1]
+    for name in vars(found).keys() - set(dir(base)):
+        near = get_close_matches(name, set(dir(base)) - vars(found).keys(), n=1, cutoff=0.85)
+        if near and not name.startswith("_"):
+            raise Failed(f"`{name}` is no part of {base.__name__}, and is never called; did you mean `{near[0]}`?")
+    methods.append(found)
+    return f"The file can be imported; it defines {found.__name__}."

@@ -103,7 +103,7 @@ class Method:
         detached tensor that requires it is there to be read. Optimisers step after the last loss, or, with
         ``steps_early``, each module's as soon as its loss is done.
         """
-        raise NotImplementedError
+        raise self._lacks("losses(batch)")
 
     def after_step(self, k: int) -> None:
         """Called after module ``k``'s optimiser step: moving averages and the like."""
@@ -128,6 +128,9 @@ class Method:
         """All that :meth:`predict` runs; the rest is thrown away after training."""
         return (self.modules,)
 
+    def _lacks(self, call: str) -> UserError:
+        return UserError(f"{type(self).__name__} must define `{call}`.")
+
 
 class LocalMethod(Method):
     """Weakly modular: one end-to-end forward pass, and no gradient between modules.
@@ -144,7 +147,7 @@ class LocalMethod(Method):
 
     def local_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
         """The loss of hidden module ``k`` (0 <= k < K - 1) on its output ``h``."""
-        raise NotImplementedError
+        raise self._lacks("local_loss(k, h, batch)")
 
     def output_loss(self, h: Tensor, batch: Batch) -> Tensor:
         """The loss of the last module on the logits ``h`` (B, classes): cross-entropy."""
@@ -201,7 +204,7 @@ class ModularMethod(Method):
 
     def proxy_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
         """The loss of module ``k`` on its output ``h``, to be minimised."""
-        raise NotImplementedError
+        raise self._lacks("proxy_loss(k, h, batch)")
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         """One loss: the proxy objective of the module that this phase trains."""
