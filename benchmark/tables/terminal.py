@@ -12,25 +12,27 @@ from rich.text import Text
 from benchmark.tables.columns import with_interval
 from benchmark.tables.verification import SELF_REPORTED
 
-MARKS = {"verified": "✓ verified", "failed": "✗ not verified", SELF_REPORTED: ""}
+MARKS = {"verified": "✓", "failed": "✗ not verified", SELF_REPORTED: ""}
+LEGEND = "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓: a cell was trained again and agreed."
 
 
 def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
-    """A compact table per suite and backbone for the terminal."""
+    """A table per suite and backbone that fits 80 columns."""
     for (suite, backbone), rows in board.groupby(["suite", "backbone"], sort=False):
         title = Text(f"{suite}: {backbone}", "bold")
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-        table.add_column("method", overflow="fold")
-        for name in ("K", "test %", "n", "vs e2ebp", "mem ×", "time ×", "FLOP ×"):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+        table.add_column("method", overflow="fold", min_width=22)
+        for name in ("K", "test %", "n", "vs e2ebp", "mem×", "time×", "FLOP×"):
             table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("status")
         table.add_column("")
         for row in rows.to_dict("records"):
             table.add_row(*map(Text, _terminal_row(row)))  # Text: names are no markup
         console.print(table)
+    console.print(LEGEND, style="dim", highlight=False)
 
 
 def _terminal_row(row: Mapping[Hashable, Any]) -> list[str]:
+    remarks = [row["status"] if row["status"] != "ok" else "", MARKS[row["verification"]]]
     return [
         f"{row['method']} {row['variant']}".rstrip(),
         str(row["modules"]),
@@ -38,6 +40,5 @@ def _terminal_row(row: Mapping[Hashable, Any]) -> list[str]:
         str(row["n_ok"]),
         with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], sign="+"),
         *("–" if pd.isna(row[c]) else f"{row[c]:.2f}" for c in ("memory_ratio", "time_ratio", "flops_ratio")),
-        row["status"],
-        MARKS[row["verification"]],
+        " ".join(filter(None, remarks)),
     ]
