@@ -22,6 +22,7 @@ METHODS = Path("methods")
 DATASETS = Path("datasets")
 FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
 METADATA = ("title", "paper", "authors", "year", "family")
+LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "cut_matters")
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
     "Method": {"removes": (), "reach": None},
@@ -142,5 +143,7 @@ def _literals(node: ast.ClassDef) -> dict[str, Any]:
             try:
                 values[target.id] = ast.literal_eval(item.value)  # type: ignore[attr-defined]
             except ValueError:
-                continue
+                if target.id in LITERALS:
+                    reason = "which is read without running the file: write it out"
+                    raise UserError(f"Line {item.lineno} computes `{target.id}`, {reason}.") from None
     return values

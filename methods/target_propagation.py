@@ -47,7 +47,6 @@ from benchmark.engine.buffers import on_copies_of_buffers
 from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 
-FEEDBACKS = ("dtp", "drl", "ddtp")
 TINY = 1e-30  # so that a target without a change gives a loss of zero
 
 
@@ -58,12 +57,12 @@ class TargetPropagation(Method):
     year = 2015
     family = "weakly modular"
     defaults = {"feedback": "dtp", "eta": 0.33, "sigma": 0.36}
-    variants = {name: {"feedback": name} for name in FEEDBACKS}
+    variants = {"dtp": {"feedback": "dtp"}, "drl": {"feedback": "drl"}, "ddtp": {"feedback": "ddtp"}}
 
     def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:
         chosen = {**self.defaults, **(options or {})}
-        if chosen["feedback"] not in FEEDBACKS:
-            raise UserError(f"There is no feedback {chosen['feedback']!r}; choose {', '.join(FEEDBACKS)}.")
+        if chosen["feedback"] not in self.variants:
+            raise UserError(f"There is no feedback {chosen['feedback']!r}; choose {', '.join(self.variants)}.")
         if min(chosen["eta"], chosen["sigma"]) <= 0:
             raise UserError("Target propagation needs a step eta and a noise sigma above 0.")
         super().__init__(partition, task, options)

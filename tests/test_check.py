@@ -138,6 +138,12 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
         ("mine", "    year = 2021", "    year = 2021\n    variants = {[]: 1}", "cannot be read (TypeError"),
         ("mine", "class GreedySL", "class GreedySL(", "syntax error"),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {1: {}}", "Variant 1 needs a name"),
+        (
+            "mine",
+            "    year = 2021",
+            "    year = 2000 + 21 * len('')",
+            "computes `year`, which is read without running the file",
+        ),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {'../x': {}}", "Variant '../x' needs a name"),
     ],
 )

@@ -23,7 +23,7 @@ METHODS = {
     ("trgl", "parallel"): "trgl",
     ("man", "greedy"): "man_dgl",  # "DGL + MAN" in the paper
     ("man", "infopro"): "man_infopro",
-    ("target_propagation", ""): "dtp",  # what it does by default; its file names no variants as literals
+    ("target_propagation", "dtp"): "dtp",
     ("forward_forward", "goodness"): "forward_forward",
 }
 NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothing is cut; the papers state no K
