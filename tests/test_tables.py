@@ -19,7 +19,7 @@ from benchmark.plugins import method_metadata
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load
 from benchmark.tables.claims import METHODS, claims, memory_as_ratio
-from benchmark.tables.columns import COLUMNS
+from benchmark.tables.columns import COLUMNS, with_interval
 from benchmark.tables.curves import curves
 from benchmark.tables.terminal import print_leaderboard
 
@@ -312,3 +312,11 @@ def test_claims_know_our_names_of_the_papers_methods(tmp_path):
         columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],
     )
     assert claims(board, published)["ours"].tolist() == [6.0]
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "sign", "written"),
+    [(91.2, 0.314, "", "91.20 ± 0.31"), (-0.004, 0.5, "+", "+0.00 ± 0.50"), (-0.3, float("nan"), "+", "-0.30")],
+)
+def test_an_interval_is_written_without_a_negative_zero(mean, half, sign, written):
+    assert with_interval(mean, half, sign) == written

@@ -83,4 +83,5 @@ def with_interval(mean: float, half: float, sign: str = "") -> str:
     """``91.20 ± 0.31``, without the interval where there is none, and a dash for no number."""
     if pd.isna(mean):
         return "–"
-    return f"{mean:{sign}.2f}" + ("" if pd.isna(half) else f" ± {half:.2f}")
+    written = f"{round(mean, 2) + 0.0:{sign}.2f}"  # adding zero takes the sign off a zero
+    return written + ("" if pd.isna(half) else f" ± {half:.2f}")
