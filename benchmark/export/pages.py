@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmark.display import reading
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.submission import LAST, STEPS
 from benchmark.export import columns
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
@@ -71,7 +72,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)
     yield from _runs(results)
-    yield "submit.html", "submit.html", {"example": starting_file("my_method")}
+    yield "submit.html", "submit.html", {"steps": STEPS, "last": LAST, "example": starting_file("my_method")}
 
 
 def _leaderboard(results: Results) -> dict[str, Any]:
