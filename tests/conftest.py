@@ -29,6 +29,12 @@ def _one_thread_at_the_top_of_the_repository(monkeypatch):
     monkeypatch.setitem(sys.modules, "__main__", MAIN)
 
 
+@pytest.fixture
+def dashboard_on_path(monkeypatch):
+    """Its files import each other by name, as `streamlit run` lets them."""
+    monkeypatch.syspath_prepend(str(ROOT / "dashboard"))
+
+
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
     return load_dataset("digits")

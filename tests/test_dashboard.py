@@ -12,10 +12,7 @@ from shown import CIFAR, DASHBOARD, PAGES, TOP, html_of, opened, texts, write_re
 
 from benchmark.tables.columns import COLUMNS
 
-
-@pytest.fixture(autouse=True)
-def _dashboard_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(DASHBOARD))  # as `streamlit run` does
+pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
 
 @pytest.fixture

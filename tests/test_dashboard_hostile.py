@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
-from shown import CIFAR, DASHBOARD, PAGES, TOP, charts_of, html_of, opened, texts, write_results
+from shown import CIFAR, PAGES, TOP, charts_of, html_of, opened, texts, write_results
 
 from benchmark.display.reading import web_address
 
@@ -13,9 +13,7 @@ HOSTILE = "<script>alert(1)</script> **bold** [x](javascript:alert(1)) :smile: $
 SAID = ("title", "authors", "family", "requires", "doc")
 
 
-@pytest.fixture(autouse=True)
-def _dashboard_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(DASHBOARD))
+pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
 
 @pytest.fixture

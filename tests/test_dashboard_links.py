@@ -4,12 +4,9 @@ import json
 
 import pytest
 from records import make_record, write_own_tables, write_runs
-from shown import CIFAR, DASHBOARD, TOP, opened, texts, write_results
+from shown import CIFAR, TOP, opened, texts, write_results
 
-
-@pytest.fixture(autouse=True)
-def _dashboard_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(DASHBOARD))
+pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
 
 @pytest.fixture

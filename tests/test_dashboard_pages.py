@@ -14,10 +14,7 @@ from benchmark.display.citation import bibtex, published_title
 from benchmark.display.reading import read_board
 from benchmark.plugins import method_metadata
 
-
-@pytest.fixture(autouse=True)
-def _dashboard_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(DASHBOARD))
+pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
 
 @pytest.fixture
