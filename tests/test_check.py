@@ -193,6 +193,13 @@ def test_a_parameter_may_have_the_name_of_a_builtin(tmp_path):
     assert check_imports(written(tmp_path, "def forward(input): return 2 * input\ncompile = 1\nx = compile"))
 
 
+SCALED = """
+
+class Scaled(nn.Sequential):
+    def __init__(self, head):
+        super().__init__(head)
+        self.scale = head.linear.weight.detach()
+"""
 HIDDEN_STATE = """        self.seen = getattr(self, "seen", 0) + 1
         return F.cross_entropy(self.auxiliaries[k](h), batch.y) * self.seen"""
 
@@ -200,6 +207,13 @@ HIDDEN_STATE = """        self.seen = getattr(self, "seen", 0) + 1
 def test_state_outside_the_checkpoint_is_found(tmp_path):
     text = GREEDY.replace("        " + LOSS, HIDDEN_STATE)
     with pytest.raises(Failed, match="resumed goes on with other losses: keep what lives from step to step"):
+        resumes(load_class(written(tmp_path, text), Method))
+
+
+def test_a_plain_tensor_of_an_auxiliary_network_is_found(tmp_path):
+    head = "heads.LinearHead(self.outputs[k], self.task.classes)"
+    text = GREEDY.replace(head, f"Scaled({head})") + SCALED
+    with pytest.raises(Failed, match="`scale` of Scaled is a plain tensor"):
         resumes(load_class(written(tmp_path, text), Method))
 
 

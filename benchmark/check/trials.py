@@ -117,6 +117,13 @@ def repeats(method: type[Method]) -> str:
 def resumes(method: type[Method]) -> str:
     """A fresh method that loads a checkpoint goes on as if nothing had happened, in every phase."""
     made = make(method, "ResNet", MODULES[-1])
+    for part in made.auxiliaries.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, torch.Tensor):
+                raise Failed(
+                    f"`{name}` of {type(part).__name__} is a plain tensor, which no checkpoint and no GPU gets: "
+                    "use register_buffer."
+                )
     torch.manual_seed(0)
     for number, phase in enumerate(made.phases()):
         interrupted = Training.start(made, phase)
