@@ -70,6 +70,6 @@ def _dearer(old: Cost, new: Cost) -> list[str]:
     if (old.parameters, old.auxiliary_parameters) != (new.parameters, new.auxiliary_parameters):
         faults.append("the number of parameters differs.")
     for name, field in SIMULATED.items():
-        if abs(getattr(new, field) / getattr(old, field) - 1) > SHARE:
+        if abs(getattr(new, field) - getattr(old, field)) > SHARE * abs(getattr(old, field)):
             faults.append(f"the simulated {name} differs by more than {SHARE:.0%}.")
     return faults

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import benchmark
@@ -18,6 +17,8 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 TEMPORARY_BYTES = 64 * 2**20  # of the memory-backed temporary folder
 PACKAGE = Path(benchmark.__file__).parent
+PACKAGES = ("lib/python*/*-packages", "local/lib/python*/*-packages")  # below a prefix
+DIGITS = "sklearn/datasets/data/digits.csv.gz"
 
 
 @cache
@@ -50,11 +51,14 @@ def wrap(scratch: Path, readable: Sequence[Path] = (), gpu: bool = False) -> lis
     ]
 
 
-def _answers() -> list[Path]:
-    """Files of installed packages that hold labels of a test split."""
-    sklearn = find_spec("sklearn")
-    digits = Path((sklearn and sklearn.origin) or "").parent / "datasets" / "data" / "digits.csv.gz"
-    return [digits.resolve()] if digits.is_file() else []
+def _answers() -> set[Path]:
+    """Files of installed packages that hold labels of a test split, under every name that can be seen."""
+    prefixes = {name for place in (*_interpreter(), Path("/usr")) for name in (place, place.resolve())}
+    return {file for prefix in prefixes for packages in PACKAGES for file in prefix.glob(f"{packages}/{DIGITS}")}
+
+
+def _interpreter() -> set[Path]:
+    return {Path(p) for p in (sys.prefix, sys.base_prefix)} | {Path(sys.executable).resolve().parent.parent}
 
 
 def _nvidia() -> list[str]:
@@ -67,8 +71,7 @@ def _nvidia() -> list[str]:
 
 def _isolation() -> list[str]:
     """New namespaces (network, processes, mounts ...), and nothing to see but the system and the interpreter."""
-    interpreter = {Path(p) for p in (sys.prefix, sys.base_prefix)} | {Path(sys.executable).resolve().parent.parent}
-    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *interpreter, PACKAGE])
+    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
     return [
         *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),

@@ -184,8 +184,8 @@ def register() -> None:
     new = register()
     console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
     console.print(
-        "Stages are in params.yaml, trajectories in benchmark/engine/golden.json, lines in README.md: see `git diff`, "
-        "and commit them with the methods.",
+        "Stages are in params.yaml, trajectories in benchmark/engine/golden.json, lines in README.md and tables in "
+        "results/: see `git diff`, and commit them with the methods.",
         soft_wrap=True,
     )
 

@@ -22,6 +22,10 @@ METHODS = Path("methods")
 DATASETS = Path("datasets")
 FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
 METADATA = ("title", "paper", "authors", "year", "family")
+KINDS: dict[str, type] = {
+    **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
+    **{"year": int, "variants": dict, "defaults": dict, "removes": tuple},
+}
 LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "cut_matters")
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
@@ -104,7 +108,7 @@ def method_metadata(path: Path) -> dict[str, Any]:
     """The literals of a method's class, and its docstring, read without importing the file.
 
     Raises:
-        UserError: a syntax error, no class, or a piece of metadata that is missing or no literal.
+        UserError: a syntax error, no class, or a piece of metadata that is missing, wrong or no literal.
     """
     try:
         tree = ast.parse(path.read_text(), filename=str(path))
@@ -122,17 +126,25 @@ def method_metadata(path: Path) -> dict[str, Any]:
     missing = [key for key in METADATA if not literals.get(key)]
     if missing:
         raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
-    if literals["family"] not in FAMILIES:
-        raise UserError(f"{path}: there is no family {literals['family']!r}; choose one of {', '.join(FAMILIES)}.")
-    if unknown := set(literals.get("removes", ())) - set(LOCKS):
-        raise UserError(f"{path}: there is no lock {sorted(unknown)[0]!r} to remove; the locks are {', '.join(LOCKS)}.")
-    return {
-        "variants": {},
-        "cut_matters": True,
-        "requires": "",
-        **literals,
-        "doc": ast.get_docstring(tree) or ast.get_docstring(node) or "",
-    }
+    said = {"variants": {}, "cut_matters": True, "requires": "", **literals}
+    if fault := _fault(said):
+        raise UserError(f"{path}: {fault}")
+    return said | {"doc": ast.get_docstring(tree) or ast.get_docstring(node) or ""}
+
+
+def _fault(said: dict[str, Any]) -> str:
+    """What is wrong with literals that are all there; empty if nothing is."""
+    for key, kind in KINDS.items():
+        if not isinstance(said.get(key, kind()), kind):
+            return f"`{key}` is {said[key]!r}, but must be a literal {kind.__name__}."
+    if said["family"] not in FAMILIES:
+        return f"there is no family {said['family']!r}; choose one of {', '.join(FAMILIES)}."
+    if unknown := set(said.get("removes", ())) - set(LOCKS):
+        return f"there is no lock {sorted(unknown)[0]!r} to remove; the locks are {', '.join(LOCKS)}."
+    for variant, options in said["variants"].items():
+        if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
+            return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."
+    return ""
 
 
 def _literals(node: ast.ClassDef) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from typing import Any
 
 from benchmark.engine import golden
 from benchmark.engine.cell import load_method
+from benchmark.errors import UserError
 from benchmark.plugins import FAMILIES, METHODS, method_metadata, plugin_path
 from benchmark.run import all_methods
 from benchmark.suite import TWIN
+from benchmark.tables.files import write_tables
 
 PARAMS, README = Path("params.yaml"), Path("README.md")
-TABLE = re.compile(r"(\| method \| family \|.*\n\|[- |]+\|\n)((?:\|.*\n)*)")
+TABLE = re.compile(r"(\| method \| family \|.*\n\|[-: |]+\|\n)(?:\|.*(?:\n|\Z))*")
 
 
 def register() -> list[str]:
@@ -32,15 +34,23 @@ def register() -> list[str]:
     golden.FILE.write_text(trajectories)
     if readme:
         README.write_text(readme)
+    write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
     return [name for name in names if f"- {name}\n" not in before]
 
 
 def with_table(readme: str, names: list[str]) -> str:
-    """The README with its table of methods written anew: by family, the twin first, then by year."""
+    """The README with its table of methods written anew: by family, the twin first, then by year.
+
+    Raises:
+        UserError: it has no such table.
+    """
     said = {name: method_metadata(plugin_path(METHODS, name)) for name in names}
     order = sorted(names, key=lambda n: (FAMILIES.index(said[n]["family"]), n != TWIN, said[n]["year"], n))
     rows = "".join(_row(name, said[name]) + "\n" for name in order)
-    return TABLE.sub(lambda found: found[1] + rows, readme, count=1)
+    written, found = TABLE.subn(lambda table: table[1] + rows, readme, count=1)
+    if not found:
+        raise UserError(f"{README} has no table that begins `| method | family |`, where methods are listed.")
+    return written
 
 
 def _row(name: str, said: dict[str, Any]) -> str:

@@ -158,7 +158,8 @@ def sample(found: Sequence[Claim], size: int) -> list[Claim]:
 def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
-    What ran out of memory or time here is told to the observer, and is no outcome.
+    What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
+    then stays self-reported, however often it is sampled.
 
     Raises:
         UserError: a suite cannot run here; says why.

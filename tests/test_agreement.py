@@ -48,12 +48,18 @@ def test_each_fact_is_compared(update, fault):
         ({"auxiliary_parameters": 1}, "the number of parameters differs."),
         ({"peak_bytes": 111_000_000}, "the simulated peak memory differs by more than 10%."),
         ({"peak_ratio": 0.8}, "the simulated memory ratio differs by more than 10%."),
+        ({"flops_ratio": 0.0}, "the simulated FLOP ratio differs by more than 10%."),
         ({"flops_ratio": 0.5}, "the simulated FLOP ratio differs by more than 10%."),
     ],
 )
 def test_each_cost_is_compared(update, fault):
     changed = COMMITTED.model_copy(update={"cost": COMMITTED.cost.model_copy(update=update)})
     assert disagreements(COMMITTED, changed, 0.5) == [fault]
+
+
+def test_a_record_that_claims_to_cost_nothing_does_not_agree():
+    free = COMMITTED.model_copy(update={"cost": COMMITTED.cost.model_copy(update={"flops_ratio": 0.0})})
+    assert disagreements(free, COMMITTED, 0.5) == ["the simulated FLOP ratio differs by more than 10%."]
 
 
 def test_memory_may_differ_by_a_tenth():

@@ -157,7 +157,8 @@ def test_rows_of_another_kind_have_no_rank(tmp_path, change):
     records = [make_record(seed=0, top1=90.0), make_record("dgl", 2, 0, 80.0), make_record("trgl", 2, 0, 70.0)]
     other = make_record("dgl", 2, 1, 99.0, **change)
     board = write_own_tables(write_runs(tmp_path / "runs", *records, other, make_record("fa", 2, 0, **change)).parent)
-    assert board.loc[board["test_top1_pct"] == 99.0, "rank"].isna().all()
+    assert board.loc[board["test_top1_pct"] == 99.0, ["rank", "vs_best"]].isna().all().all()
+    assert board.loc[board["vs_best"] == "best", "method"].tolist() == ["e2ebp"]
     assert board.loc[board["test_top1_pct"] == 80.0, "rank"].tolist() == [2]
     ranks = pd.read_csv(tmp_path / "ranking.csv").set_index(["suite", "method"])
     assert ranks.loc[("digits", "fa"), "missing"] == "other pictures, stem or protocol"

@@ -10,7 +10,7 @@ from conftest import METHOD_IDS, ROOT
 from benchmark.engine import golden
 from benchmark.errors import UserError
 from benchmark.new import starting_file
-from benchmark.register import register, short_authors
+from benchmark.register import register, short_authors, with_table
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_a_new_method_gets_stages_a_trajectory_and_a_line_in_the_readme(copy):
     assert lines[line].startswith("| `my_method` | weakly modular | update, backward | full | My method, [you 20")
     assert "weakly modular" in lines[line - 1]
     assert "strictly modular" in lines[line + 1]
+    assert json.loads((copy / "results/methods/my_method.json").read_text())["title"] == "My method"
 
 
 def test_registering_twice_changes_nothing_and_what_is_gone_is_forgotten(copy):
@@ -58,6 +59,20 @@ def test_registering_twice_changes_nothing_and_what_is_gone_is_forgotten(copy):
     assert json.loads((copy / "golden.json").read_text()) == json.loads(
         (ROOT / "benchmark" / "engine" / "golden.json").read_text()
     )
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\nmore\n"])
+def test_the_table_is_found_however_it_is_ruled_and_ended(end):
+    table = "| method | family | a |\n| :-- | --- | --: |\n"
+    once = with_table(f"before\n\n{table}| `gone` | x | y |{end}", ["dgl"])
+    assert "gone" not in once
+    assert once.startswith(f"before\n\n{table}| `dgl` | weakly modular |")
+    assert with_table(once, ["dgl"]) == once
+
+
+def test_a_readme_without_the_table_is_a_mistake():
+    with pytest.raises(UserError, match="has no table that begins"):
+        with_table("nothing", ["dgl"])
 
 
 def test_what_does_not_train_is_one_sentence_and_nothing_is_written(copy):

@@ -314,5 +314,17 @@ def test_with_a_gpu_it_sees_what_the_system_says_of_devices(tmp_path):
     assert not sees(gpu=False)
 
 
+def test_labels_in_installed_packages_are_hidden_under_every_name(tmp_path, monkeypatch):
+    digits = tmp_path / "real" / "lib" / "python3.9" / "site-packages" / bubblewrap.DIGITS
+    digits.parent.mkdir(parents=True)
+    digits.touch()
+    (tmp_path / "link").symlink_to("real")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "link"))
+    command = bubblewrap.wrap(tmp_path)
+    for name in ("link", "real"):
+        hidden = str(tmp_path / name / digits.relative_to(tmp_path / "real"))
+        assert command[command.index(hidden) - 2 :][:2] == ["--ro-bind", "/dev/null"]
+
+
 def test_no_hostile_file_is_among_the_methods():
     assert not {p.name for p in HOSTILE.glob("*.py")} & {p.name for p in (ROOT / METHODS).glob("*.py")}

@@ -320,3 +320,15 @@ def test_claims_know_our_names_of_the_papers_methods(tmp_path):
 )
 def test_an_interval_is_written_without_a_negative_zero(mean, half, sign, written):
     assert with_interval(mean, half, sign) == written
+
+
+def test_the_terminal_names_the_kind_of_a_row_that_is_not_compared(tmp_path):
+    records = [
+        make_record(seed=0, top1=90.0),
+        make_record("dgl", 2, 0, 80.0),
+        make_record("fa", 2, 0, 99.0, protocol=2),
+    ]
+    text = io.StringIO()
+    print_leaderboard(rounded(board_of(tmp_path, *records)), Console(file=text, width=120))
+    (line,) = [line for line in text.getvalue().splitlines() if line.strip().startswith("fa")]
+    assert "protocol 2" in line

@@ -32,7 +32,7 @@ REFUSED = (  # of the packages above: files, networks, processes, foreign code
     *("numpy.load", "numpy.save", "numpy.savez", "numpy.savetxt", "numpy.loadtxt", "numpy.fromfile", "numpy.memmap"),
     *("numpy.genfromtxt", "numpy.ctypeslib", "numpy.f2py", "numpy.distutils", "scipy.io", "scipy.datasets"),
 )
-CALLS = ("open", "eval", "exec", "compile", "__import__", "globals", "breakpoint", "input")
+CALLS = ("open", "eval", "exec", "__import__", "globals", "breakpoint")
 DUNDERS = ("__init__", "__name__", "__class__", "__call__", "__doc__", "__len__", "__dict__", "__post_init__")
 WHY = {
     "random": "draw from torch's global generator, which the engine seeds",
@@ -97,9 +97,8 @@ def _imported(tree: ast.AST) -> dict[str, str]:
 
 def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Refused names and attributes, with their lines."""
-    own = {*_bound(tree)}  # a parameter may be called `input`
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in CALLS and node.id not in own:
+        if isinstance(node, ast.Name) and node.id in CALLS:
             yield node.lineno, f"{node.id}()"
         elif isinstance(node, ast.Attribute):
             dotted = _dotted(node, names)
@@ -107,15 +106,6 @@ def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
                 yield node.lineno, dotted
             elif node.attr.startswith("__") and node.attr not in DUNDERS:
                 yield node.lineno, node.attr
-
-
-def _bound(tree: ast.AST) -> Iterator[str]:
-    """Names of parameters and of variables."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            yield node.arg
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
 
 
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:

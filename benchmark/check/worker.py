@@ -1,5 +1,6 @@
 """The side of a check that loads the file: in the sandbox (:func:`main`), or in this process for tests."""
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
@@ -51,9 +52,10 @@ def run_checks(path: Path, names: Sequence[str], begin: Callable[[str], None] = 
 def _load(path: Path, methods: list[type[Method]]) -> str:
     found = load_class(path, Method)
     base = found.__mro__[1]
-    for name in vars(found).keys() - set(dir(base)):
+    used = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    for name in vars(found).keys() - set(dir(base)) - used:
         near = get_close_matches(name, set(dir(base)) - vars(found).keys(), n=1, cutoff=0.85)
         if near and not name.startswith("_"):
-            raise Failed(f"`{name}` is no part of {base.__name__}, and is never called; did you mean `{near[0]}`?")
+            raise Failed(f"`{name}` is no part of {base.__name__}, and is never used; did you mean `{near[0]}`?")
     methods.append(found)
     return f"The file can be imported; it defines {found.__name__}."

@@ -19,13 +19,14 @@ STEPS = (  # title, command, what it does
     ),
     (
         "Run it",
-        "beyond run digits --method my_method",
-        "trains it on the embedded digits, in minutes; dvc repro digits@my_method then seals the records.",
+        "beyond run digits --method my_method && dvc repro digits@my_method && git add . && git commit",
+        "trains it on the embedded digits, in minutes, seals the records and commits them.",
     ),
     (
         "Verify it",
-        "beyond verify digits --method my_method",
-        "trains sampled cells again from nothing and compares them with the records.",
+        "beyond verify digits --method my_method; git restore results; git clean -fdq results/verified",
+        "trains sampled cells again from nothing and compares them with the records; its outcomes are for you, and "
+        "those of others are for readers.",
     ),
 )
 LAST = (

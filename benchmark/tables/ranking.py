@@ -110,8 +110,9 @@ def _overall(ranked: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_rank(board: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
-    """The board with each method's rank in its suite, in the rows that are compared there."""
+    """The board with each method's rank in its suite; rows that are not compared there have none, and no mark."""
     of_suite = ranks.set_index(["suite", "method"])["rank"]
     keys = pd.MultiIndex.from_frame(board[["suite", "method"]])
     found = pd.Series(of_suite.reindex(keys).to_numpy(), index=board.index)
-    return board.assign(rank=found.where(other_kind(board) == ""))
+    compared = other_kind(board) == ""
+    return board.assign(rank=found.where(compared), vs_best=board["vs_best"].where(compared))

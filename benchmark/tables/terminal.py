@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.tables.columns import with_interval
+from benchmark.tables.kinds import other_kind
 from benchmark.tables.verification import SELF_REPORTED
 
 MARKS = {"verified": "✓", "failed": "✗ not verified", SELF_REPORTED: ""}
@@ -18,6 +19,7 @@ LEGEND = "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓:
 
 def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
     """A table per suite and backbone that fits 80 columns."""
+    board = board.assign(kind=other_kind(board))
     for (suite, backbone), rows in board.groupby(["suite", "backbone"], sort=False):
         title = Text(f"{suite}: {backbone}", "bold")
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
@@ -32,7 +34,7 @@ def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
 
 
 def _terminal_row(row: Mapping[Hashable, Any]) -> list[str]:
-    remarks = [row["status"] if row["status"] != "ok" else "", MARKS[row["verification"]]]
+    remarks = [row["kind"], row["status"] if row["status"] != "ok" else "", MARKS[row["verification"]]]
     return [
         f"{row['method']} {row['variant']}".rstrip(),
         str(row["modules"]),

@@ -8,8 +8,8 @@ from benchmark.display.submission import LAST, STEPS
 
 LEAD = "A method is one file. Write it, check it, run it, and open a pull request; nobody needs our permission to try."
 REVIEW = """
-- **One file** in `methods/` and its test, what `beyond register` wrote, its records in `results/runs/`, and the tables
-  of them; no other change to the engine, nor to another method.
+- **One file** in `methods/` and its test, what `beyond register` wrote, and, if it was run, its records and tables in
+  `results/`; no other change to the engine, nor to another method.
 - **The docstring** cites the paper and states the objective as an equation; departures from the paper are named.
 - **Metadata** are literals: title, authors, year, paper (http or https), family, and which locks the method removes.
 - **Isolation as claimed**: the check changes each loss and looks which modules' gradients move.
