@@ -67,6 +67,7 @@ LEADERBOARD: dict[str, Any] = {
     "curve": column.LineChartColumn(
         "Curve", y_min=0, y_max=100, help="validation accuracy by epoch, mean over seeds, 0 to 100 %", width=90
     ),
+    "verification_chip": VERIFICATION,
     "family_chip": FAMILY,
     "name": text("title", "Name", 250),
     "status": text("status", "Status", 110),
@@ -74,7 +75,6 @@ LEADERBOARD: dict[str, Any] = {
     "labels": text("labels", "Labels used", 130),
     "removes": text("removes", "Locks removed", 140),
     "isolation": text("isolation", "Isolation", 105),
-    "verification_chip": VERIFICATION,
     "paper": PAPER,
     "code": CODE,
     "backbone": text("backbone", "Backbone", 140),
