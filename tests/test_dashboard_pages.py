@@ -5,14 +5,13 @@ import shutil
 
 import pandas as pd
 import pytest
-from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
+from shown import DASHBOARD, charts_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display.axes import stretch
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
 from benchmark.display.reading import read_board
-from benchmark.plugins import method_metadata
 
 pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
@@ -140,11 +139,13 @@ def test_a_citation_has_the_publications_title_and_all_of_its_authors():
     assert bibtex("m}", {"authors": "}\\x{", "title": "\n"}).count("}") == 3
 
 
-@pytest.mark.parametrize("path", sorted((TOP / "methods").glob("*.py")), ids=lambda path: path.stem)
-def test_a_title_that_is_cited_is_that_of_the_methods_authors(path):
-    said = method_metadata(path)
-    if title := published_title(said):
-        assert f'{said["authors"].split(";")[0]}, "{title}"' in " ".join(said["doc"].split())
+@pytest.mark.parametrize(
+    ("authors", "title"),
+    [("Ada & Bo", "On nets"), ("Ada & Bo; Cy", "On nets"), ("Ada et al.", ""), ("Cy", "Of old"), ("", "")],
+)
+def test_a_title_is_cited_where_it_stands_after_the_authors(authors, title):
+    said = {"authors": authors, "doc": 'Extends Cy, "Of old", 1999.\n\nAda & Bo, "On\nnets", 2020.'}
+    assert published_title(said) == title
 
 
 @pytest.mark.parametrize("page", ["curves", "method", "runs", "leaderboard"])

@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmark.display.reading import web_address
 
-TITLE = re.compile(r',\s+"([^"]+)"')  # of a publication: it stands in quotation marks after its authors
 OWN_TITLE = "The title is this benchmark’s name of the method; its description says more of the publication."
 
 
@@ -14,7 +13,7 @@ def bibtex(method: str, said: Mapping[str, Any]) -> str:
     """An entry of BibTeX; without braces and backslashes from the method's texts, so that none can end it."""
     title, authors = published_title(said), str(said.get("authors") or "")
     fields = {
-        "author": _authors(authors.split(";")[0] if title else authors),  # after it, those of further publications
+        "author": _authors(_first(authors) if title else authors),
         "title": title or said.get("title") or method,
         "year": said.get("year") or "",
         "url": web_address(said.get("paper")) or "",
@@ -24,9 +23,15 @@ def bibtex(method: str, said: Mapping[str, Any]) -> str:
 
 
 def published_title(said: Mapping[str, Any]) -> str:
-    """The title of the first publication that the method's description cites; empty if it cites none."""
-    found = TITLE.search(str(said.get("doc") or ""))
-    return " ".join(found[1].split()) if found else ""
+    """The title that the method's description quotes after its authors' names; empty if it quotes none there."""
+    authors, doc = _first(str(said.get("authors") or "")), " ".join(str(said.get("doc") or "").split())
+    found = re.search(re.escape(authors) + ', "([^"]+)"', doc) if authors else None
+    return found[1] if found else ""
+
+
+def _first(authors: str) -> str:
+    """Those of the first publication: after a semicolon stand those of further ones."""
+    return authors.split(";")[0].strip()
 
 
 def _authors(text: str) -> str:
