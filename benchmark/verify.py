@@ -138,7 +138,8 @@ def _unfit(record: Record, cell: Cell | None) -> str:
     if record.provenance is None:
         return "it does not say what it was made from."
     if record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
-        return f"methods/{cell.method}.py has changed since; `beyond run {cell.suite} --method {cell.method}` trains it anew."
+        again = f"`beyond run {cell.suite} --method {cell.method}`"
+        return f"methods/{cell.method}.py has changed since; {again} trains it anew."
     return ""
 
 
