@@ -21,23 +21,26 @@ def row(name: str = "") -> Iterator[None]:
     """
     state = st.session_state
     if not name:
-        state["reader_chose"] = state.pop("choosing", False)
+        pending = state.get("choosing")  # of a chooser that may be on the page that was left
+        state["reader_chose"] = pending == "" or (pending is not None and pending in state)
     state["address"], state["vain"] = {}, []
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"choosers{name}"):
         yield
     if any(st.query_params.get_all(key) != texts for key, texts in state["address"].items()):
         st.query_params.update(state["address"])  # at once: every change is a step of the browser's history
+    if state.get("choosing") in ("", *state["address"]):
+        del state["choosing"]  # not before: a run that is cut short by the next one has not written the choice yet
     for sentence in state["vain"]:
         st.warning(plain(sentence))
 
 
-def choosing() -> None:
-    """To be called when the reader chooses: choosers then hold good, and otherwise the address does.
+def choosing(key: str = "") -> None:
+    """To be called when the reader chooses (by the chooser of ``key``): choosers then hold good, else the address does.
 
     An address that was opened, or gone back to, has to reach the choosers; a choice has to reach the address. The two
     cannot be told apart by their values: the browser may still send the address of before the choice.
     """
-    st.session_state["choosing"] = True
+    st.session_state["choosing"] = key
 
 
 def cell(width: int) -> Any:
@@ -50,7 +53,7 @@ def one_of(label: str, options: Sequence[Any], key: str, width: int = 200) -> An
     wanted, vain = _wanted(label, options, key)
     _choose(key, (wanted or list(options))[0])
     with cell(width):
-        chosen = st.selectbox(label, options, key=key, on_change=choosing)
+        chosen = st.selectbox(label, options, key=key, on_change=choosing, args=(key,))
     st.session_state["address"][key] = vain or [str(chosen)]
     return chosen
 
@@ -63,7 +66,7 @@ def some_of(
     _choose(key, wanted[:most])
     with st.container(width=width, key=f"wide-{key}") if width > 300 else cell(width):
         chosen = st.multiselect(
-            label, options, placeholder=placeholder, key=key, max_selections=most, on_change=choosing
+            label, options, placeholder=placeholder, key=key, max_selections=most, on_change=choosing, args=(key,)
         )
     st.session_state["address"][key] = [*map(str, chosen), *vain]
     return chosen
@@ -73,7 +76,7 @@ def switch(label: str, key: str) -> bool:
     """Whether it is on: off until the reader or the address says otherwise."""
     if not st.session_state["reader_chose"]:
         _choose(key, st.query_params.get(key) == "true")
-    on = st.toggle(label, key=key, on_change=choosing)
+    on = st.toggle(label, key=key, on_change=choosing, args=(key,))
     st.session_state["address"][key] = ["true"] if on else []
     return on
 

@@ -65,6 +65,16 @@ def test_the_address_says_what_the_reader_chose(results):
     assert address(page) == {"run_here": ["true"]}
 
 
+def test_a_choice_outlives_a_run_that_was_cut_short(results):
+    app = opened()
+    app.query_params = address(app)
+    app.session_state["method"], app.session_state["choosing"] = ["dgl"], "method"  # as the cut run left them
+    app.run()
+    assert chosen(app)["method"] == ["dgl"]
+    assert address(app)["method"] == ["dgl"]
+    assert "choosing" not in app.session_state
+
+
 def test_a_choice_holds_though_the_browser_still_sends_the_address_before_it(results):
     app = opened()
     before = address(app)

@@ -46,7 +46,7 @@ def pick() -> None:
     """Carry the chart's selection over to the chooser below it."""
     picked = pd.DataFrame(st.session_state["points"].selection.get("picked", []))
     st.session_state["picked"] = list(dict.fromkeys(row_names(picked))) if len(picked) else []
-    choosing()
+    choosing("picked")
 
 
 def show_picked(rows: pd.DataFrame) -> None:
