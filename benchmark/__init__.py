@@ -1,43 +1,61 @@
 """Beyond Backprop: every way to train a deep network without end-to-end backpropagation, side by side.
 
-What a method file imports stands here: ``from benchmark import LocalMethod, Batch, heads, losses``. Names are
-loaded when asked for, so that reading records and tables does not import torch.
+What the file of a method or of a data set imports stands here: ``from benchmark import LocalMethod, Batch, heads``.
+Where the engine keeps it is the engine's business. Names are loaded when asked for, so that reading records and
+tables does not import torch.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.engine import heads, losses
-    from benchmark.engine.data import Batch, Dataset, Pictures, Task
-    from benchmark.engine.method import LocalMethod, Method, ModularMethod, Phase
-    from benchmark.engine.partition import Features
+    from benchmark.engine.cutting.partition import Features, Partition
+    from benchmark.engine.objectives import heads, losses
+    from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
+    from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, stratified_order
+    from benchmark.engine.pictures.sources import as_pictures, download, load_cifar, load_idx
+    from benchmark.engine.training.buffers import on_copies_of_buffers
+    from benchmark.engine.training.method import READOUT_SHARE, LocalMethod, Method, ModularMethod, Phase
 
 _HOME = {
-    **dict.fromkeys(("LocalMethod", "Method", "ModularMethod", "Phase"), "benchmark.engine.method"),
-    **dict.fromkeys(("Batch", "Dataset", "Pictures", "Task"), "benchmark.engine.data"),
-    "Features": "benchmark.engine.partition",
+    "cutting.partition": ("Features", "Partition"),
+    "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
+    "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "stratified_order"),
+    "pictures.sources": ("as_pictures", "download", "load_cifar", "load_idx"),
+    "training.buffers": ("on_copies_of_buffers",),
+    "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }
 _MODULES = ("heads", "losses")
 
 __all__ = [
+    "READOUT_SHARE",
     "Batch",
     "Dataset",
     "Features",
+    "InfoProObjective",
     "LocalMethod",
     "Method",
     "ModularMethod",
+    "Partition",
     "Phase",
     "Pictures",
     "Task",
+    "as_pictures",
+    "download",
     "heads",
+    "infopro_weights",
+    "load_cifar",
+    "load_idx",
     "losses",
+    "on_copies_of_buffers",
+    "stratified_order",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"benchmark.engine.{module}"), name)
     if name in _MODULES:
-        return import_module(f"benchmark.engine.{name}")
+        return import_module(f"benchmark.engine.objectives.{name}")
     raise AttributeError(f"module 'benchmark' has no attribute {name!r}")

@@ -50,8 +50,8 @@ def run(
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
-    from benchmark.progress import ProgressBar
-    from benchmark.run import all_methods, run_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import all_methods, run_suite
     from benchmark.tables.files import write_tables
 
     if unclean := git.dirty():
@@ -71,12 +71,12 @@ def run(
 @app.command()
 def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")]) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
-    from benchmark.progress import ProgressBar
-    from benchmark.reproduce import SCRATCH, committed_records, compare, print_comparison
-    from benchmark.run import RUNS, all_methods, run_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import RUNS, all_methods, run_suite
     from benchmark.tables.board import leaderboard
     from benchmark.tables.cells import load
     from benchmark.tables.terminal import print_leaderboard
+    from benchmark.verifying.reproduce import SCRATCH, committed_records, compare, print_comparison
 
     committed = committed_records(RUNS / suite)
     with ProgressBar(suite, console) as bar:
@@ -110,7 +110,7 @@ def plan(
     save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
-    from benchmark.plan import PLANS, print_plan, print_published_check
+    from benchmark.planning.plan import PLANS, print_plan, print_published_check
 
     if published:
         print_published_check(console)
@@ -123,7 +123,7 @@ def plan(
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="the method's id: small letters, digits and _")]) -> None:
     """Write methods/NAME.py, a small method that already runs, to start from."""
-    from benchmark.new import write_method
+    from benchmark.submitting.new import write_method
 
     path = write_method(name)
     console.print(f"Wrote {path}. Edit it, then:", highlight=False)
@@ -133,7 +133,7 @@ def new(name: Annotated[str, typer.Argument(help="the method's id: small letters
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="a method's file, such as methods/mine.py")]) -> None:
     """Check a method's file in under a minute, in a sandbox: claims, isolation, learning, seeds, cost, backbones."""
-    from benchmark.check.sandboxed import print_findings
+    from benchmark.submitting.check.sandboxed import print_findings
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.")
@@ -148,11 +148,11 @@ def verify(
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
 ) -> None:
     """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
-    from benchmark.progress import ProgressBar
-    from benchmark.sandbox import protections
+    from benchmark.running.progress import ProgressBar
+    from benchmark.sandbox.run import protections
     from benchmark.tables.files import write_tables
-    from benchmark.verify import claims, runnable, verify
-    from benchmark.verify import sample as draw
+    from benchmark.verifying.verify import claims, runnable, verify
+    from benchmark.verifying.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
     found, missing = runnable(found)
@@ -171,7 +171,7 @@ def verify(
 @app.command()
 def cuts() -> None:
     """Find the cut points of one small model of every timm family; writes results/cut_points.csv."""
-    from benchmark.cut_table import write
+    from benchmark.planning.cut_table import write
 
     write(Path("results/cut_points.csv"))
 
@@ -179,7 +179,7 @@ def cuts() -> None:
 @app.command()
 def register() -> None:
     """Add methods/*.py to the pipeline: stages in params.yaml, golden trajectories, lines in the README."""
-    from benchmark.register import register
+    from benchmark.submitting.register import register
 
     new = register()
     console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")

@@ -2,7 +2,8 @@
 
 import subprocess
 
-NUMERIC_SOURCES = ("benchmark/engine", "methods", "datasets", "suites.yaml")  # what can change a number
+# what can change a number
+NUMERIC_SOURCES = ("benchmark/engine", "benchmark/running", "benchmark/schema", "methods", "datasets", "suites.yaml")
 
 
 def commit() -> str:

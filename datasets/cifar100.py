@@ -4,8 +4,7 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR100
 
-from benchmark.engine.data import Dataset, Pictures
-from benchmark.engine.sources import load_cifar
+from benchmark import Dataset, Pictures, load_cifar
 
 
 class Cifar100(Dataset):

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from benchmark.engine.data import Dataset, Pictures, stratified_order
-from benchmark.engine.sources import as_pictures
+from benchmark import Dataset, Pictures, as_pictures, stratified_order
 
 TEST = 449  # pictures, a quarter
 

@@ -26,8 +26,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from benchmark import Batch, Features, LocalMethod, heads
-from benchmark.engine.infopro_objective import InfoProObjective
+from benchmark import Batch, Features, InfoProObjective, LocalMethod, heads
 from benchmark.errors import UserError
 
 ENCODER_WIDTH = 12

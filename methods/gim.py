@@ -42,8 +42,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, Task, heads, losses
-from benchmark.engine.partition import Partition
+from benchmark import Batch, LocalMethod, Partition, Task, heads, losses
 from benchmark.errors import UserError
 
 

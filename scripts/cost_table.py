@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmark.engine.cost import Simulation, simulate, step_ratio
-from benchmark.engine.process import prepare_process
+from benchmark.engine.measuring.cost import Simulation, simulate, step_ratio
+from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
-from benchmark.plugins import METHODS, file_sha256, plugin_path
-from benchmark.run import all_methods
-from benchmark.suite import TWIN
+from benchmark.running.run import all_methods
+from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.suite import TWIN
 
 RESULTS = Path("results/cost_resnet32.csv")
 TIME_LIMIT = 1.25  # time may exceed what the FLOPs explain by this factor

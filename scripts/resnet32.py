@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from benchmark.engine.build import build_method
-from benchmark.engine.data import Batch, Task
-from benchmark.engine.method import Method
-from benchmark.engine.recipe import Recipe
-from benchmark.plugins import METHODS, load_class, plugin_path
-from benchmark.suite import Backbone, Suite
+from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.training.build import build_method
+from benchmark.engine.training.method import Method
+from benchmark.schema.plugins import METHODS, load_class, plugin_path
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import Backbone, Suite
 
 BACKBONE, SIZE = "cifar_resnet32", 128
 TASK = Task(10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))

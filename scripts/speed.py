@@ -24,13 +24,13 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from benchmark.engine.backbone import create_backbone
-from benchmark.engine.cost import Timer, interleave, simulate, step_ratio
-from benchmark.engine.data import Batch
-from benchmark.engine.method import Method
-from benchmark.engine.process import prepare_process
-from benchmark.engine.train import build_optimizers, build_scheduler, set_phase, train_step
-from benchmark.plugins import METHODS
+from benchmark.engine.cutting.backbone import create_backbone
+from benchmark.engine.measuring.cost import Timer, interleave, simulate, step_ratio
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.process import prepare_process
+from benchmark.engine.training.train import build_optimizers, build_scheduler, set_phase, train_step
+from benchmark.schema.plugins import METHODS
 
 NAMES = ("e2ebp", "greedy_sl", "dgl", "predsim", "infopro")
 ENGINE_LIMIT = 1.03

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.engine.build import build_method
-from benchmark.engine.cell import load_dataset, load_method
-from benchmark.engine.data import Dataset, Loader, load_splits
-from benchmark.engine.method import Method
-from benchmark.engine.recipe import Recipe
-from benchmark.plugins import METHODS, plugin_ids
-from benchmark.suite import Backbone, Suite
+from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.pictures.data import Dataset, Loader, load_splits
+from benchmark.engine.training.build import build_method
+from benchmark.engine.training.method import Method
+from benchmark.schema.plugins import METHODS, plugin_ids
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import Backbone, Suite
 
 ROOT = Path(__file__).parent.parent
 METHOD_IDS = plugin_ids(ROOT / METHODS)

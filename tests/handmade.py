@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from benchmark.engine.data import Batch, Task
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.engine.recipe import Recipe
-from benchmark.engine.train import build_optimizers, set_phase, train_step
-from benchmark.plugins import load_class
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
+from benchmark.schema.plugins import load_class
+from benchmark.schema.recipe import Recipe
 
 METHODS = Path(__file__).parent.parent / "methods"
 TASK = Task(classes=4, image_size=8, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)

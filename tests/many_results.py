@@ -9,7 +9,7 @@ from pathlib import Path
 
 from records import make_record, write_own_tables, write_runs
 
-from benchmark.record import Record
+from benchmark.schema.record import Record
 
 TOP = Path(__file__).parent.parent
 SUITES = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet": "imagenet", "svhn": "svhn"}

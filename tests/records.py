@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.plugins import METHODS
-from benchmark.record import Accuracy, Cost, EpochRow, Identity, Provenance, Record, Status, write_record
+from benchmark.schema.plugins import METHODS
+from benchmark.schema.record import Accuracy, Cost, EpochRow, Identity, Provenance, Record, Status, write_record
 from benchmark.tables.files import write_tables
 
 FAMILIES = {

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from conftest import METHOD_IDS, ROOT
 
-from benchmark.plugins import METHODS, method_metadata
-from benchmark.record import read_records
-from benchmark.suite import load_suites
+from benchmark.schema.plugins import METHODS, method_metadata
+from benchmark.schema.record import read_records
+from benchmark.schema.suite import load_suites
 from benchmark.tables.files import write_tables
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

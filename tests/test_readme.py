@@ -3,18 +3,17 @@
 import re
 import shutil
 
-from conftest import METHOD_IDS, ROOT
+from conftest import METHOD_IDS, ROOT, make_method
+from training import train
 
-from benchmark.engine.cell import load_method
-from benchmark.register import with_table
-from benchmark.suite import load_suites
+from benchmark.engine.load import load_method
+from benchmark.schema.suite import load_suites
+from benchmark.submitting.register import with_table
 
 README = (ROOT / "README.md").read_text()
 
 
 def test_the_example_method_trains(tmp_path, monkeypatch, digits, loader):
-    from test_train import make_method, train
-
     name, code = re.search(r"<!-- example: methods/(\w+)\.py -->\n```python\n(.*?)```", README, re.DOTALL).groups()
     shutil.copytree(ROOT / "methods", tmp_path / "methods")
     (tmp_path / "methods" / f"{name}.py").write_text(code)

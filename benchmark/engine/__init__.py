@@ -1,1 +1,1 @@
-"""All that can change a number: cutting, methods' building blocks, data, training, cost, cells."""
+"""All that can change a number: cutting, pictures, objectives, training, measuring."""

@@ -13,15 +13,15 @@ from typing import Any
 
 import torch
 
-from benchmark.engine.build import build_method
-from benchmark.engine.cell import load_dataset, load_method
-from benchmark.engine.data import Batch, Loader, data_root, load_splits
-from benchmark.engine.method import Method
-from benchmark.engine.recipe import Recipe
-from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.pictures.data import Batch, Loader, data_root, load_splits
+from benchmark.engine.training.build import build_method
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.plugins import METHODS, file_sha256, plugin_ids
-from benchmark.suite import PROTOCOL, Backbone, Suite
+from benchmark.schema.plugins import METHODS, file_sha256, plugin_ids
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import PROTOCOL, Backbone, Suite
 
 FILE = Path(__file__).with_name("golden.json")
 STEPS = 4

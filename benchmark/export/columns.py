@@ -6,7 +6,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
-from benchmark.plugins import ID
+from benchmark.schema.plugins import ID
 from benchmark.tables.columns import COLUMNS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}

@@ -18,7 +18,7 @@ from benchmark.export.columns import page_name
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
-from benchmark.new import starting_file
+from benchmark.submitting.new import starting_file
 from benchmark.tables.ranking import OVERALL
 
 NAVIGATION = {

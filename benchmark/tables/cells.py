@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UserError
-from benchmark.record import Record, read_record
+from benchmark.schema.record import Record, read_record
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.verification import SELF_REPORTED, verdicts
 

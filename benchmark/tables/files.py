@@ -1,14 +1,14 @@
 """Write all tables of ``results/``; the same records give the same bytes."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmark.plugins import METHODS
-from benchmark.suite import SUITES, Suite, load_suites, settings
+from benchmark.schema.plugins import METHODS
+from benchmark.schema.suite import SUITES, Suite, load_suites, settings
+from benchmark.schema.text import write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import claims
@@ -63,17 +63,6 @@ def _remove_others(results: Path, written: dict[str, str]) -> None:
     for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv")]:
         if str(path.relative_to(results)) not in written:
             path.unlink()
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write under a temporary name, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UserError
-from benchmark.plugins import method_metadata
+from benchmark.schema.plugins import method_metadata
 
 SAID = [
     *("title", "authors", "year", "paper", "family", "removes", "reach", "cut_matters", "requires"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import UserError
-from benchmark.record import Identity, Part
+from benchmark.schema.record import Identity, Part
 
 SELF_REPORTED = "self-reported"
 Verdict = Literal["verified", "failed"]

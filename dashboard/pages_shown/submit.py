@@ -34,7 +34,7 @@ def main() -> None:
 
 def example() -> str:
     """The file that ``beyond new`` writes."""
-    from benchmark.new import starting_file
+    from benchmark.submitting.new import starting_file
 
     return starting_file("my_method")
 

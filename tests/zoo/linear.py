@@ -8,11 +8,11 @@ import torch
 from handmade import METHODS, TASK
 from torch import nn
 
-from benchmark.engine.data import Batch
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.engine.train import set_phase, train_step
-from benchmark.plugins import load_class
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import set_phase, train_step
+from benchmark.schema.plugins import load_class
 
 LR = 0.3
 

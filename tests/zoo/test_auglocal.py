@@ -11,10 +11,10 @@ from conftest import make_method
 from handmade import METHODS, TASK, pictures, run
 from torch import nn
 
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 SHAPES = {"a": (4, 8, 8), "b": (6, 4, 4)}  # of features, by stage
 

@@ -9,11 +9,11 @@ from conftest import make_method
 from handmade import METHODS, TASK, build, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.engine.train import set_phase, train_step
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 
 def unit(inputs: int) -> nn.Sequential:

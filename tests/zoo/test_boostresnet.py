@@ -9,9 +9,9 @@ import torch
 from handmade import build, pictures
 from torch import Tensor
 
-from benchmark.engine.data import Batch
-from benchmark.engine.method import Method
-from benchmark.engine.train import set_phase
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import set_phase
 
 CLASSES, COUNT = 4, 12
 

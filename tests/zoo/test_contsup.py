@@ -8,13 +8,13 @@ import torch.nn.functional as F
 from handmade import METHODS, TASK, build, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine.cost import count_parameters
-from benchmark.engine.isolation import moved_modules
-from benchmark.engine.losses import supervised_contrastive
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.measuring.cost import count_parameters
+from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.objectives.losses import supervised_contrastive
+from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 CONTEXTS = ["E", "R1", "R1E", "R2", "R2E"]
 

@@ -8,11 +8,11 @@ import torch
 from handmade import METHODS, TASK, build, pictures, run
 from linear import build_linear, error, plain_sgd, vectors, weights
 
-from benchmark.engine.isolation import moved_modules
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.engine.train import train_step
-from benchmark.plugins import load_class
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import train_step
+from benchmark.schema.plugins import load_class
 
 FEEDBACK = load_class(METHODS / "dfa.py", Method).auxiliary.__globals__["RandomFeedback"]
 

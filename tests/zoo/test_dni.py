@@ -8,10 +8,10 @@ from handmade import METHODS, TASK, build, pictures
 from linear import build_linear, error, vectors, weights
 from torch import nn
 
-from benchmark.engine.isolation import leaks, moved_modules
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.plugins import load_class
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.measuring.isolation import leaks, moved_modules
+from benchmark.engine.training.method import Method
+from benchmark.schema.plugins import load_class
 
 SYNTHESISER = load_class(METHODS / "dni.py", Method).auxiliary.__globals__["Synthesiser"]
 LAYOUTS = [

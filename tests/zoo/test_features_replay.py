@@ -6,7 +6,7 @@ from handmade import build, pictures, run
 from linear import check_delayed_updates
 from torch import nn
 
-from benchmark.engine.train import set_phase
+from benchmark.engine.training.train import set_phase
 
 
 def test_its_updates_are_those_of_a_simulation_in_numpy():

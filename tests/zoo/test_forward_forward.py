@@ -6,10 +6,10 @@ import torch
 from handmade import TASK, build, network, pictures
 from torch import Tensor, nn
 
-from benchmark.engine.data import Batch, Task
-from benchmark.engine.isolation import leaks, moved_modules
-from benchmark.engine.method import LocalMethod
-from benchmark.engine.train import evaluating, set_phase
+from benchmark.engine.measuring.isolation import leaks, moved_modules
+from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.training.method import LocalMethod
+from benchmark.engine.training.train import evaluating, set_phase
 from benchmark.errors import UserError
 
 NAME = "forward_forward"

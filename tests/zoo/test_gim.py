@@ -10,10 +10,10 @@ from handmade import METHODS, TASK, build, network, pictures, run
 from torch import Tensor, nn
 
 from benchmark.engine import losses
-from benchmark.engine.method import Method
-from benchmark.engine.train import set_phase
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import set_phase
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 
 def test_info_nce_is_the_equation() -> None:

@@ -6,7 +6,7 @@ import torch
 from handmade import TASK, build, pictures
 from numpy.lib.stride_tricks import sliding_window_view
 
-from benchmark.engine.data import Batch
+from benchmark.engine.pictures.data import Batch
 from benchmark.errors import UserError
 
 

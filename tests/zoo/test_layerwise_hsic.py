@@ -8,9 +8,9 @@ from conftest import make_method
 from handmade import TASK, build, pictures
 
 from benchmark.engine import losses
-from benchmark.engine.data import Batch
-from benchmark.engine.recipe import Recipe
-from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
+from benchmark.schema.recipe import Recipe
 
 
 def eigenvalue_nhsic(u: np.ndarray, v: np.ndarray, sigma: float = 5.0, epsilon: float = 1e-5) -> float:

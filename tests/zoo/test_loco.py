@@ -11,9 +11,9 @@ from handmade import build, pictures, run
 from torch import Tensor, nn
 
 from benchmark.engine import heads, losses
-from benchmark.engine.data import Batch
-from benchmark.engine.partition import Features
-from benchmark.engine.train import set_phase
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.train import set_phase
 
 
 def two_views(count: int = 16) -> Batch:

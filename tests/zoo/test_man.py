@@ -7,9 +7,9 @@ from conftest import make_method
 from handmade import RECIPE, build, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine.isolation import moved_modules
-from benchmark.engine.method import Method
-from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
 
 

@@ -6,9 +6,9 @@ from conftest import make_method
 from handmade import RECIPE, build, pictures
 from torch import nn
 
-from benchmark.engine.isolation import leaks
-from benchmark.engine.method import ModularMethod
-from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.training.method import ModularMethod
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 
 IN_TURN = ("greedy_layerwise", "deep_cascade", "boostresnet", "sufficient_labels")
 

@@ -6,7 +6,7 @@ import torch
 from conftest import make_method
 from handmade import TASK, build, pictures
 
-from benchmark.engine.data import Batch
+from benchmark.engine.pictures.data import Batch
 from benchmark.errors import UserError
 
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from handmade import METHODS, TASK, build, network, pictures
 from torch import Tensor, nn
 
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 CLASS = load_class(METHODS / "target_propagation.py", Method)
 

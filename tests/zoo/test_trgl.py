@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from handmade import METHODS, RECIPE, TASK, build, network, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine.method import Method
-from benchmark.engine.partition import Features
-from benchmark.engine.train import build_optimizers, set_phase, train_step
+from benchmark.engine.cutting.partition import Features
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.plugins import load_class
+from benchmark.schema.plugins import load_class
 
 
 class Block(nn.Module):

@@ -1,0 +1,1 @@
+"""What a training costs, how far its losses reach, what its modules know."""

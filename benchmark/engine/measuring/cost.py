@@ -1,0 +1,268 @@
+"""What training with a method costs: memory and FLOPs without computing anything, time against its twin.
+
+Memory and FLOPs come from training steps on fake tensors: no data, no arithmetic, no GPU, and the same number
+at each call, so cells that no machine here can run are planned in the same way. Time comes from real steps,
+interleaved with those of the end-to-end twin, because only the ratio outlives a busy machine.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensorMode,
+    UnsupportedFakeTensorException,
+    UnsupportedOperatorException,
+)
+from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.train import build_optimizers, set_phase, train_step
+from benchmark.errors import UserError
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.record import Cost
+
+Timer = Callable[[], float]  # returns seconds
+
+NOT_SIMULATED = (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    UnsupportedFakeTensorException,
+    UnsupportedOperatorException,
+)
+MIN_PAIRS = 7  # timed pairs of steps that a ratio needs at least
+WARMUP = 2  # untimed pairs before them
+SECONDS = 0.3  # after which no further pair starts
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Cost of a training step, from fake tensors; never GPU memory.
+
+    Bytes are of the most expensive phase; ``step_flops`` is the sum over phases, weighted by their share of
+    the epochs. FLOPs are those of convolutions, matrix products and attention, forward and backward.
+    """
+
+    peak_bytes: int  # of all live tensors (PeakBytes)
+    saved_bytes: int  # kept for the backward pass (SavedBytes)
+    step_flops: int
+    parameters: int  # of the deployed modules
+    auxiliary_parameters: int  # of the auxiliary networks, thrown away after training
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Time of a method's step; several phases are summed, weighted by their share of the epochs."""
+
+    ratio: float  # to the end-to-end twin: median over interleaved pairs of steps
+    seconds: float  # median of the method's own steps
+    pairs: int  # timed pairs, all phases together
+
+
+def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int) -> Simulation:
+    """Simulate a warm and a measured training step of each phase, on ``batch`` pictures; computes nothing.
+
+    ``build`` makes the method as it is trained, so that what it draws at random (the layers of an auxiliary
+    network, say) is what the training will see; then all weights are replaced by fake ones. Global random
+    state is left as it was.
+
+    Raises:
+        UserError: a step depends on the values of tensors, which a simulation does not have.
+    """
+    with _own_randomness():
+        method = build()
+        # a method's plain tensors stay real, so they may meet fake ones
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            make_fake(method)
+            pictures = blank_batch(task, batch, method.views)
+            try:
+                steps = [_simulate_phase(method, phase, recipe, pictures) for phase in method.phases()]
+            except NOT_SIMULATED as error:
+                raise UserError(_not_simulated(method, error)) from None
+    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
+    deployed, auxiliary = count_parameters(method)
+    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
+    return Simulation(peak, saved, round(flops), deployed, auxiliary)
+
+
+@dataclass(frozen=True)
+class _Step:
+    peak: int
+    saved: int
+    flops: int
+
+
+def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> _Step:
+    """Meter one step; those before it fill pipelines and the optimisers' state."""
+    set_phase(method, phase)
+    optimizers = build_optimizers(method, recipe, phase)
+    for _ in range(method.lag):
+        train_step(method, batch, optimizers)
+    with FlopCounterMode(display=False) as flops:
+        train_step(method, batch, optimizers)
+    set_phase(method, replace(phase))  # a pipeline starts anew, so that the meters see all that it keeps
+    with (
+        SavedBytes(method.modules, method.auxiliaries) as saved,
+        PeakBytes(vars(method), optimizers, batch) as memory,
+    ):
+        for _ in range(1 + method.lag):
+            train_step(method, batch, optimizers)
+    return _Step(memory.peak, saved.peak, flops.get_total_flops())
+
+
+def _not_simulated(method: Method, error: Exception) -> str:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (
+        f"{type(method).__name__} cannot be simulated, because a step depends on the values of tensors "
+        f"({reason}); write it without .item(), boolean indexing and the like."
+    )
+
+
+def make_fake(method: Method) -> None:
+    """Replace, in place, the parameters and buffers of all modules that a method holds by fake ones.
+
+    To be called under a FakeTensorMode. What is shared stays shared, and memory layouts are kept.
+    """
+    made: dict[int, tuple[Tensor, Tensor]] = {}  # the old ones too: else their ids would be given again
+    roots = [value for value in vars(method).values() if isinstance(value, nn.Module)]
+    for part in nn.ModuleList(roots).modules():
+        tables: tuple[dict[str, Any], ...] = part._parameters, part._buffers
+        for held in tables:
+            for name, old in held.items():
+                if old is not None:
+                    if id(old) not in made:
+                        made[id(old)] = old, _empty_like(old)
+                    held[name] = made[id(old)][1]
+
+
+def _empty_like(old: Tensor) -> Tensor:
+    new = torch.empty_strided(old.shape, old.stride(), dtype=old.dtype)
+    return nn.Parameter(new, requires_grad=old.requires_grad) if isinstance(old, nn.Parameter) else new
+
+
+def blank_batch(task: Task, size: int, views: int = 1) -> Batch:
+    """A batch of the right shapes and layouts, with nothing in particular in it."""
+    shape = (size, task.channels, task.image_size, task.image_size)
+    raw, y = torch.zeros(shape, dtype=torch.uint8), torch.zeros(size, dtype=torch.int64)
+    x, *others = (torch.zeros(shape).contiguous(memory_format=torch.channels_last) for _ in range(views))
+    view = Batch(raw, y, task, others[0]) if others else None
+    return Batch(raw, y, task, x, view)
+
+
+def count_parameters(method: Method) -> tuple[int, int]:
+    """Numbers of deployed and of auxiliary parameters; one that both use is deployed."""
+    deployed = {p for part in method.deployed() for p in part.parameters()}
+    auxiliary = {*method.modules.parameters(), *method.auxiliaries.parameters()} - deployed
+    return sum(p.numel() for p in deployed), sum(p.numel() for p in auxiliary)
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Fixed seeds inside; the states of Python's, numpy's and torch's global generators are put back."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            random.seed(0)
+            np.random.seed(0)
+            torch.manual_seed(0)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def measure_cost(build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch) -> Cost:
+    """The whole cost of a method but for what only its training tells.
+
+    Without a ``twin`` the method is its own, and the ratios are 1.
+    """
+    own = simulate(build, recipe, batch.task, len(batch))
+    other = simulate(twin, recipe, batch.task, len(batch)) if twin else own
+    # a busy machine bends CPU seconds less than wall time, but they do not see a GPU
+    clock = time.perf_counter if batch.x.is_cuda else time.process_time
+    pace = step_ratio(build, twin or build, recipe, batch, clock=clock)
+    return Cost(
+        **vars(own),
+        peak_ratio=own.peak_bytes / other.peak_bytes,
+        flops_ratio=own.step_flops / other.step_flops,
+        time_ratio=pace.ratio if twin else 1.0,
+        step_seconds=pace.seconds,
+    )
+
+
+def step_ratio(
+    build: Callable[[], Method],
+    twin: Callable[[], Method],
+    recipe: Recipe,
+    batch: Batch,
+    *,
+    seconds: float = SECONDS,
+    pairs: int = MIN_PAIRS,
+    clock: Timer = time.perf_counter,
+) -> Pace:
+    """Time real steps of a method and of its end-to-end twin, A B A B, on the same batch.
+
+    Both are built anew, on the batch's device, so that a method in training is not touched. Each phase gets
+    at least ``pairs`` pairs, and more until its share of ``seconds`` is over.
+    """
+    with _own_randomness():
+        method, other = (_to(make(), batch.x.device) for make in (build, twin))
+        phases = method.phases()
+        (twin_phase,) = other.phases()
+        set_phase(other, twin_phase)
+        twin_step = _stepper(other, batch, build_optimizers(other, recipe, twin_phase), clock)
+        ratio = own = timed = 0.0
+        for phase in phases:
+            set_phase(method, phase)
+            step = _stepper(method, batch, build_optimizers(method, recipe, phase), clock)
+            for _ in range(method.lag):
+                step()
+            times = interleave(step, twin_step, seconds / len(phases), clock, pairs)
+            ratio += phase.share * median(a / b for a, b in times)
+            own += phase.share * median(a for a, _ in times)
+            timed += len(times)
+    return Pace(ratio, own, int(timed))
+
+
+def interleave(
+    a: Timer, b: Timer, seconds: float, clock: Timer = time.perf_counter, pairs: int = MIN_PAIRS
+) -> list[tuple[float, float]]:
+    """Seconds of pairs of steps ``a`` and ``b`` by turns, after a warm-up: a disturbance hits both."""
+    for _ in range(WARMUP):
+        a(), b()
+    times: list[tuple[float, float]] = []
+    end = clock() + seconds
+    while len(times) < pairs or clock() < end:
+        times.append((a(), b()))
+    return times
+
+
+def _stepper(method: Method, batch: Batch, optimizers: dict[int, Optimizer], clock: Timer) -> Timer:
+    """A function that makes one training step and returns its seconds."""
+
+    def step() -> float:
+        start = clock()
+        train_step(method, batch, optimizers)
+        if batch.x.is_cuda:
+            torch.cuda.synchronize(batch.x.device)
+        return clock() - start
+
+    return step
+
+
+def _to(method: Method, device: torch.device) -> Method:
+    method.modules.to(device)
+    method.auxiliaries.to(device)
+    return method

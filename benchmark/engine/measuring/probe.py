@@ -1,0 +1,43 @@
+"""Linear probes: how much of the classes a linear classifier reads from each module's output."""
+
+import numpy as np
+import torch
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmark.engine.pictures.data import Loader
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import evaluating
+
+TRAIN_PICTURES = 5000
+
+
+def linear_probes(method: Method, train: Loader, validation: Loader) -> list[float]:
+    """Validation accuracy, in percent, of a linear probe on each hidden module's output.
+
+    Features are the module's output averaged over its positions, of at most ``TRAIN_PICTURES`` training
+    pictures without augmentation; the probe is a ridge classifier on standardised features (closed form, so
+    that it costs seconds and has no seed). The network is frozen; the test split is not touched.
+    """
+    x_train, y_train = _features(method, train, TRAIN_PICTURES)
+    x_test, y_test = _features(method, validation, None)
+    scores = []
+    for a, b in zip(x_train, x_test, strict=True):
+        probe = make_pipeline(StandardScaler(), RidgeClassifier()).fit(a, y_train)
+        scores.append(100.0 * float(probe.score(b, y_test)))
+    return scores
+
+
+def _features(method: Method, loader: Loader, limit: int | None) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pooled outputs (N, C) of each hidden module, and labels (N,)."""
+    pooled: list[list[torch.Tensor]] = [[] for _ in range(method.last)]
+    labels: list[torch.Tensor] = []
+    with evaluating([method.modules, method.auxiliaries]):
+        for batch in loader.epoch(0):
+            for k, h in zip(range(method.last), method.chain(batch.x), strict=False):
+                pooled[k].append(method.outputs[k].as_map(h).mean((2, 3)).cpu())
+            labels.append(batch.y.cpu())
+            if limit is not None and sum(map(len, labels)) >= limit:
+                break
+    return [torch.cat(p).numpy()[:limit] for p in pooled], torch.cat(labels).numpy()[:limit]

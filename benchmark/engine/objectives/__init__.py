@@ -1,0 +1,1 @@
+"""Auxiliary heads and losses that methods share."""

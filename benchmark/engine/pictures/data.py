@@ -1,0 +1,243 @@
+"""Pictures in memory: one fixed split and one order of batches, the same for every method of a (suite, seed).
+
+Whole data sets are kept as uint8 tensors on the device that trains; augmentation and normalisation run there
+on whole batches (`augment`). Nothing here draws from torch's global generator, so what a method draws
+cannot change the pictures that it sees.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
+from benchmark.errors import UserError
+
+SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a method may know of its problem; `mean` and `std` are per channel, of pixels in [0, 1]."""
+
+    classes: int
+    image_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Labelled pictures in memory: `images` (N, C, H, W) uint8 contiguous, `labels` (N,) int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, indices: Tensor) -> Pictures:
+        """The pictures at `indices` (n,), as a copy in that order."""
+        return Pictures(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three parts of a data set; `fingerprint` is of the full one, before any split or limit."""
+
+    train: Pictures
+    validation: Pictures
+    test: Pictures
+    source: str
+    fingerprint: str
+
+
+class Dataset:
+    """A data set plugin: literals that describe it, and `load`, which finds the pictures."""
+
+    title: ClassVar[str]
+    url: ClassVar[str]
+    classes: ClassVar[int]
+    image_size: ClassVar[int]
+    channels: ClassVar[int]
+    mean: ClassVar[tuple[float, ...]]
+    std: ClassVar[tuple[float, ...]]
+    pad: ClassVar[int] = 4
+    padding: ClassVar[Padding] = "reflect"
+    flip: ClassVar[bool] = True
+
+    def load(self, root: Path) -> tuple[Pictures, Pictures, str]:
+        """Training pictures, test pictures and the source's name.
+
+        Raises `DataMissing` with one sentence that says what is missing or damaged and how to get it.
+        """
+        raise NotImplementedError
+
+    @property
+    def task(self) -> Task:
+        """What a method may know of this data set."""
+        return Task(self.classes, self.image_size, self.channels, self.mean, self.std)
+
+
+def data_root() -> Path:
+    """The folder that holds the data sets: `$BEYOND_DATA`, else `data` in the working directory."""
+    return Path(os.environ.get("BEYOND_DATA") or "data")
+
+
+def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | None = None) -> Splits:
+    """Load `dataset` and hold out the fraction `validation` of its training pictures.
+
+    The split is stratified by class and fixed: the same for all methods, seeds and suites. `limit` keeps at
+    most that many pictures of each part, stratified too (for quick trials).
+    Raises `DataMissing` when the pictures cannot be had, `UserError` for a bad `validation` or `limit`.
+    """
+    if not 0 <= validation < 1:
+        raise UserError(f"validation is {validation}, but must be a fraction from 0 to below 1, such as 0.1.")
+    if limit is not None and limit < 1:
+        raise UserError(f"limit is {limit}, but must be at least 1 picture; leave it out to use all.")
+    train, test, source = dataset.load(root)
+    order = stratified_order(train.labels)
+    held_out = round(validation * len(train))
+    return Splits(
+        train=train.at(order[held_out:][:limit].sort().values),
+        validation=train.at(order[:held_out][:limit].sort().values),
+        test=test.at(stratified_order(test.labels)[:limit].sort().values) if limit else test,
+        source=source,
+        fingerprint=fingerprint(train, test),
+    )
+
+
+def stratified_order(labels: Tensor) -> Tensor:
+    """A fixed shuffle (N,) of pictures with `labels` (N,); every stretch holds the classes in proportion.
+
+    Each class is shuffled and spread evenly over [0, 1); the order is that of the spread. numpy's legacy
+    generator draws it, as numpy promises never to change its stream.
+    """
+    draw = np.random.RandomState(SPLIT_SEED)
+    names, place = labels.numpy(), np.empty(len(labels))
+    for name in np.unique(names):
+        members = np.flatnonzero(names == name)
+        place[draw.permutation(members)] = (np.arange(len(members)) + 0.5) / len(members)
+    return torch.from_numpy(np.argsort(place, kind="stable"))
+
+
+def fingerprint(train: Pictures, test: Pictures) -> str:
+    """First 16 hex digits of the SHA-256 of all pictures and labels."""
+    digest = hashlib.sha256()
+    for tensor in (train.images, train.labels, test.images, test.labels):
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()[:16]
+
+
+@dataclass
+class Batch:
+    """B pictures on the device, augmented where they train.
+
+    `raw` (B, C, H, W) uint8; `y` (B,) int64; `x` (B, C, H, W) float32, normalised by the task's mean and
+    std; `view` is a second augmentation of the same pictures, for methods that ask for two.
+    """
+
+    raw: Tensor
+    y: Tensor
+    task: Task
+    x: Tensor
+    view: Batch | None = None
+
+    @property
+    def pixels(self) -> Tensor:
+        """(B, C, H, W) float32 in [0, 1], made anew at each call so that who does not ask pays no memory."""
+        return self.raw.float().div_(255)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+class Loader:
+    """Batches of one split, which is kept whole on the device as uint8.
+
+    Order and augmentation depend on (seed, epoch) alone. Training shuffles, augments and drops the last
+    incomplete batch (unless it is the only one); evaluation does none of these.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        train: bool,
+        views: int = 1,
+        channels_last: bool = True,
+    ) -> None:
+        if batch_size < 1:
+            raise UserError(f"batch_size is {batch_size}, but must be at least 1.")
+        if views not in (1, 2):
+            raise UserError(f"views is {views}, but a batch has 1 or 2 augmented views.")
+        self.dataset, self.task, self.device = dataset, dataset.task, device
+        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.labels = pictures.labels.to(device)
+        self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
+        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
+        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
+
+    def restricted(self, per_class: int | None) -> Loader:
+        """The same with `per_class` random pictures of each class alone, repeated to epochs of the same length.
+
+        Which ones hangs on the seed. None: no restriction.
+        """
+        if per_class is None:
+            return self
+        labels = self.labels.cpu()
+        shuffled = torch.randperm(len(labels), generator=self._generator(0, "labelled few"))
+        few = copy.copy(self)
+        few.pool = torch.cat([shuffled[labels[shuffled] == c][:per_class] for c in labels.unique()])
+        return few
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        full, rest = divmod(len(self.labels), self.batch_size)
+        return full if self.train and full else full + (rest > 0)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
+        order = self._order(epoch).to(self.device)
+        views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            first, *others = [self._batch(order[part], draws[part]) for draws in views]
+            first.view = others[0] if others else None
+            yield first
+
+    def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
+        raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
+        return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
+
+    def _order(self, epoch: int) -> Tensor:
+        if not self.train:
+            return torch.arange(len(self.labels))
+        order = torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
+        return order if self.pool is None else self.pool[order % len(self.pool)]
+
+    def _draws(self, epoch: int, view: int) -> Draws:
+        if not self.train:
+            return Draws.identity(len(self.labels), self.dataset.pad)
+        generator = self._generator(epoch, f"view {view}")
+        return Draws.random(len(self.labels), self.dataset.pad, self.dataset.flip, generator)
+
+    def _generator(self, epoch: int, stream: str) -> torch.Generator:
+        """A generator of its own for each use, so that a second view does not move the first."""
+        digest = hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))

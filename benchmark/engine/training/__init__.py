@@ -1,0 +1,1 @@
+"""The method contract, and the steps that train by it."""

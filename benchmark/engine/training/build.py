@@ -1,0 +1,45 @@
+"""From names to a method on a cut network, the same for training, checking, metering and planning."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmark.engine.cutting.backbone import create_backbone
+from benchmark.engine.cutting.partition import Partition, cut
+from benchmark.engine.pictures.data import Task
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.seeding import seeded
+from benchmark.schema.suite import Backbone, Balance, Suite
+
+
+def build_partition(backbone: Backbone, task: Task, k: int, balance: Balance, seed: int) -> Partition:
+    """The backbone, with the weights that (backbone, seed) give it, cut into ``k`` modules.
+
+    Cut points that the suite prints for this K are used as they stand; otherwise they are balanced.
+
+    Raises:
+        CannotCut: there are too few cut points, or the backbone cannot be traced.
+    """
+    with seeded("weights", backbone.name, seed):
+        model = create_backbone(
+            backbone.name, task.classes, task.channels, task.image_size, backbone.stem, **backbone.kwargs
+        )
+    shape = (task.channels, task.image_size, task.image_size)
+    at = backbone.cuts.get(k, ())
+    return cut(model, None if at else k, balance=balance, at=at, input_shape=shape)
+
+
+def build_method(
+    method: type[Method],
+    options: Mapping[str, Any],
+    suite: Suite,
+    backbone: Backbone,
+    task: Task,
+    k: int,
+    seed: int,
+) -> Method:
+    """A method on a freshly built network; equal arguments give equal weights."""
+    partition = build_partition(backbone, task, k, suite.balance, seed)
+    if method.readout:
+        partition = partition.with_classifier_apart()
+    with seeded("auxiliary", method.__name__, backbone.name, k, seed):
+        return method(partition, task, options)

@@ -1,0 +1,197 @@
+"""Training: one step, one phase, all phases of a method, and evaluation.
+
+Nothing here touches a method's arithmetic: a step is the method's own losses, one backward pass each, and
+one optimiser per module. The clock of a phase stops while validation runs.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from torch.optim import Optimizer
+
+from benchmark.engine.pictures.data import Batch, Loader
+from benchmark.engine.training.method import Method, Phase
+from benchmark.schema.recipe import Recipe
+
+CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wait
+
+
+class Diverged(Exception):
+    """A loss became infinite or not a number; the message says which, when and where."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the learning curve."""
+
+    phase: int
+    epoch: int
+    losses: tuple[float, ...]  # mean of each loss that the method yields, in order
+    lr: float
+    seconds: float  # training only, without evaluation
+    validation_top1: float | None  # percent; null while the output module is untrained
+
+
+def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, Optimizer]:
+    """One optimiser for each module that the phase trains, over the module and its auxiliary network."""
+    optimizers = {}
+    for k in phase.trains:
+        parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
+        parameters = [p for p in parameters if p.requires_grad]
+        optimizers[k] = create_optimizer_v2(
+            parameters,
+            opt=recipe.optimizer,
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            filter_bias_and_bn=False,
+        )
+    return optimizers
+
+
+def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
+    """Cosine to zero over ``epochs``, once a step, after the recipe's linear warm-up."""
+    return CosineLRScheduler(
+        optimizer,
+        t_initial=max(1, steps_per_epoch * epochs),
+        warmup_t=round(steps_per_epoch * recipe.warmup_epochs),
+        warmup_lr_init=recipe.warmup_lr,
+        t_in_epochs=False,
+    )
+
+
+def set_phase(method: Method, phase: Phase) -> None:
+    """Modules of the phase learn, in train mode; all others are frozen, in eval mode."""
+    method.phase = phase
+    for k, (module, auxiliary) in enumerate(zip(method.modules, method.auxiliaries, strict=True)):
+        for part in (module, auxiliary):
+            part.train(k in phase.trains).requires_grad_(k in phase.trains)
+
+
+def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+    """One step on one batch; returns the detached losses in the order in which the method yields them."""
+    losses = []
+    order = iter(method.phase.trains)
+    for loss in method.losses(batch):
+        loss.backward()
+        losses.append(loss.detach())
+        del loss  # the generator goes on: nothing of this module's graph may live
+        if method.steps_early:
+            k = next(order)
+            finish_module(method, k, optimizers[k])
+    if not method.steps_early:
+        for k, optimizer in optimizers.items():
+            finish_module(method, k, optimizer)
+    return losses
+
+
+def finish_module(method: Method, k: int, optimizer: Optimizer) -> None:
+    """Step module ``k`` and free its gradients, so that they never live beside the next module's graph."""
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(k)
+
+
+def train_phase(
+    method: Method,
+    phase: Phase,
+    loader: Loader,
+    recipe: Recipe,
+    validate: Callable[[], float | None],
+    *,
+    index: int = 0,
+    on_epoch: Callable[[Epoch], None] = lambda row: None,
+) -> list[Epoch]:
+    """Train the modules of one phase for its share of the recipe's epochs.
+
+    Raises:
+        Diverged: a loss is not finite.
+    """
+    set_phase(method, phase)
+    epochs = max(1, round(recipe.epochs * phase.share))
+    optimizers = build_optimizers(method, recipe, phase)
+    schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
+    rows = []
+    for epoch in range(epochs):
+        start = time.perf_counter()
+        means = train_epoch(method, loader, epoch, optimizers, schedulers)
+        seconds = time.perf_counter() - start
+        lr = next(iter(optimizers.values())).param_groups[0]["lr"]
+        rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
+        on_epoch(rows[-1])
+    return rows
+
+
+def train_epoch(
+    method: Method,
+    loader: Loader,
+    epoch: int,
+    optimizers: dict[int, Optimizer],
+    schedulers: Sequence[CosineLRScheduler],
+) -> tuple[float, ...]:
+    """One pass over the training split; returns the mean of each loss over the epoch."""
+    history: list[Tensor] = []
+    for step, batch in enumerate(loader.epoch(epoch)):
+        for scheduler in schedulers:
+            scheduler.step_update(epoch * len(loader) + step)
+        history.append(torch.stack(train_step(method, batch, optimizers)))
+        if step % CHECK_EVERY == 0:
+            check_finite(history[-CHECK_EVERY:], epoch, step)
+    check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)
+    return tuple(_padded(history, float("nan")).nanmean(0).tolist())  # over the steps that yielded each loss
+
+
+def _padded(rows: Sequence[Tensor], value: float) -> Tensor:
+    """Rows of losses as one matrix: the first steps of a pipeline yield fewer."""
+    return pad_sequence(list(rows), batch_first=True, padding_value=value)
+
+
+def check_finite(recent: Sequence[Tensor], epoch: int, step: int) -> None:
+    """Raise :class:`Diverged` where a loss among the last ``recent`` steps is not finite."""
+    bad = ~_padded(recent, 0.0).isfinite()
+    if bad.any():
+        row, loss = bad.nonzero()[0].tolist()
+        at = step - len(recent) + 1 + row
+        raise Diverged(f"Loss {loss} became {recent[row][loss].item()} at epoch {epoch}, step {at}.")
+
+
+@contextmanager
+def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
+    """Eval mode and no gradients inside; every module's own mode is put back afterwards."""
+    modes = [(m, m.training) for part in parts for m in part.modules()]
+    for part in parts:
+        part.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
+    """Top-1, top-5, ... accuracy in percent of the deployed network on a split; leaves no trace."""
+    return hit_rates(ranked_classes(method, loader, max(top)), loader.labels.cpu(), top)
+
+
+def ranked_classes(method: Method, loader: Loader, most: int) -> Tensor:
+    """The ``most`` likely classes (N, most) of each picture of a split, likeliest first; leaves no trace.
+
+    Labels are not looked at: they may be kept from the process that runs a stranger's method.
+    """
+    with evaluating([method.modules, method.auxiliaries]):
+        ranked = [method.predict(b.x).topk(min(most, method.task.classes)).indices.cpu() for b in loader.epoch(0)]
+    return torch.cat(ranked)
+
+
+def hit_rates(ranked: Tensor, labels: Tensor, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
+    """Share (percent) of pictures whose label (N,) is among the first n of their ranked classes, for n in ``top``."""
+    right = ranked == labels[:, None]
+    return tuple((100.0 * right[:, :n].any(1).sum().double() / len(labels)).item() for n in top)

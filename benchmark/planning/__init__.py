@@ -1,0 +1,1 @@
+"""What training will cost, and what can be cut, before anything runs."""

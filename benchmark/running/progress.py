@@ -1,0 +1,78 @@
+"""What a person sees of a running suite: a bar with the time that is left, and a line per finished cell."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmark.schema.record import Record
+from benchmark.schema.suite import Cell
+
+
+class ProgressBar:
+    """An observer of :func:`benchmark.running.run.run_suite` that draws on a console."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        columns = (
+            TextColumn(title),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self.progress_bar = Progress(*columns, console=console)
+        self.task = self.progress_bar.add_task(title, total=None)
+        self.fractions: dict[Cell, float] = {}
+        self.done = 0
+
+    def __enter__(self) -> "ProgressBar":
+        self.progress_bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress_bar.stop()
+
+    def begin(self, total: int, done: int) -> None:
+        """``done`` of ``total`` cells were finished earlier."""
+        if done:
+            self.progress_bar.console.print(f"{done} of {total} cells are finished already.")
+        self.done = done
+        self.progress_bar.update(self.task, total=total, completed=done)
+
+    def progress(self, cell: Cell, fraction: float) -> None:
+        """A cell has trained this fraction of its epochs."""
+        self.fractions[cell] = fraction
+        self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
+
+    def finished(self, cell: Cell, record: Record) -> None:
+        """A cell has ended."""
+        self.ended(cell, summary(record))
+
+    def ended(self, cell: Cell, line: str) -> None:
+        """A cell has ended; ``line`` says how."""
+        self.fractions.pop(cell, None)
+        self.done += 1
+        self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
+        self.progress_bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def summary(record: Record) -> str:
+    """One line on a finished cell."""
+    i = record.identity
+    name = f"{i.method}{'/' + i.variant if i.variant else ''} {i.backbone} K={i.modules} seed {i.seed}"
+    if record.accuracy is None or record.cost is None:
+        return f"{name}: {record.status}: {record.error}"
+    cost = record.cost
+    return (
+        f"{name}: test {record.accuracy.test_top1:.2f} %, memory x{cost.peak_ratio:.2f}, "
+        f"time x{cost.time_ratio:.2f}, {cost.train_seconds or 0:.0f} s"
+    )

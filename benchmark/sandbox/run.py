@@ -1,0 +1,265 @@
+"""Run a stranger's file in a process that can do as little harm as this system allows.
+
+:func:`run_sandboxed` starts a trusted module of ours in a confined process, which then loads the file, and relays
+what it reports. Protections, each used where the system has it (:func:`protections` says which are on):
+
+- always: a process group of its own, killed when its time is up; an environment without tokens; limits on memory
+  and on the size of files;
+- Linux on x86_64 and aarch64: a seccomp filter (:mod:`benchmark.sandbox.seccomp`): no processes, sockets or signals
+  to others;
+- where bubblewrap works: an own file system, of which only a scratch folder can be written, and no network.
+
+What it does not protect from: the stranger's code shares a process with the module that reports on it, so it can
+forge that report (the pipe is in its reach), and it can fill the scratch folder's disk. The report tells honest
+authors what is wrong; a person still reads the file. Without bubblewrap the code has its user's rights on files.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.sandbox import bubblewrap, seccomp
+
+GIB = 2**30
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+LONGEST_MESSAGE = 16 * 2**20  # bytes
+KEPT_OUTPUT = 4096  # bytes: the end of what it prints
+TICK = 0.1  # seconds between looks at clock and memory
+# `-I` keeps the current folder off the module path, so the package's own folder is named; then it is taken off again
+START = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import benchmark.sandbox.confine; del sys.path[0]; "
+    "benchmark.sandbox.confine.main()"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a stranger's process may use."""
+
+    seconds: float = 300.0  # on the wall
+    memory: int = 6 * GIB  # bytes resident, all its processes together
+    address_space: int | None = 8 * GIB  # bytes that a process may map; torch alone maps 4; none for CUDA
+    file_size: int = GIB // 4  # bytes of one file
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sandboxed process ended, and in one sentence why; ``output`` is the end of what it printed."""
+
+    how: Literal["done", "timeout", "memory", "crash"]
+    sentence: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """One layer of the sandbox, whether this system has it, and what that means."""
+
+    name: str
+    available: bool
+    sentence: str
+
+
+def protections() -> list[Protection]:
+    """All layers; the sentence of one that is missing says what a stranger's file can then do."""
+    linux = sys.platform.startswith("linux")
+    refusal = bubblewrap.refusal()
+    return [
+        Protection("time limit", True, "Its process group is killed when its time is up."),
+        Protection("memory limit", linux, "Its memory is limited." if linux else NO_MEMORY_LIMIT),
+        Protection("seccomp", seccomp.available(), SECCOMP if seccomp.available() else NO_SECCOMP),
+        Protection("bubblewrap", not refusal, NO_BUBBLEWRAP.format(refusal) if refusal else BUBBLEWRAP),
+    ]
+
+
+SECCOMP = "It starts no processes, opens no sockets and sends no signals to others."
+BUBBLEWRAP = "It sees no files but the system's and its own, writes into a scratch folder only, and has no network."
+NO_MEMORY_LIMIT = "No memory limit here: the file can take all memory; check on Linux."
+NO_SECCOMP = "No seccomp here: the file can start processes and use the network; check on Linux (x86_64 or aarch64)."
+NO_BUBBLEWRAP = (
+    "No bubblewrap here ({}): the file can read your files, test labels too, and write into your folders; "
+    "install it (apt install bubblewrap) or check in a container."
+)
+
+
+def run_sandboxed(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    scratch: Path,
+    readable: Sequence[Path] = (),
+    limits: Limits,
+    on_message: Callable[[dict[str, Any]], None],
+    gpu: bool = False,
+) -> Ending:
+    """Run ``main(send, arguments)`` of a trusted module in a confined process, and wait for its end.
+
+    The module is imported before the seccomp filter comes on, ``main`` is called after; the stranger's file may be
+    loaded in ``main`` only. The process starts in ``scratch``, which is its home folder, too.
+
+    Args:
+        module: full name of a module that is installed, such as ``benchmark.submitting.check.worker``.
+        scratch: an existing folder, the only one that can be written (in bubblewrap).
+        readable: files and folders that it must see besides system, interpreter and this package (in bubblewrap).
+        on_message: called here with each message that ``send`` is given there. The process can send anything, so
+            what comes is to be validated.
+        gpu: whether it needs the NVIDIA devices (in bubblewrap).
+
+    When ``on_message`` raises, or Ctrl-C is pressed, the process is killed and the exception goes on.
+    """
+    scratch = scratch.resolve()
+    wrapped = not bubblewrap.refusal()
+    command = bubblewrap.wrap(scratch, readable, gpu) if wrapped else []
+    with _process(command, module, arguments, scratch, limits) as (process, messages):
+        relay, output = _Lines(on_message), _Tail()
+        ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, limits)
+        if ending:
+            return replace(ending, output=output.text)
+    return _verdict(process.returncode, wrapped, output.text)
+
+
+@contextmanager
+def _process(
+    wrapper: list[str], module: str, arguments: Sequence[str], scratch: Path, limits: Limits
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The running process and the reading end of its messages; it is dead afterwards, whatever happens."""
+    reading, writing = os.pipe()
+    bounds = json.dumps({"address_space": limits.address_space, "file_size": limits.file_size})
+    start = [sys.executable, "-I", "-B", "-u", "-c", START, str(bubblewrap.PACKAGE.parent)]
+    try:
+        process = subprocess.Popen(
+            [*wrapper, *start, str(writing), bounds, module, *arguments],
+            cwd=scratch,
+            env={**{k: os.environ[k] for k in ENVIRONMENT if k in os.environ}, **_home(scratch)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(reading)
+        raise
+    finally:
+        os.close(writing)
+    try:
+        yield process, reading
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _stdout_file(process).close()
+        os.close(reading)
+
+
+def _home(scratch: Path) -> dict[str, str]:
+    return {"HOME": str(scratch), "TMPDIR": str(scratch), "USER": "sandbox", "LOGNAME": "sandbox"}
+
+
+def _stdout_file(process: subprocess.Popen[bytes]) -> Any:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> int:
+    return int(_stdout_file(process).fileno())
+
+
+def _watch(
+    process: subprocess.Popen[bytes], readers: dict[int, Callable[[bytes], None]], limits: Limits
+) -> Ending | None:
+    """Hand on what comes until the process ends (none), or until a limit is passed."""
+    started = looked = time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        for stream, feed in readers.items():
+            os.set_blocking(stream, False)
+            selector.register(stream, selectors.EVENT_READ, feed)
+        while True:
+            ended = process.poll() is not None
+            events = selector.select(0 if ended else TICK)
+            for key, _ in events:
+                chunk = os.read(key.fd, 2**16)
+                key.data(chunk)
+                if not chunk:
+                    selector.unregister(key.fd)
+            if ended and not events:
+                return None
+            now = time.monotonic()
+            if now - started > limits.seconds:
+                return Ending("timeout", f"It was stopped after {limits.seconds:g} seconds, the time limit.")
+            if now - looked > TICK:
+                looked = now
+                if resident_bytes(process.pid) > limits.memory:
+                    return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
+
+
+class _Lines:
+    """Cuts a stream of bytes into JSON messages; what is no JSON object is passed over."""
+
+    def __init__(self, on_message: Callable[[dict[str, Any]], None]) -> None:
+        self.on_message, self.rest = on_message, b""
+
+    def feed(self, chunk: bytes) -> None:
+        *lines, self.rest = (self.rest + chunk).split(b"\n")
+        self.rest = self.rest[:LONGEST_MESSAGE]
+        for line in lines:
+            message = _parsed(line)
+            if isinstance(message, dict):
+                self.on_message(message)
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Tail:
+    """Keeps the end of a stream of bytes."""
+
+    def __init__(self) -> None:
+        self.kept = b""
+
+    def feed(self, chunk: bytes) -> None:
+        self.kept = (self.kept + chunk)[-KEPT_OUTPUT:]
+
+    @property
+    def text(self) -> str:
+        return self.kept.decode(errors="replace").strip()
+
+
+def _verdict(code: int, wrapped: bool, output: str) -> Ending:
+    """How a process ended by itself; in bubblewrap, signal n shows as exit code 128 + n."""
+    if code == 0:
+        return Ending("done", "It ran to its end.", output)
+    number = -code if code < 0 else code - 128 if wrapped and code > 128 else 0
+    if number:
+        hint = "; this often means that memory ran out" if number == signal.SIGKILL else ""
+        return Ending("crash", f"Its process was killed by signal {number}{hint}.", output)
+    why = f" ({output.splitlines()[-1][:200]})" if code == 1 and output else ""  # 1: an exception, printed last
+    return Ending("crash", f"Its process ended with exit code {code}{why}.", output)
+
+
+def resident_bytes(root: int) -> int:
+    """Memory of a process and of all that it started; 0 where there is no /proc."""
+    parents, pages = dict[int, int](), dict[int, int]()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            parents[int(stat.parent.name)], pages[int(stat.parent.name)] = int(fields[1]), int(fields[21])
+    tree, waiting = set[int](), [root]
+    while waiting:
+        pid = waiting.pop()
+        tree.add(pid)
+        waiting += [child for child, parent in parents.items() if parent == pid and child not in tree]
+    return sum(pages.get(pid, 0) for pid in tree) * os.sysconf("SC_PAGE_SIZE")

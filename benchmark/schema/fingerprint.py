@@ -1,0 +1,38 @@
+"""What a cell's numbers are made from, in one hash: the key under which a finished cell is kept."""
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+
+from benchmark.schema.plugins import DATASETS, METHODS, file_sha256, plugin_path
+from benchmark.schema.suite import PROTOCOL, Cell, Suite
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
+# What a suite may change without changing the numbers of a cell.
+NOT_NUMBERS = {"title", "seeds", "modules", "variants", "timeout_minutes", "backbones"}
+
+
+def fingerprint(cell: Cell, suite: Suite, data: str) -> str:
+    """Hex digest over the protocol version, the cell, its suite, both plugin files, packages and pictures.
+
+    Args:
+        data: the data set's own fingerprint (``Splits.fingerprint``).
+    """
+    facts = {
+        "protocol": PROTOCOL,
+        "cell": cell.model_dump(),
+        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS),
+        "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
+        "method": file_sha256(plugin_path(METHODS, cell.method)),
+        "dataset": file_sha256(plugin_path(DATASETS, suite.dataset)),
+        "pictures": data,
+        "packages": package_versions(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that can change a number."""
+    return {name: version(name) for name in PACKAGES}

@@ -1,0 +1,153 @@
+"""The record of one cell: the only thing that tables and the dashboard ever read.
+
+One JSON file a cell, in ``results/runs/<suite>/<method>/``. Numbers are finite or null, never NaN. There is
+no host name, user or path in it. ``fingerprint`` says what the numbers were made from, ``digest`` what the
+record said when it was written, so a hand-edited file is noticed.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.errors import UserError
+from benchmark.schema.text import write_text
+
+Status = Literal["ok", "diverged", "oom", "timeout", "failed"]
+
+
+class Part(BaseModel):
+    """Base of all pieces of a record: unknown fields and numbers that are not finite are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Identity(Part):
+    """Which cell this is."""
+
+    suite: str
+    dataset: str
+    backbone: str
+    stem: str
+    method: str
+    variant: str = ""  # a named option set of the method, where it has several
+    family: str
+    modules: int  # K
+    seed: int
+    protocol: int
+
+    @property
+    def file_stem(self) -> str:
+        """File name without its suffix, unique within (suite, method)."""
+        variant = f"-{self.variant}" if self.variant else ""
+        return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}"
+
+
+class EpochRow(Part):
+    """One row of the learning curve."""
+
+    phase: int
+    epoch: int
+    losses: list[float]  # mean of each loss that the method yields
+    lr: float
+    seconds: float  # training only
+    validation_top1: float | None  # percent
+
+
+class Accuracy(Part):
+    """What the network learned; percent. Last epoch, and the test split was touched once."""
+
+    test_top1: float
+    test_top5: float
+    validation_top1: float
+    probes: list[float]  # validation accuracy of a linear probe on each module's output; last: the network
+    curve: list[EpochRow]
+
+
+class Cost(Part):
+    """What training costs. Ratios are to the end-to-end twin: same backbone, batch and machine."""
+
+    parameters: int  # deployed
+    auxiliary_parameters: int  # thrown away after training
+    peak_bytes: int  # simulated tensor bytes at the peak of a training step, never called GPU memory
+    peak_ratio: float
+    saved_bytes: int  # peak bytes saved for backward
+    step_flops: int  # of one training step; phases weighted by their share of the epochs
+    flops_ratio: float
+    time_ratio: float  # median over interleaved pairs of steps, same weighting
+    step_seconds: float  # median, on ``Provenance.device``
+    train_seconds: float | None = None  # the whole training, without evaluation; null if it did not end
+    cuda_peak_bytes: int | None = None  # torch.cuda.max_memory_allocated over training, where there was a GPU
+
+
+class Provenance(Part):
+    """Where the numbers come from."""
+
+    git_commit: str
+    git_dirty: bool
+    method_sha256: str
+    source: str  # of the pictures, e.g. cifar10-jpeg
+    dataset_fingerprint: str
+    versions: dict[str, str]
+    device: str
+    threads: int
+    started_utc: str
+
+
+class Record(Part):
+    """One cell: what it was, how it ended, what it reached, what it cost."""
+
+    schema_version: Literal[1] = 1
+    identity: Identity
+    status: Status
+    error: str | None = None
+    options: dict[str, object] = Field(default_factory=dict)  # the method's, as trained
+    cuts: list[str] | None = None  # names of the K - 1 cut points; K alone is not comparable across papers
+    labels: dict[str, int] = Field(default_factory=dict)  # kind (full, pairs, none) -> training pictures
+    isolation: Literal["verified", "leaks", "not claimed"] | None = None
+    accuracy: Accuracy | None = None
+    cost: Cost | None = None
+    provenance: Provenance | None = None
+    fingerprint: str
+    digest: str = ""
+
+    def computed_digest(self) -> str:
+        """SHA-256 over everything but the digest itself."""
+        content = self.model_dump(mode="json", exclude={"digest"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def sealed(self) -> "Record":
+        """The same record with its digest."""
+        return self.model_copy(update={"digest": self.computed_digest()})
+
+    @property
+    def genuine(self) -> bool:
+        """Whether the record still says what it said when it was written."""
+        return self.digest == self.computed_digest()
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write the sealed record, whole or not at all."""
+    write_text(record.sealed().model_dump_json(indent=1) + "\n", path)
+
+
+def read_record(path: Path) -> Record:
+    """Read and validate one record.
+
+    Raises:
+        UserError: the file is not a record.
+    """
+    try:
+        return Record.model_validate_json(path.read_text())
+    except (OSError, ValueError, ValidationError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} is not a record ({reason}); delete it and run its suite again.") from None
+
+
+def read_records(runs: Path) -> Iterator[Record]:
+    """All records below a folder, sorted by path."""
+    for path in sorted(runs.glob("*/*/*.json")):
+        yield read_record(path)

@@ -1,0 +1,116 @@
+"""What a method's file may import and call, read from its syntax.
+
+A lint, not the protection: it tells honest authors what a reviewer will not accept. Python has more ways around
+it than a list can name, so files are run in a sandbox whatever this says (:mod:`benchmark.sandbox.run`).
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmark.submitting.check.findings import Failed
+
+STANDARD = (
+    *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "enum", "fractions"),
+    *("functools", "heapq", "itertools", "math", "numbers", "operator", "re", "statistics", "string", "types"),
+    *("typing", "typing_extensions", "warnings", "weakref"),
+)
+NUMERIC = ("torch", "torchvision", "timm", "numpy", "scipy")
+OURS = ("benchmark", "benchmark.errors")
+REFUSED = (  # of the packages above: files, networks, processes, foreign code
+    *("torch.load", "torch.save", "torch.hub", "torch.jit", "torch.distributed", "torch.multiprocessing"),
+    *("torch.package", "torch.serialization", "torch.classes", "torch.utils.cpp_extension", "torch.utils.model_zoo"),
+    *(
+        "torch.from_file",
+        "torch.ops.load_library",
+        "torchvision.datasets",
+        "torchvision.io",
+        "timm.data",
+        "timm.models.hub",
+    ),
+    *("numpy.load", "numpy.save", "numpy.savez", "numpy.savetxt", "numpy.loadtxt", "numpy.fromfile", "numpy.memmap"),
+    *("numpy.genfromtxt", "numpy.ctypeslib", "numpy.f2py", "numpy.distutils", "scipy.io", "scipy.datasets"),
+)
+CALLS = ("open", "eval", "exec", "__import__", "globals", "breakpoint")
+DUNDERS = ("__init__", "__name__", "__class__", "__call__", "__doc__", "__len__", "__dict__", "__post_init__")
+WHY = {
+    "random": "draw from torch's global generator, which the engine seeds",
+    "os": "a method touches no files and no processes",
+    "sklearn": "its data sets hold test labels",
+}
+
+
+def check_imports(path: Path) -> str:
+    """What the file uses, in a sentence.
+
+    Raises:
+        Failed: it uses something that it may not; says what and in which line.
+    """
+    tree = ast.parse(path.read_text(), filename=str(path))
+    names = _imported(tree)
+    for line, module in _modules(tree):
+        if not _allowed(module):
+            hint = WHY.get(module.partition(".")[0], f"a method needs torch, numpy, scipy and {OURS[0]} only")
+            raise Failed(f"Line {line} imports {module}; {hint}.")
+    for line, used in sorted(_uses(tree, names)):
+        raise Failed(f"Line {line} uses {used}; a method says losses: no files, no network, no code from elsewhere.")
+    roots = sorted({module.partition(".")[0] for _, module in _modules(tree)})
+    return f"Imports {', '.join(roots)}." if roots else "Imports nothing."
+
+
+def _modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Each module that is imported, with its line; ``from a import b`` counts as a.b where that is refused."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{n.name}") for n in node.names if _within(f"{module}.{n.name}"))
+
+
+def _allowed(module: str) -> bool:
+    root = module.partition(".")[0]
+    if root == "benchmark":
+        return module in OURS
+    return root in (*STANDARD, *NUMERIC) and not _within(module)
+
+
+def _within(dotted: str) -> bool:
+    """Whether a dotted name is a refused one, or inside one."""
+    return any(dotted == name or dotted.startswith(f"{name}.") for name in REFUSED)
+
+
+def _imported(tree: ast.AST) -> dict[str, str]:
+    """What each name at hand stands for: ``F`` for ``torch.nn.functional``."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for n in node.names:
+                root = n.name.partition(".")[0]
+                names[n.asname or root] = n.name if n.asname else root
+        elif isinstance(node, ast.ImportFrom):
+            names.update({n.asname or n.name: f"{node.module}.{n.name}" for n in node.names})
+    return names
+
+
+def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Refused names and attributes, with their lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in CALLS:
+            yield node.lineno, f"{node.id}()"
+        elif isinstance(node, ast.Attribute):
+            dotted = _dotted(node, names)
+            if _within(dotted):
+                yield node.lineno, dotted
+            elif node.attr.startswith("__") and node.attr not in DUNDERS:
+                yield node.lineno, node.attr
+
+
+def _dotted(node: ast.expr, names: dict[str, str]) -> str:
+    """The full name of an attribute of an imported module; empty for all others."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    if isinstance(node, ast.Attribute) and (start := _dotted(node.value, names)):
+        return f"{start}.{node.attr}"
+    return ""

@@ -1,0 +1,138 @@
+"""The small problem that methods are checked on: real digits; a ResNet, a ViT and a ConvNeXt in two and four modules.
+
+The test split is dropped as soon as the digits are cut, or, in the sandbox, never there: the pictures come by a file.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from benchmark.engine.load import load_dataset
+from benchmark.engine.pictures.data import Batch, Loader, Pictures, data_root, load_splits
+from benchmark.engine.training.build import build_method
+from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.train import build_optimizers, check_finite, set_phase, train_step
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import Backbone, Suite
+
+VIT = {"img_size": 8, "patch_size": 4, "embed_dim": 32, "depth": 4, "num_heads": 2, "global_pool": "avg"}
+CONVNEXT = {"patch_size": 1, "depths": (1, 1, 1, 1), "dims": (8, 16, 32, 64)}
+BACKBONES = {
+    "ResNet": Backbone(name="cifar_resnet8"),
+    "ViT": Backbone(name="vit_tiny_patch16_224", kwargs=VIT),
+    "ConvNeXt": Backbone(name="convnext_atto", kwargs=CONVNEXT),
+}
+MODULES = (2, 4)
+RECIPE = Recipe(epochs=8, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-4, warmup_epochs=1, warmup_lr=1e-4)
+SUITE = Suite(
+    title="checks",
+    dataset="digits",
+    backbones=list(BACKBONES.values()),
+    modules=list(MODULES),
+    recipe=RECIPE,
+    seeds=1,
+    validation=0.2,
+)
+given: list[Pictures] = []  # training and held-out pictures that came by a file
+
+
+@cache
+def pictures() -> tuple[Pictures, Pictures]:
+    """Training and held-out pictures."""
+    if given:
+        train, held_out = given
+        return train, held_out
+    splits = load_splits(load_dataset(SUITE.dataset), data_root(), SUITE.validation)
+    return splits.train, splits.validation
+
+
+def write_pictures(path: Path) -> None:
+    """Write training and held-out pictures, and no others."""
+    parts = dict(zip(("train", "held_out"), pictures(), strict=True))
+    arrays = {f"{name}_{part}": getattr(each, part).numpy() for name, each in parts.items() for part in vars(each)}
+    np.savez(path, **arrays)
+
+
+def take_pictures(path: Path) -> None:
+    """From now on, use the pictures of a file that :func:`write_pictures` made."""
+    with np.load(path, allow_pickle=False) as stored:
+        tensors = {name: torch.from_numpy(stored[name]) for name in stored.files}
+    given[:] = [Pictures(tensors[f"{part}_images"], tensors[f"{part}_labels"]) for part in ("train", "held_out")]
+
+
+@cache
+def digits(views: int) -> tuple[Loader, Loader]:
+    """Loaders of the training and of the held-out pictures."""
+    dataset = load_dataset(SUITE.dataset)
+    train, held_out = pictures()
+    return (
+        Loader(train, dataset, RECIPE.batch, seed=1, train=True, views=views),
+        Loader(held_out, dataset, 500, train=False),
+    )
+
+
+def make(method: type[Method], backbone: str, k: int) -> Method:
+    """The method, with the options of its first variant, on a freshly built network."""
+    options = next(iter(method.variants.values()), {})
+    return build_method(method, options, SUITE, BACKBONES[backbone], load_dataset(SUITE.dataset).task, k, seed=0)
+
+
+def batch_of(method: type[Method], size: int) -> Batch:
+    """One training batch of ``size`` pictures."""
+    train, _ = pictures()
+    return next(Loader(train, load_dataset(SUITE.dataset), size, train=True, views=method.views).epoch(0))
+
+
+def train(method: Method, steps: int) -> list[list[list[float]]]:
+    """Losses of so many steps of each phase, by phase and step."""
+    torch.manual_seed(0)
+    return [Training.start(method, phase).losses(steps) for phase in method.phases()]
+
+
+@dataclass
+class Training:
+    """A phase in the middle of its training, on one batch again and again."""
+
+    method: Method
+    batch: Batch
+    optimizers: dict[int, Optimizer]
+
+    @classmethod
+    def start(cls, method: Method, phase: Phase) -> "Training":
+        """The phase at its beginning."""
+        set_phase(method, phase)
+        loader, _ = digits(method.views)
+        batch = next(loader.restricted(phase.labels_per_class).epoch(0))
+        return cls(method, batch, build_optimizers(method, RECIPE, phase))
+
+    def losses(self, steps: int) -> list[list[float]]:
+        """Train for so many steps; the losses of each.
+
+        Raises:
+            Diverged: a loss is not finite.
+        """
+        rows = []
+        for step in range(steps):
+            rows.append(train_step(self.method, self.batch, self.optimizers))
+            check_finite([torch.stack(rows[-1])], 0, step)
+        return [[loss.item() for loss in row] for row in rows]
+
+    def state(self) -> dict[str, Any]:
+        """A copy of what a checkpoint of the engine's objects holds."""
+        return copy.deepcopy({"parts": [p.state_dict() for p in self._parts()], "random": torch.get_rng_state()})
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from another training's :meth:`state`."""
+        for part, saved in zip(self._parts(), state["parts"], strict=True):
+            part.load_state_dict(saved)
+        torch.set_rng_state(state["random"])
+
+    def _parts(self) -> list[nn.Module | Optimizer]:
+        return [self.method.modules, self.method.auxiliaries, *self.optimizers.values()]

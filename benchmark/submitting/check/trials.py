@@ -1,0 +1,175 @@
+"""The checks that run a method: each takes its class, returns a sentence, or raises one that says what to do."""
+
+from collections.abc import Callable
+
+import torch
+
+from benchmark.engine.load import load_method
+from benchmark.engine.measuring.cost import simulate, step_ratio
+from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import accuracy
+from benchmark.errors import UserError
+from benchmark.schema.suite import TWIN
+from benchmark.submitting.check.findings import Failed, explain
+from benchmark.submitting.check.problem import BACKBONES, MODULES, RECIPE, Training, batch_of, digits, make, train
+
+STEPS = 20  # within which losses must fall
+FEW = 3  # steps before and after an interruption
+
+
+def runs_everywhere(method: type[Method]) -> str:
+    """It trains on every backbone, or says which it cannot."""
+    ran, refused = [], []
+    for backbone in BACKBONES:
+        for k in MODULES:
+            try:
+                made = make(method, backbone, k)
+            except UserError as error:
+                if not method.requires:
+                    raise Failed(f"{backbone}, K={k}: {error} Say in `requires` what the backbone must have.") from None
+                refused.append(f"{backbone} (K={k})")
+                continue
+            try:
+                train(made, steps=made.lag + 2)
+            except Exception as error:
+                raise Failed(f"{backbone}, K={k}: {explain(error)}") from None
+            ran.append(f"{backbone} (K={k})")
+    if not ran:
+        raise Failed("It refuses a ResNet, a ViT and a ConvNeXt; at least one of them must do.")
+    return f"Runs on {', '.join(ran)}" + (f"; refuses {', '.join(refused)}, as declared." if refused else ".")
+
+
+def is_isolated(method: type[Method]) -> str:
+    """No loss moves a module that is further away than claimed."""
+    if method.reach is None:
+        return "Claims no isolation."
+    for k in MODULES:
+        made = make(method, "ResNet", k)
+        if found := leaks(made, batch_of(method, 8)):
+            raise Failed(f"At K={k} a loss moves modules {found[0]}: detach between them, or raise `reach`.")
+    return f"Losses reach {method.reach} modules beyond their own, as claimed."
+
+
+def learns(method: type[Method]) -> str:
+    """Losses are finite, and in every phase one of them falls."""
+    made = make(method, "ResNet", MODULES[-1])
+    for number, rows in enumerate(train(made, STEPS)):
+        first, last = rows[made.lag], rows[-1]
+        if not any(b < a for a, b in zip(first, last, strict=True)):
+            raise Failed(f"In phase {number} no loss fell in {STEPS} steps; look at the objective's sign and scale.")
+    return f"All losses are finite; in every phase they fall within {STEPS} steps."
+
+
+def moves_weights(method: type[Method]) -> str:
+    """Every weight of a module, and of its auxiliary network, is trained."""
+    made = make(method, "ResNet", MODULES[-1])
+    for phase in made.phases():
+        parts = {k: [made.modules[k], made.auxiliaries[k]] for k in phase.trains}
+        before = {k: [p.clone() for part in parts[k] for p in part.parameters()] for k in parts}
+        Training.start(made, phase).losses(made.lag + 2)
+        for k in parts:
+            after = [p for part in parts[k] for p in part.parameters()]
+            if any(torch.equal(a, b) for a, b in zip(after, before[k], strict=True)):
+                raise Failed(f"A weight of module {k} or its auxiliary network never moves: build only what you use.")
+    trained = {k for phase in made.phases() for k in phase.trains}
+    deployed = {p for part in made.deployed() for p in part.parameters()}
+    for k, module in enumerate(made.modules):
+        if k not in trained and deployed.intersection(module.parameters()):
+            raise Failed(f"No phase trains module {k}: name it in a phase's `trains`.")
+    return "Every weight of every module and auxiliary network moves."
+
+
+def leaves_no_trace(method: type[Method]) -> str:
+    """Predicting changes neither the network nor what is learned after it."""
+    made = make(method, "ResNet", 2)
+    before = {name: value.clone() for name, value in made.modules.state_dict().items()}
+    accuracy(made, digits(method.views)[1])
+    if any(not torch.equal(before[name], value) for name, value in made.modules.state_dict().items()):
+        raise Failed("Predicting changes the network: `predict` must leave weights and statistics alone.")
+    if _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
+        raise Failed(
+            "Training goes on with other losses after an evaluation: `predict` must leave auxiliary networks, "
+            "attributes and torch's random generator alone."
+        )
+    return "Evaluation leaves no trace."
+
+
+def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
+    """Losses of the last phase before and after a point where the network may be evaluated."""
+    made = make(method, "ResNet", 2)
+    torch.manual_seed(0)
+    training = Training.start(made, made.phases()[-1])
+    rows = training.losses(made.lag + 2)
+    if evaluate:
+        accuracy(made, digits(method.views)[1])
+    return rows + training.losses(made.lag + 2)
+
+
+def repeats(method: type[Method]) -> str:
+    """Nothing but the seed decides the losses."""
+    runs = [train(make(method, "ResNet", 2), 4) for _ in range(2)]
+    if runs[0] != runs[1]:
+        raise Failed("The same seed gives other losses: draw from torch's global generator only.")
+    return "The same seed gives the same losses."
+
+
+def resumes(method: type[Method]) -> str:
+    """A fresh method that loads a checkpoint goes on as if nothing had happened, in every phase."""
+    made = make(method, "ResNet", MODULES[-1])
+    for part in made.auxiliaries.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, torch.Tensor):
+                raise Failed(
+                    f"`{name}` of {type(part).__name__} is a plain tensor, which no checkpoint and no GPU gets: "
+                    "use register_buffer."
+                )
+    torch.manual_seed(0)
+    for number, phase in enumerate(made.phases()):
+        interrupted = Training.start(made, phase)
+        interrupted.losses(made.lag + FEW)
+        state = interrupted.state()
+        expected = interrupted.losses(made.lag + FEW)
+        after = torch.get_rng_state()
+        fresh = make(method, "ResNet", MODULES[-1])
+        resumed = Training.start(fresh, fresh.phases()[number])
+        resumed.load(state)
+        if resumed.losses(made.lag + FEW) != expected and not made.lag:
+            raise Failed(
+                f"In phase {number} a training that is resumed goes on with other losses: keep what lives from step "
+                "to step in buffers of the auxiliary networks, not in attributes of the method."
+            )
+        torch.set_rng_state(after)
+    if made.lag:
+        return f"Resumed, it goes on with finite losses; its pipeline refills for {made.lag} steps, so they differ."
+    return "Resumed from a checkpoint, it goes on with the very same losses, in every phase."
+
+
+def costs(method: type[Method]) -> str:
+    """Memory, FLOPs and time of a step against the end-to-end twin's."""
+
+    def build() -> Method:
+        return make(method, "ResNet", MODULES[-1])
+
+    def twin() -> Method:
+        return make(load_method(TWIN), "ResNet", MODULES[-1])
+
+    batch = batch_of(method, RECIPE.batch)
+    own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
+    pace = step_ratio(build, twin, RECIPE, batch, seconds=0.5)
+    return (
+        f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
+        f"{own.step_flops / other.step_flops:.2f} times the FLOPs and {pace.ratio:.1f} times the time of {TWIN}'s."
+    )
+
+
+TRIALS: dict[str, Callable[[type[Method]], str]] = {
+    "backbones": runs_everywhere,
+    "isolation": is_isolated,
+    "losses": learns,
+    "weights": moves_weights,
+    "evaluation": leaves_no_trace,
+    "seed": repeats,
+    "resume": resumes,
+    "cost": costs,
+}

@@ -1,0 +1,79 @@
+"""``beyond register``: all that a new method's file needs besides itself, so that its author edits nothing by hand.
+
+That is its stages (``params.yaml``), its golden trajectory, and its line in the README's table. It imports the file.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from benchmark.engine import golden
+from benchmark.engine.load import load_method
+from benchmark.errors import UserError
+from benchmark.running.run import all_methods
+from benchmark.schema.plugins import FAMILIES, METHODS, method_metadata, plugin_path
+from benchmark.schema.suite import TWIN
+from benchmark.tables.files import write_tables
+
+PARAMS, README = Path("params.yaml"), Path("README.md")
+TABLE = re.compile(r"(\| method \| family \|.*\n\|[-: |]+\|\n)(?:\|.*(?:\n|\Z))*")
+
+
+def register() -> list[str]:
+    """Write what is missing, renew what has changed; returns the methods that are new to the pipeline.
+
+    Raises:
+        UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
+    """
+    names = sorted(all_methods())
+    before = PARAMS.read_text() if PARAMS.exists() else ""
+    stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
+    trajectories = golden.updated(golden.stored())
+    readme = with_table(README.read_text(), names) if README.exists() else ""
+    PARAMS.write_text(stages)
+    golden.FILE.write_text(trajectories)
+    if readme:
+        README.write_text(readme)
+    write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
+    return [name for name in names if f"- {name}\n" not in before]
+
+
+def with_table(readme: str, names: list[str]) -> str:
+    """The README with its table of methods written anew: by family, the twin first, then by year.
+
+    Raises:
+        UserError: it has no such table.
+    """
+    said = {name: method_metadata(plugin_path(METHODS, name)) for name in names}
+    order = sorted(names, key=lambda n: (FAMILIES.index(said[n]["family"]), n != TWIN, said[n]["year"], n))
+    rows = "".join(_row(name, said[name]) + "\n" for name in order)
+    written, found = TABLE.subn(lambda table: table[1] + rows, readme, count=1)
+    if not found:
+        raise UserError(f"{README} has no table that begins `| method | family |`, where methods are listed.")
+    return written
+
+
+def _row(name: str, said: dict[str, Any]) -> str:
+    """The method's line: family, locks removed, labels of its hidden modules, title, paper, variants."""
+    locks = ", ".join(said["removes"]) or "none"
+    paper = f"[{_plain(short_authors(said['authors']))} {said['year']}]({said['paper']})"
+    variants = ": " + ", ".join(map(_plain, said["variants"])) if said["variants"] else ""
+    what = f"{_plain(said['title'])}, {paper}{variants}"
+    return f"| `{name}` | {said['family']} | {locks} | {_labels(name)} | {what} |"
+
+
+def short_authors(authors: str) -> str:
+    """``Duan & Principe``, and ``Wang et al.`` where there are more."""
+    names = re.split(r"[,;&]\s*", authors)
+    return authors if len(names) < 3 else f"{names[0].strip()} et al."
+
+
+def _plain(text: object) -> str:
+    """The text without what Markdown takes for a link, code, HTML or a table's next column."""
+    return re.sub(r"([\\`\[\]<>|])", r"\\\1", " ".join(str(text).split()))
+
+
+def _labels(name: str) -> str:
+    method = load_method(name)
+    options = next(iter(method.variants.values()), {})
+    return str(golden.build(method, options).phases()[0].labels)

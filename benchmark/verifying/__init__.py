@@ -1,0 +1,1 @@
+"""Whether committed records can be had again."""

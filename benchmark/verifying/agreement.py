@@ -1,0 +1,75 @@
+"""Whether a cell that was trained again agrees with its record."""
+
+from collections.abc import Sequence
+from statistics import fmean, pvariance
+
+from benchmark.schema.record import Cost, Record
+
+POINTS = 0.5  # accuracy may differ by so many points, or
+DEVIATIONS = 3.0  # by so many standard deviations over seeds, pooled over rows
+SHARE = 0.10  # what is simulated, by this fraction
+SIMULATED = {"peak memory": "peak_bytes", "memory ratio": "peak_ratio", "FLOP ratio": "flops_ratio"}
+
+
+def accuracy_tolerance(records: Sequence[Record]) -> float:
+    """Points by which test accuracy may differ, from how far the seeds of each row of these records scatter."""
+    return max(POINTS, DEVIATIONS * _pooled_deviation(records))
+
+
+def _pooled_deviation(records: Sequence[Record]) -> float:
+    """Root mean square, over rows, of the standard deviation of test accuracy over seeds; points."""
+    rows: dict[tuple[object, ...], list[float]] = {}
+    for r in records:
+        if r.accuracy is not None:
+            i = r.identity
+            key = (i.method, i.variant, i.backbone, i.modules)
+            rows.setdefault(key, []).append(r.accuracy.test_top1)
+    variances = [pvariance(v) * len(v) / (len(v) - 1) for v in rows.values() if len(v) > 1]
+    return fmean(variances) ** 0.5 if variances else 0.0
+
+
+def difference(old: Record, new: Record) -> float:
+    """Points between the two test accuracies; infinite where only one has any."""
+    if old.accuracy is None or new.accuracy is None:
+        return 0.0 if old.accuracy is new.accuracy else float("inf")
+    return abs(old.accuracy.test_top1 - new.accuracy.test_top1)
+
+
+def disagreements(old: Record, new: Record, tolerance: float) -> list[str]:
+    """A sentence for each way in which the second training differs too much from the first.
+
+    Times are not compared: they belong to a machine.
+    """
+    faults = []
+    if old.status != new.status:
+        faults.append(f"ended {new.status}, committed {old.status}.")
+    elif difference(old, new) > tolerance:
+        faults.append(f"test accuracy differs by {difference(old, new):.2f} points.")
+    if old.status == new.status == "ok":
+        faults += [f"the {name} differ." for name, same in _same_facts(old, new).items() if not same]
+    if old.status == new.status and (old.cost is None) != (new.cost is None):
+        faults.append("only one of them says what it costs.")
+    if old.cost and new.cost:
+        faults += _dearer(old.cost, new.cost)
+    return faults
+
+
+def _same_facts(old: Record, new: Record) -> dict[str, bool]:
+    """What is to be equal, by name."""
+    return {
+        "cut points": old.cuts == new.cuts,
+        "labels consumed": old.labels == new.labels,
+        "findings on isolation": old.isolation == new.isolation,
+        "options": old.options == new.options,
+    }
+
+
+def _dearer(old: Cost, new: Cost) -> list[str]:
+    """A sentence for each cost that differs too much."""
+    faults = []
+    if (old.parameters, old.auxiliary_parameters) != (new.parameters, new.auxiliary_parameters):
+        faults.append("the number of parameters differs.")
+    for name, field in SIMULATED.items():
+        if abs(getattr(new, field) - getattr(old, field)) > SHARE * abs(getattr(old, field)):
+            faults.append(f"the simulated {name} differs by more than {SHARE:.0%}.")
+    return faults

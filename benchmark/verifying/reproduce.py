@@ -1,0 +1,67 @@
+"""Compare a suite that was trained again with its committed records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmark.errors import UserError
+from benchmark.schema.record import Record, read_record
+from benchmark.verifying.agreement import accuracy_tolerance, difference, disagreements
+
+SCRATCH = Path(".beyond/reproduce")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the cells of a suite came out the second time."""
+
+    cells: int
+    identical: int  # accuracy equal to the last digit
+    tolerance: float  # points
+    largest: float  # points
+    faults: list[str]  # a sentence for each cell that was not reproduced
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every cell lies within the tolerances."""
+        return not self.faults
+
+
+def committed_records(folder: Path) -> dict[str, Record]:
+    """The records of a suite, by the end of their path.
+
+    Raises:
+        UserError: there are none to compare with.
+    """
+    records = {str(path.relative_to(folder)): read_record(path) for path in sorted(folder.glob("*/*.json"))}
+    if not records:
+        raise UserError(f"There are no committed records in {folder} to compare with.")
+    return records
+
+
+def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
+    """Compare record by record: committed ones with those of the second time.
+
+    How far seeds scatter is taken from the second time, so that a wrong record cannot widen its own tolerance.
+    """
+    tolerance = accuracy_tolerance(list(new.values()))
+    faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
+    differences = []
+    for key in sorted(old.keys() & new.keys()):
+        differences.append(difference(old[key], new[key]))
+        faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerance)]
+    return Comparison(len(old), differences.count(0.0), tolerance, max(differences, default=0.0), faults)
+
+
+def print_comparison(c: Comparison, console: Console) -> None:
+    """A sentence on the whole, and one for each cell that differs too much."""
+    for fault in c.faults:
+        console.print(fault, style="red", highlight=False, markup=False)
+    verdict = "Reproduced" if c.reproduced else "NOT reproduced"
+    console.print(
+        f"{verdict}: {c.identical} of {c.cells} cells have the committed accuracy to the last digit; "
+        f"the largest difference is {c.largest:.2f} points (tolerance {c.tolerance:.2f}).",
+        style="green" if c.reproduced else "red",
+        highlight=False,
+    )

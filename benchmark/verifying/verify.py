@@ -1,0 +1,240 @@
+"""``beyond verify``: train committed cells again from nothing, and say whether they come out as their records claim.
+
+Each outcome is written as soon as it is known (``results/verified/``), so an interrupted run loses nothing. A cell
+that this machine has not the memory or the time for has none. No method's file is imported in this process.
+"""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from benchmark import git
+from benchmark.errors import UserError
+from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
+from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.record import Identity, Record, read_record
+from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
+from benchmark.schema.text import write_text
+from benchmark.tables.verification import SELF_REPORTED, Verification, verdicts
+from benchmark.verifying.agreement import accuracy_tolerance, disagreements
+
+RUNS = Path("results/runs")
+VERIFIED = Path("results/verified")
+SCRATCH = Path(".beyond/verify")
+GRACE = 600.0  # seconds beyond a cell's own limit: to read pictures and to judge
+EXHAUSTED = ("oom", "timeout")  # which says something of this machine, and nothing of the record
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A committed record that can be put to the test."""
+
+    cell: Cell
+    suite: Suite
+    record: Record
+    tolerance: float  # points
+
+
+class Observer(Protocol):
+    """Who wants to know how it goes (a progress bar)."""
+
+    def begin(self, total: int, done: int) -> None:
+        """So many cells will be trained."""
+
+    def progress(self, cell: Cell, fraction: float) -> None:
+        """A cell has trained this fraction of its epochs."""
+
+    def ended(self, cell: Cell, line: str) -> None:
+        """A cell has ended; ``line`` says how."""
+
+
+def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
+    """The records that can be verified with the files that are here, and a sentence for each that cannot.
+
+    Args:
+        suites: names; none means all.
+        methods: ids; none means all.
+
+    Raises:
+        UserError: there is no such suite or method, or nothing to verify.
+    """
+    known = load_suites()
+    if wrong := set(suites) - set(known):
+        raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
+    for method in methods:
+        plugin_path(METHODS, method)
+    found, unfit = list[Claim](), list[str]()
+    for folder in sorted(runs.glob("*/*")):
+        suite, method = folder.parts[-2:]
+        if suite in (suites or known) and (not methods or method in methods):
+            records = {path: read_record(path) for path in sorted(folder.glob("*.json"))}
+            for path, record in records.items():
+                cell = _cell_of(record, known[suite])
+                if fault := _unfit(record, cell):
+                    unfit.append(f"{suite}/{method}/{path.name}: {fault}")
+                elif cell:
+                    found.append(Claim(cell, known[suite], record, _tolerance(record, records.values())))
+    return _some(found, unfit)
+
+
+def runnable(found: Sequence[Claim]) -> tuple[list[Claim], list[str]]:
+    """Those of the claims whose suite can run here, and a sentence for each suite that cannot.
+
+    Raises:
+        UserError: none can.
+    """
+    ready, unfit = set[str](), list[str]()
+    for name in sorted({claim.cell.suite for claim in found}):
+        try:
+            hardware(name)
+            ready.add(name)
+        except UserError as error:
+            unfit.append(f"{name}: {error}")
+    return _some([claim for claim in found if claim.cell.suite in ready], unfit)
+
+
+def _some(found: list[Claim], unfit: list[str]) -> tuple[list[Claim], list[str]]:
+    if not found:
+        raise UserError(f"There is nothing to verify. {unfit[0] if unfit else 'No record is that of such a cell.'}")
+    return found, unfit
+
+
+@cache
+def hardware(suite: str) -> int:
+    """Number of GPUs that the suite's cells are trained on here, 0 for processors.
+
+    Raises:
+        UserError: they are not here, or the pictures are not.
+    """
+    _, gpus = run_one("benchmark.running.preflight:hardware_and_data", suite)
+    return int(gpus)
+
+
+def _cell_of(record: Record, suite: Suite) -> Cell | None:
+    """The cell of today's suite that the record is of."""
+    try:
+        today = cells(record.identity.suite, suite, record.identity.method)
+    except UserError:
+        return None
+    return next((cell for cell in today if identify(cell, suite) == record.identity), None)
+
+
+def _unfit(record: Record, cell: Cell | None) -> str:
+    """Why a record cannot be put to the test; empty if it can."""
+    if not record.genuine:
+        return "the record was edited after it was written."
+    if record.identity.protocol != PROTOCOL:
+        return f"it is of protocol {record.identity.protocol}, the engine of {PROTOCOL}; run its suite again."
+    if cell is None:
+        return "its suite or its method no longer has such a cell."
+    if record.status != "ok":
+        return f"it ended {record.status}; there is nothing to confirm."
+    if record.provenance is None:
+        return "it does not say what it was made from."
+    if record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
+        again = f"`beyond run {cell.suite} --method {cell.method}`"
+        return f"methods/{cell.method}.py has changed since; {again} trains it anew."
+    return ""
+
+
+def _tolerance(record: Record, of_method: Iterable[Record]) -> float:
+    """From the scatter over seeds of the method's other records: a wrong record cannot widen its own tolerance."""
+    return accuracy_tolerance([other for other in of_method if other is not record])
+
+
+def sample(found: Sequence[Claim], size: int) -> list[Claim]:
+    """``size`` of the claims at random, unpredictably, those first that nobody has verified yet."""
+    told = verdicts(VERIFIED)
+    shuffled = random.SystemRandom().sample(list(found), len(found))
+    shuffled.sort(key=lambda claim: told.get(claim.record.digest, SELF_REPORTED) != SELF_REPORTED)
+    return shuffled[:size]
+
+
+def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
+    """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
+
+    What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
+    then stays self-reported, however often it is sampled.
+
+    Raises:
+        UserError: a suite cannot run here; says why.
+    """
+    observer.begin(len(chosen), 0)
+    for name in sorted({claim.cell.suite for claim in chosen}):
+        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], hardware(name), observer)
+
+
+def _verify_suite(chosen: Sequence[Claim], gpus: int, observer: Observer) -> Iterator[Verification]:
+    by_cell = {claim.cell: claim for claim in chosen}
+    with scratch_folder() as scratch:  # of ours, since a job that is killed cannot clean up
+        jobs = [_job(claim, scratch) for claim in chosen]
+        for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
+            if isinstance(outcome, UserError):
+                raise outcome
+            claim = by_cell[cell]
+            record, on = (_failure(claim, outcome), []) if isinstance(outcome, Crash) else outcome
+            if record.status in EXHAUSTED:
+                observer.ended(cell, f"{_name(claim.record.identity)}: no outcome: {record.error}")
+            else:
+                yield _conclude(claim, record, on, observer)
+
+
+def _job(claim: Claim, scratch: Path) -> Job:
+    """The sandbox has a time limit of its own; this one ends what hangs around it."""
+    arguments = (claim.cell, claim.suite, scratch)
+    return Job(claim.cell, "benchmark.verifying.again:train_again", arguments, 60 * claim.suite.timeout_minutes + GRACE)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for the strangers, on the disk of the repository; gone afterwards."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=SCRATCH) as folder:
+        yield Path(folder).resolve()
+
+
+def _failure(claim: Claim, crash: Crash) -> Record:
+    update = {"status": crash.status, "error": crash.sentence, "accuracy": None, "cost": None}
+    return claim.record.model_copy(update=update)
+
+
+def _conclude(claim: Claim, again: Record, protections: list[str], observer: Observer) -> Verification:
+    faults = disagreements(claim.record, again, claim.tolerance)
+    faults += [f"{again.error}"] if again.error else []
+    outcome = Verification(
+        identity=claim.record.identity,
+        digest=claim.record.digest,
+        verdict="failed" if faults else "verified",
+        faults=faults,
+        committed_top1=claim.record.accuracy.test_top1 if claim.record.accuracy else None,
+        again_top1=again.accuracy.test_top1 if again.accuracy else None,
+        tolerance=claim.tolerance,
+        protections=protections,
+        git_commit=git.commit(),
+        device=again.provenance.device if again.provenance else "",
+        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    who = outcome.identity
+    path = VERIFIED / who.suite / who.method / f"{who.file_stem}.json"
+    write_text(outcome.model_dump_json(indent=1) + "\n", path)
+    observer.ended(claim.cell, summary(outcome))
+    return outcome
+
+
+def summary(outcome: Verification) -> str:
+    """One line on an outcome."""
+    reached = "no accuracy" if outcome.again_top1 is None else f"{outcome.again_top1:.2f} %"
+    recorded = f"recorded {outcome.committed_top1 or 0:.2f} %, may differ by {outcome.tolerance:.2f} points"
+    line = f"{_name(outcome.identity)}: {outcome.verdict}: {reached} again, {recorded}"
+    return " ".join([f"{line}.", *outcome.faults])
+
+
+def _name(who: Identity) -> str:
+    variant = f"/{who.variant}" if who.variant else ""
+    return f"{who.suite} {who.method}{variant} {who.backbone} K={who.modules} seed {who.seed}"

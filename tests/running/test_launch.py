@@ -1,0 +1,98 @@
+"""The launcher keeps crashes, hangs and mistakes inside their job, and leaves no orphan behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from benchmark.errors import UserError
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+
+
+def test_every_job_answers_and_reports():
+    seen = []
+    jobs = [Job(n, "launch_jobs:double", (n,)) for n in range(5)]
+    answers = dict(run_jobs(jobs, slots=2, on_progress=lambda key, fraction: seen.append((key, fraction))))
+    assert answers == {n: 2 * n for n in range(5)}
+    assert sorted(seen) == [(n, 0.5) for n in range(5)]
+
+
+def test_a_crash_a_hang_and_a_mistake_stay_in_their_job():
+    jobs = [
+        Job("dead", "launch_jobs:die"),
+        Job("hung", "launch_jobs:hang", timeout=0.5),
+        Job("wrong", "launch_jobs:complain"),
+        Job("fine", "launch_jobs:double", (4,)),
+    ]
+    answers = dict(run_jobs(jobs, slots=2))
+    assert answers["fine"] == 8
+    assert answers["dead"].status == "failed"
+    assert "signal 9" in answers["dead"].sentence
+    assert answers["hung"] == Crash("timeout", "Stopped after 0.00833333 minutes, the limit of one cell.")
+    assert str(answers["wrong"]) == "One clear sentence."
+
+
+def test_one_job_raises_what_its_process_raised():
+    assert run_one("launch_jobs:double", 3) == 6
+    with pytest.raises(UserError, match="One clear sentence"):
+        run_one("launch_jobs:complain")
+    with pytest.raises(UserError, match="signal 9"):
+        run_one("launch_jobs:die")
+
+
+def test_each_slot_has_its_own_gpu():
+    jobs = [Job(n, "launch_jobs:visible_gpu") for n in range(2)]
+    assert {gpu for _, gpu in run_jobs(jobs, slots=2, gpus=True)} == {"0", "1"}
+
+
+def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
+    pid_file = tmp_path / "pid"
+    jobs = [
+        Job("waits", "launch_jobs:write_pid_and_wait", (pid_file,)),
+        Job("fast", "launch_jobs:double", (1,)),
+    ]
+    answers = run_jobs(jobs, slots=2)
+    assert next(answers) == ("fast", 2)
+    pid = wait_for_pid(pid_file)
+    answers.close()
+    assert gone(pid)
+
+
+def test_kill_9_of_the_parent_leaves_no_orphan(tmp_path):
+    pid_file = tmp_path / "pid"
+    code = (
+        "from pathlib import Path\nfrom benchmark.running.launch import run_one\n"
+        f"if __name__ == '__main__': run_one('launch_jobs:write_pid_and_wait', Path({str(pid_file)!r}))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
+    parent = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    pid = wait_for_pid(pid_file)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert gone(pid)
+
+
+def wait_for_pid(path: Path) -> int:
+    deadline = time.monotonic() + 60
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, "the job never started"
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends within ten seconds (a zombie counts as ended)."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False

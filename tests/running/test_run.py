@@ -1,0 +1,261 @@
+"""A suite from the command line to its records: resume, honesty, failures, and the user's mistakes."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from workshop import beyond, changed, mistake, run, workshop, write_suites
+
+from benchmark import cli
+from benchmark.errors import UserError
+from benchmark.schema.record import read_record, write_record
+
+__all__ = ["workshop"]
+DIVERGES = '''"""A method whose loss is not a number from step 2 on."""
+import torch.nn.functional as F
+from benchmark import LocalMethod
+
+class Diverges(LocalMethod):
+    title, paper, authors, year = "Diverges", "https://example.org", "Nobody", 2026
+    steps = 0
+
+    def local_loss(self, k, h, batch):
+        self.steps += 1
+        return h.mean() * (float("nan") if self.steps > 2 else 1.0)
+'''
+DIVERGES = DIVERGES.replace(
+    'title, paper, authors, year = "Diverges", "https://example.org", "Nobody", 2026',
+    'title = "Diverges"\n    paper = "https://example.org"\n    authors = "Nobody"\n    year = 2026',
+)
+
+
+def test_a_suite_leaves_a_complete_record_per_cell_and_is_not_run_twice(workshop):
+    assert run("e2ebp", "greedy_sl").trained.__len__() == 4
+    files = sorted(p.relative_to("results/runs") for p in Path("results/runs").rglob("*.json"))
+    assert [str(f) for f in files] == [
+        f"tiny/{m}/cifar_resnet8-k{k}-s{s}.json" for m, k in (("e2ebp", 1), ("greedy_sl", 2)) for s in (0, 1)
+    ]
+    record = read_record(Path("results/runs") / files[-1])
+    assert record.status == "ok"
+    assert record.genuine
+    assert record.isolation == "verified"
+    assert len(record.cuts) == 1
+    assert len(record.accuracy.probes) == 2
+    assert record.labels == {"full": 96}
+    assert record.cost.peak_ratio > 0
+    assert str(workshop) not in record.model_dump_json()
+    before = {f: (Path("results/runs") / f).read_bytes() for f in files}
+    again = run("e2ebp", "greedy_sl")
+    assert again.trained == []
+    assert again.found == 4
+    assert before == {f: (Path("results/runs") / f).read_bytes() for f in files}
+
+
+def test_the_same_cell_gives_the_same_numbers_in_another_process(workshop):
+    run("infopro")
+    first = accuracies()
+    shutil.rmtree(".beyond")
+    assert len(run("infopro").trained) == 2
+    assert accuracies() == first
+
+
+def accuracies() -> list:
+    """Everything that training determines, of all records: no times."""
+    records = [read_record(p) for p in sorted(Path("results/runs").rglob("*.json"))]
+    rows = [[(e.epoch, e.losses, e.validation_top1) for e in r.accuracy.curve] for r in records]
+    return [(r.accuracy.test_top1, r.accuracy.probes, row) for r, row in zip(records, rows, strict=True)]
+
+
+def test_what_was_made_of_uncommitted_changes_is_said_and_can_be_made_anew(workshop):
+    run("dgl")
+    for path in workshop.glob(".beyond/cells/*.json"):
+        record = read_record(path)
+        origin = record.provenance.model_copy(update={"git_dirty": True})
+        write_record(record.model_copy(update={"provenance": origin}), path)
+    command = ["run", "tiny", "--method", "dgl"]
+    assert "2 of 2 records were made before their changes" in CliRunner().invoke(cli.app, command).output
+    assert "records were made before" not in CliRunner().invoke(cli.app, [*command, "--again"]).output
+    assert not any(read_record(path).provenance.git_dirty for path in workshop.glob("results/runs/tiny/dgl/*.json"))
+
+
+def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(workshop):
+    run("greedy_sl")
+    path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s0.json")
+    honest = read_record(path)
+    forged = path.read_text().replace(f'"test_top1": {honest.accuracy.test_top1}', '"test_top1": 99.9')
+    assert forged != path.read_text()
+    path.write_text(forged)
+    assert not read_record(path).genuine
+    assert run("greedy_sl").trained == []
+    assert read_record(path).genuine
+    (Path(".beyond/cells") / f"{honest.fingerprint}.json").write_text(forged)
+    assert run("greedy_sl").trained == [("greedy_sl", 0, "ok")]
+    assert read_record(path).accuracy.test_top1 == honest.accuracy.test_top1
+
+
+def test_only_the_touched_method_is_trained_again(workshop):
+    run("greedy_sl", "e2ebp")
+    with open("methods/greedy_sl.py", "a") as file:
+        file.write("\n# touched\n")
+    assert {method for method, *_ in run("greedy_sl", "e2ebp").trained} == {"greedy_sl"}
+
+
+def test_kill_9_in_the_middle_loses_only_the_cells_that_were_running(workshop):
+    write_suites(workshop, changed(seeds=6))
+    command = [
+        sys.executable,
+        "-c",
+        "from benchmark.cli import main; main()",
+        "run",
+        "tiny",
+        "--method",
+        "dgl",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(kept()) < 2:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = kept()
+    assert 2 <= len(finished) < 6
+    again = run("dgl")
+    assert again.found == len(finished)
+    assert len(again.trained) == 6 - len(finished)
+
+
+def kept() -> list[Path]:
+    return sorted(Path(".beyond/cells").glob("*.json"))
+
+
+def test_a_diverging_method_is_a_row_and_stops_nobody(workshop, monkeypatch, capsys):
+    (workshop / "methods" / "diverges.py").write_text(DIVERGES)
+    arguments = ["run", "tiny", "--method", "diverges", "--method", "greedy_sl", "--method", "e2ebp"]
+    code, _ = beyond(monkeypatch, capsys, *arguments)
+    assert code == 0
+    record = read_record(Path("results/runs/tiny/diverges/cifar_resnet8-k2-s0.json"))
+    assert record.status == "diverged"
+    assert "became nan at epoch 0, step 2" in record.error
+    table = Path("results/leaderboard.csv").read_text()
+    assert "diverged" in table
+    assert "greedy_sl" in table
+
+
+def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(workshop):
+    content = DIVERGES.replace("return h.mean() *", "raise RuntimeError(f'broken in {__file__}')\n        return")
+    (workshop / "methods" / "breaks.py").write_text(content)
+    run("breaks")
+    record = read_record(Path("results/runs/tiny/breaks/cifar_resnet8-k2-s0.json"))
+    assert (record.status, record.error) == ("failed", "RuntimeError: broken in ./methods/breaks.py")
+
+
+def test_cells_that_left_the_suite_leave_no_record(workshop):
+    run("greedy_sl")
+    write_suites(workshop, changed(seeds=1))
+    run("greedy_sl")
+    assert len(list(Path("results/runs/tiny/greedy_sl").iterdir())) == 1
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_half_record(workshop, monkeypatch):
+    replace = os.replace
+
+    def full(source, target):
+        if "results" in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(UserError, match=r"No space left on device.*kept"):
+        run("greedy_sl")
+    assert list(Path("results").rglob("*.tmp")) == []
+    assert len(kept()) >= 1
+
+
+def test_ctrl_c_while_a_record_is_written_leaves_none_or_a_whole_one(workshop, monkeypatch, capsys):
+    def interrupted(source, target):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    code, err = beyond(monkeypatch, capsys, "run", "tiny", "--method", "greedy_sl")
+    assert code == 130
+    assert "goes on from there" in err
+    assert list(Path().rglob("*.tmp")) == []
+    assert kept() == []
+
+
+def test_unknown_names_are_answered_with_the_nearest_ones(workshop, monkeypatch, capsys):
+    assert "did you mean tiny?" in mistake(monkeypatch, capsys, "run", "tinny")
+    assert "did you mean greedy_sl?" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "gredy_sl")
+    write_suites(workshop, changed(backbones=[{"name": "cifar_resnet9"}]))
+    assert "cifar_resnet8" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
+    write_suites(workshop, changed(epoch=3))
+    assert "tiny.epoch: Extra inputs are not permitted" in mistake(monkeypatch, capsys, "run", "tiny")
+
+
+def test_more_modules_than_cut_points_says_how_many_there_are(workshop, monkeypatch, capsys):
+    write_suites(workshop, changed(modules=[40]))
+    err = mistake(monkeypatch, capsys, "run", "tiny", "--method", "greedy_sl")
+    assert "cifar_resnet8: Cannot cut into 40 modules" in err
+    assert "1 to 5 modules" in err
+
+
+def test_a_gpu_suite_without_a_gpu_says_what_it_needs(workshop, monkeypatch, capsys):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    write_suites(workshop, changed(device="cuda"))
+    assert "needs a CUDA GPU" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("class Broken(:\n", "syntax error in line 1"),
+        ("x = 1\n", "defines no class with a literal `title`"),
+        ('from benchmark import Method\nclass A(Method):\n    title = "A"\n', "lacks the literal `paper`"),
+        (DIVERGES.replace("year = 2026", "year = 2026; family = 'weakly'"), "there is no family 'weakly'"),
+        (DIVERGES.replace('"Diverges"', '"End-to-end backpropagation"'), "is taken by methods/e2ebp.py"),
+        (DIVERGES.replace("import torch.nn.functional as F", "import no_such_package"), "cannot be imported"),
+        (DIVERGES.replace("import LocalMethod", "import LocalMethods"), "cannot be imported"),
+    ],
+)
+def test_a_broken_method_file_is_named(workshop, monkeypatch, capsys, content, expected):
+    (workshop / "methods" / "mine.py").write_text(content)
+    err = mistake(monkeypatch, capsys, "run", "tiny")
+    assert "methods/mine.py" in err
+    assert expected in err
+
+
+def test_a_method_file_whose_name_is_no_id_is_refused(workshop, monkeypatch, capsys):
+    (workshop / "methods" / "My-Method.py").write_text(DIVERGES)
+    assert "use small letters, digits and _" in mistake(monkeypatch, capsys, "run", "tiny")
+
+
+def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
+    monkeypatch.setenv("BEYOND_DATA", str(workshop / "nowhere"))
+    write_suites(workshop, changed(dataset="cifar10"))
+    err = mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
+    assert "cifar10" in err.lower()
+
+
+def test_reproducing_compares_with_what_is_committed(workshop, monkeypatch, capsys):
+    monkeypatch.setattr("benchmark.running.run.all_methods", lambda: ["e2ebp", "greedy_sl"])
+    assert "no committed records" in mistake(monkeypatch, capsys, "reproduce", "tiny")
+    run("e2ebp", "greedy_sl")
+    assert beyond(monkeypatch, capsys, "reproduce", "tiny") == (0, "")
+    path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s0.json")
+    record = read_record(path)
+    better = record.accuracy.model_copy(update={"test_top1": record.accuracy.test_top1 + 60})
+    path.write_text(record.model_copy(update={"accuracy": better}).sealed().model_dump_json())
+    assert beyond(monkeypatch, capsys, "reproduce", "tiny")[0] == 1

@@ -1,0 +1,321 @@
+"""``beyond check``: a good file passes, and each fault is one sentence that says what is wrong."""
+
+import io
+import re
+
+import pytest
+import torch
+from conftest import METHOD_IDS, ROOT
+from rich.console import Console
+
+from benchmark import cli
+from benchmark.engine.load import load_method
+from benchmark.engine.training.method import Method
+from benchmark.sandbox.run import Ending, Limits
+from benchmark.schema.plugins import METHODS, load_class
+from benchmark.submitting.check import problem
+from benchmark.submitting.check.findings import Failed, Finding, find
+from benchmark.submitting.check.imports import check_imports
+from benchmark.submitting.check.metadata import check_metadata
+from benchmark.submitting.check.names import CHECKS, LOADS
+from benchmark.submitting.check.sandboxed import _Relay, print_findings
+from benchmark.submitting.check.trials import TRIALS, resumes
+from benchmark.submitting.check.worker import check_method, run_checks
+
+GREEDY = (ROOT / METHODS / "greedy_sl.py").read_text().replace("Greedy supervised learning", "Mine")
+FLAT = "return h.sum() * 0\n\n    def output_loss(self, h, batch):\n        return h.sum() * 0"
+TRAINS_HALF = """    def phases(self):
+        return (type(super().phases()[0])((0, 2, 3)),)
+
+    def local_loss"""
+LOSS = "return F.cross_entropy(self.auxiliaries[k](h), batch.y)"
+
+
+def findings(tmp_path, text, until="cost"):
+    found = {}
+    for finding in check_method(written(tmp_path, text)):
+        found[finding.check] = finding
+        if finding.check == until:
+            break
+    return found
+
+
+def written(tmp_path, text, name="mine"):
+    path = tmp_path / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+def test_the_names_of_the_checks_are_those_of_the_trials():
+    assert (LOADS, *TRIALS) == CHECKS
+
+
+def test_a_good_method_passes_every_check(tmp_path):
+    found = findings(tmp_path, GREEDY)
+    assert list(found) == ["metadata", "imports", *CHECKS]
+    assert [f.sentence for f in found.values() if not f.passed] == []
+    assert "removes update and backward lock; requires any backbone" in found["metadata"].sentence
+    assert "ViT (K=4)" in found["backbones"].sentence
+    assert re.search(r"0\.\d\d times the memory", found["cost"].sentence)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check", "sentence"),
+    [
+        ('title = "Mine"', 'name = "x"', "metadata", "defines no class with a literal `title`"),
+        (LOSS, FLAT, "losses", "no loss fell"),
+        (LOSS, LOSS + " * float('nan')", "losses", "became nan"),
+        (LOSS, "return F.cross_entropy(self.auxiliaries[0](h), batch.y)", "backbones", "RuntimeError"),
+        (LOSS, "return F.cross_entropy(self.modules[1](h).flatten(1)[:, :10], batch.y)", "isolation", "detach"),
+        (LOSS, "return h.square().mean()", "weights", "auxiliary network never moves"),
+        ("import torch.nn.functional", "1 / 0\nimport torch.nn.functional", "loads", "(ZeroDivisionError: "),
+        (LOSS, "return self.options.smooting * h.sum()", "backbones", "smooting' (line 28 of the file)"),
+        (LOSS, "return self.options.smooting * h.sum()", "backbones", "ResNet, K=2: AttributeError"),
+        ("def local_loss", "def locl_loss", "loads", "`locl_loss` is no part of LocalMethod, and is never used; did"),
+        ("def local_loss", "def the_objective", "backbones", "GreedySL must define `local_loss(k, h, batch)`."),
+        ("    def local_loss", TRAINS_HALF, "weights", "No phase trains module 1"),
+        ("", "", "seed", "same seed gives other losses")
+    ],
+)  # fmt: skip
+def test_a_fault_is_one_sentence(tmp_path, old, new, check, sentence):
+    assert old in GREEDY
+    if check == "seed":
+        text = GREEDY.replace("class GreedySL", "SEEN = []\n\n\nclass GreedySL")
+        text = text.replace(LOSS, "SEEN.append(k)\n        " + LOSS + " * len(SEEN)")
+    else:
+        text = GREEDY.replace(old, new)
+    path = written(tmp_path, text)
+    found = {f.check: f for f in (check_method(path) if check == "metadata" else run_checks(path, [check]))}
+    assert not found[check].passed
+    assert sentence in found[check].sentence
+    assert "\n" not in found[check].sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("self.modules.train()", "Predicting changes the network"),
+        ("[p.data.mul_(0.5) for p in self.auxiliaries.parameters()]", "other losses after an evaluation"),
+        ("x.new_empty(1).uniform_()", "other losses after an evaluation"),
+        ("self.options.scale = 2", "other losses after an evaluation"),
+    ],
+)
+def test_an_evaluation_that_leaves_a_trace_is_found(tmp_path, line, sentence):
+    predict = f"    def predict(self, x: Tensor) -> Tensor:\n        {line}\n        return super().predict(x)\n\n"
+    text = GREEDY.replace("    def local_loss", predict + "    def local_loss").replace(
+        LOSS, LOSS + " * getattr(self.options, 'scale', 1) * h.new_empty(1).uniform_().item()"
+    )
+    (_, finding) = run_checks(written(tmp_path, text), [LOADS, "evaluation"])
+    assert not finding.passed
+    assert sentence in finding.sentence
+
+
+def test_a_helper_may_have_a_name_like_one_of_the_contract(tmp_path):
+    helper = "    def label(self, batch: Batch) -> Tensor:\n        return batch.y\n\n    def local_loss"
+    text = GREEDY.replace("    def local_loss", helper).replace(LOSS, LOSS.replace("batch.y", "self.label(batch)"))
+    assert [f.passed for f in run_checks(written(tmp_path, text), [LOADS])] == [True]
+
+
+def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path):
+    text = (
+        GREEDY.replace("    year = 2021", '    year = 2021\n    requires = "maps"')
+        .replace(
+            "return None if k == self.last else",
+            "if self.outputs[0].layout == 'NLC':\n"
+            "            raise UserError('No tokens, please.')\n"
+            "        return None if k == self.last else",
+        )
+        .replace("from benchmark import", "from benchmark.errors import UserError\nfrom benchmark import")
+    )
+    found = findings(tmp_path, text, until="backbones")
+    assert "requires maps" in found["metadata"].sentence
+    assert "refuses ViT (K=2), ViT (K=4), as declared" in found["backbones"].sentence
+    undeclared = findings(tmp_path, text.replace('requires = "maps"', 'requires = ""'), until="backbones")
+    assert "No tokens, please. Say in `requires`" in undeclared["backbones"].sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentence"),
+    [
+        ("Mine-2", "", "", "is no method id"),
+        ("mine", "https://", "javascript:", "must be the paper's address"),
+        ("mine", 'title = "Mine"', 'title = "deep CASCADE learning"', "is that of methods/deep_cascade.py already"),
+        ("mine", "    year = 2021", "    year = '2021'", "must be a literal int"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {[]: 1}", "cannot be read (TypeError"),
+        ("mine", "class GreedySL", "class GreedySL(", "syntax error"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {1: {}}", "variant 1 needs a name"),
+        (
+            "mine",
+            "    year = 2021",
+            "    year = 2000 + 21 * len('')",
+            "computes `year`, which is read without running the file",
+        ),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {'../x': {}}", "variant '../x' needs a name"),
+    ],
+)
+def test_wrong_metadata_are_one_sentence(tmp_path, name, old, new, sentence):
+    assert old in GREEDY
+    found = find("metadata", lambda: check_metadata(written(tmp_path, GREEDY.replace(old, new), name)))
+    assert not found.passed
+    assert sentence in found.sentence
+
+
+def test_a_file_without_docstring_fails(tmp_path):
+    with pytest.raises(Failed, match="no docstring"):
+        check_metadata(written(tmp_path, re.sub('""".*?"""', "", GREEDY, count=1, flags=re.DOTALL)))
+
+
+@pytest.mark.parametrize("name", METHOD_IDS)
+def test_all_committed_methods_have_good_metadata_and_imports(name):
+    path = METHODS / f"{name}.py"
+    assert check_metadata(path)
+    assert "torch" in check_imports(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("import os", "Line 1 imports os; a method touches no files"),
+        ("import random", "Line 1 imports random; draw from torch's global generator"),
+        ("from sklearn import datasets", "Line 1 imports sklearn; its data sets hold test labels"),
+        ("from benchmark.engine import cell", "Line 1 imports benchmark.engine"),
+        ("from . import other", "Line 1 imports ."),
+        ("import torch.hub", "Line 1 imports torch.hub"),
+        ("from torch import load", "Line 1 imports torch.load"),
+        ("import torch as t; t.save(1, 'x')", "Line 1 uses torch.save"),
+        ("x = open('x')", "Line 1 uses open()"),
+        ("x = [__import__('os')]", "Line 1 uses __import__()"),
+        ("def f(open, input): return open(input)", "Line 1 uses open()"),
+        ("x = ().__class__.__subclasses__()", "Line 1 uses __subclasses__"),
+        ("def f(): pass\nx = f.__globals__", "Line 2 uses __globals__"),
+    ],
+)
+def test_what_a_file_may_not_use_is_named_with_its_line(tmp_path, line, sentence):
+    with pytest.raises(Failed, match=re.escape(sentence)):
+        check_imports(written(tmp_path, line))
+
+
+def test_a_parameter_may_have_the_name_of_a_builtin(tmp_path):
+    assert check_imports(written(tmp_path, "def forward(input): return 2 * input"))
+
+
+SCALED = """
+
+class Scaled(nn.Sequential):
+    def __init__(self, head):
+        super().__init__(head)
+        self.scale = head.linear.weight.detach()
+"""
+HIDDEN_STATE = """        self.seen = getattr(self, "seen", 0) + 1
+        return F.cross_entropy(self.auxiliaries[k](h), batch.y) * self.seen"""
+
+
+def test_state_outside_the_checkpoint_is_found(tmp_path):
+    text = GREEDY.replace("        " + LOSS, HIDDEN_STATE)
+    with pytest.raises(Failed, match="resumed goes on with other losses: keep what lives from step to step"):
+        resumes(load_class(written(tmp_path, text), Method))
+
+
+def test_a_plain_tensor_of_an_auxiliary_network_is_found(tmp_path):
+    head = "heads.LinearHead(self.outputs[k], self.task.classes)"
+    text = GREEDY.replace(head, f"Scaled({head})") + SCALED
+    with pytest.raises(Failed, match="`scale` of Scaled is a plain tensor"):
+        resumes(load_class(written(tmp_path, text), Method))
+
+
+def test_a_pipeline_may_refill_when_resumed():
+    assert "its pipeline refills for 3 steps" in resumes(load_method("features_replay"))
+
+
+def test_the_pictures_of_the_sandbox_are_those_of_the_test_and_no_others(tmp_path, monkeypatch):
+    problem.write_pictures(tmp_path / "pictures.npz")
+    wanted = problem.pictures()
+    monkeypatch.setattr(problem, "given", [])
+    problem.take_pictures(tmp_path / "pictures.npz")
+    problem.pictures.cache_clear()
+    for a, b in zip(problem.pictures(), wanted, strict=True):
+        assert torch.equal(a.images, b.images)
+        assert torch.equal(a.labels, b.labels)
+    assert sum(map(len, wanted)) == 1797 - 449
+    problem.given.clear()
+    problem.pictures.cache_clear()
+
+
+def relayed(*messages, ending=None):
+    told = []
+    relay = _Relay(["loads", "losses", "seed"], lambda name: None, told.append)
+    for message in messages:
+        relay.hear(message)
+    if ending:
+        relay.broken(ending, Limits(seconds=7))
+    return told, relay.waiting
+
+
+def ended(check, passed=True):
+    return {"finding": {"check": check, "passed": passed, "sentence": "So.\x1b[2J"}}
+
+
+def test_only_what_fits_is_heard_of_the_worker_and_its_text_steers_no_terminal():
+    told, waiting = relayed({"begins": "loads"}, ended("seed"), {"finding": 3}, {"begins": []}, ended("loads"))
+    assert told == [Finding("loads", True, "So. [2J")]
+    assert waiting == ["losses", "seed"]
+
+
+def test_a_file_that_does_not_load_is_not_checked_further():
+    assert relayed(ended("loads", passed=False))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("how", "sentence", "waiting"),
+    [
+        ("crash", "Its process was killed by signal 11.", ["seed"]),
+        ("done", "Its process ended by itself in the middle of the check; do not exit.", ["seed"]),
+        (
+            "timeout",
+            "stopped in this one after 7 seconds, the time limit; look for a loop without an end. Not chec",
+            [],
+        ),
+    ],
+)
+def test_a_process_that_dies_in_a_check_fails_that_check_and_the_others_go_on(how, sentence, waiting):
+    ending = Ending(how, "Its process was killed by signal 11.")
+    told, left = relayed(ended("loads"), {"begins": "losses"}, ending=ending)
+    assert (told[-1].check, told[-1].passed, left) == ("losses", False, waiting)
+    assert sentence in told[-1].sentence
+
+
+EXITS = """    def predict(self, x: Tensor) -> Tensor:
+        import os
+
+        os._exit(3)
+
+    def local_loss"""
+
+
+def test_a_file_is_checked_in_the_sandbox_and_goes_on_after_a_crash(tmp_path):
+    output = io.StringIO()
+    path = written(tmp_path, GREEDY.replace("    def local_loss", EXITS))
+    assert not print_findings(path, Console(file=output, width=200))
+    lines = [line for line in output.getvalue().splitlines() if line.startswith(("✓", "✗"))]
+    assert [line.split()[1] for line in lines] == ["metadata", "imports", *CHECKS]
+    assert [line for line in lines if line.startswith("✗")] == [
+        "✗ imports    Line 28 imports os; a method touches no files and no processes.",
+        "✗ evaluation Its process ended with exit code 3.",
+    ]
+
+
+def test_a_file_that_is_not_there_is_the_users_mistake(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["beyond", "check", "methods/nothing.py"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 2
+    assert "There is no file methods/nothing.py." in capsys.readouterr().err
+
+
+def test_on_a_terminal_a_line_keeps_its_mark_and_name_beside_the_live_bar(monkeypatch):
+    finding = Finding("metadata", True, "A fine [file].")
+    monkeypatch.setattr("benchmark.submitting.check.sandboxed.check_sandboxed", lambda path, begin, tell: tell(finding))
+    output = io.StringIO()
+    assert print_findings(ROOT / METHODS / "dgl.py", Console(file=output, width=200, force_terminal=True))
+    plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
+    assert "✓ metadata   A fine [file].\n" in plain

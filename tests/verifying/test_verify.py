@@ -1,0 +1,238 @@
+"""``beyond verify``: an honest record is confirmed, a wrong one is not, and nobody sees the test labels."""
+
+import json
+import math
+import os
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from needs import needs
+from workshop import TINY, beyond, run, workshop, write_suites
+
+from benchmark.errors import UserError
+from benchmark.running.cell import run_cell
+from benchmark.running.launch import Crash
+from benchmark.sandbox import bubblewrap
+from benchmark.schema.plugins import file_sha256
+from benchmark.schema.record import read_record, write_record
+from benchmark.schema.suite import cells, load_suite
+from benchmark.verifying import verify
+from benchmark.verifying.again import _answers, _Listener, train_again
+from benchmark.verifying.verify import claims, runnable, sample
+
+__all__ = ["workshop"]
+PEEKS = '''"""Looks for the labels of the test split wherever Python can reach, and answers with them."""
+import gc
+import torch
+import torch.nn.functional as F
+from benchmark import LocalMethod, heads
+
+REACHES_FOR_FILES = False
+
+class Peeks(LocalMethod):
+    title = "Peeks"
+    paper = "https://example.org"
+    authors = "Nobody"
+    year = 2026
+
+    def auxiliary(self, k):
+        return None if k == self.last else heads.LinearHead(self.outputs[k], self.task.classes)
+
+    def local_loss(self, k, h, batch):
+        return F.cross_entropy(self.auxiliaries[k](h), batch.y)
+
+    def predict(self, x):
+        if REACHES_FOR_FILES:
+            return self.from_the_package(x)
+        splits = [o for o in gc.get_objects() if type(o).__name__ == "Splits"]
+        found = [s.test.labels for s in splits if len(s.test.labels) == len(x)]
+        return F.one_hot(found[0], self.task.classes).float() if found else super().predict(x)
+
+    def from_the_package(self, x):
+        from sklearn.datasets import load_digits
+        try:
+            labels = torch.from_numpy(load_digits().target)
+        except (OSError, ValueError, EOFError):
+            return super().predict(x)
+        raise RuntimeError(f"{len(labels)} labels are in reach")
+'''
+CARRIES_OFF = '''"""In the repository it carries a file off; in the sandbox it leaves a link where the exam comes."""
+from pathlib import Path
+
+if Path("suites.yaml").exists():
+    Path("@LOOT@").write_text(Path("suites.yaml").read_text())
+elif not Path("exam.pt").is_symlink():
+    Path("exam.pt").symlink_to("@VICTIM@")
+'''
+
+
+def record_path(method, seed=0):
+    return f"results/runs/tiny/{method}/cifar_resnet8-k2-s{seed}.json"
+
+
+def test_honest_records_are_confirmed_and_an_inflated_one_is_not(workshop, monkeypatch, capsys):
+    run("e2ebp", "greedy_sl")
+    path = workshop / record_path("greedy_sl")
+    record = read_record(path)
+    better = record.accuracy.model_copy(update={"test_top1": record.accuracy.test_top1 + 60})
+    write_record(record.model_copy(update={"accuracy": better}), path)
+    code, said = beyond(monkeypatch, capsys, "verify", "tiny", "--method", "greedy_sl", "--sample", "2")
+    assert code == 1, said
+    board = pd.read_csv("results/leaderboard.csv")
+    assert board.loc[board["method"] == "greedy_sl", "verification"].tolist() == ["failed"]
+    outcomes = [json.loads(p.read_text()) for p in sorted((workshop / "results/verified/tiny/greedy_sl").iterdir())]
+    assert [o["verdict"] for o in outcomes] == ["failed", "verified"]
+    assert outcomes[1]["again_top1"] == outcomes[1]["committed_top1"]
+    assert "test accuracy differs by 60.00 points." in outcomes[0]["faults"]
+    assert not list((workshop / ".beyond/verify").iterdir())
+
+
+def test_a_method_that_looks_for_the_test_labels_finds_them_only_where_it_is_trusted(workshop):
+    (workshop / "methods" / "peeks.py").write_text(PEEKS)
+    cell = cells("tiny", load_suite("tiny"), "peeks")[0]
+    suite = load_suite("tiny")
+    trusted = run_cell(lambda done: None, cell, suite, "")
+    assert trusted.accuracy is not None, trusted.error
+    assert trusted.accuracy.test_top1 == 100.0  # so that the next line could fail
+    assert trusted.accuracy.test_top5 == 100.0
+    confined, protections = train_again(lambda done: None, cell, suite, workshop)
+    assert confined.status == "ok", confined.error
+    assert confined.accuracy.test_top1 < 60.0
+    assert "time limit" in protections
+
+
+@pytest.mark.parametrize("mode", [pytest.param("bubblewrap", marks=needs("bwrap")), "without"])
+def test_the_labels_in_an_installed_package_are_out_of_reach_in_bubblewrap(workshop, monkeypatch, mode):
+    if mode == "without":
+        monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
+    text = PEEKS.replace("REACHES_FOR_FILES = False", "REACHES_FOR_FILES = True")
+    (workshop / "methods" / "peeks.py").write_text(text)
+    cell = cells("tiny", load_suite("tiny"), "peeks")[0]
+    record, protections = train_again(lambda done: None, cell, load_suite("tiny"), workshop)
+    assert (record.status, "bubblewrap" in protections) == (("ok", True) if mode == "bubblewrap" else ("failed", False))
+    assert mode == "bubblewrap" or "1797 labels are in reach" in record.error
+
+
+def test_a_file_is_imported_in_the_sandbox_only_and_its_links_are_not_followed(workshop, monkeypatch, capsys):
+    run("e2ebp", "greedy_sl")
+    loot, victim = workshop.parent / "loot", workshop.parent / "victim"
+    victim.write_text("precious")
+    path = workshop / "methods" / "greedy_sl.py"
+    path.write_text(CARRIES_OFF.replace("@LOOT@", str(loot)).replace("@VICTIM@", str(victim)) + path.read_text())
+    for record_file in (workshop / "results/runs/tiny/greedy_sl").iterdir():
+        record = read_record(record_file)
+        origin = record.provenance.model_copy(update={"method_sha256": file_sha256(path)})
+        write_record(record.model_copy(update={"provenance": origin}), record_file)
+    code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--method", "greedy_sl", "--sample", "1")
+    (outcome,) = (workshop / "results/verified/tiny/greedy_sl").iterdir()
+    assert (code, json.loads(outcome.read_text())["verdict"]) == (0, "verified"), outcome.read_text()
+    assert not loot.exists()
+    assert victim.read_text() == "precious"
+
+
+def test_what_is_no_table_is_no_answer(tmp_path):
+    np.save(tmp_path / "good.npy", np.zeros((3, 2), dtype=np.int64))
+    assert _answers(tmp_path / "good.npy").shape == (3, 2)
+    np.savez(tmp_path / "several.npz", a=np.zeros((3, 2), dtype=np.int64))
+    np.save(tmp_path / "floats.npy", np.zeros((3, 2)))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "good.npy")
+    (tmp_path / "empty").touch()
+    for name in ("several.npz", "floats.npy", "pipe", "link", "empty", "missing"):
+        assert _answers(tmp_path / name) is None, name
+
+
+def test_of_what_a_process_says_only_what_fits_is_heard():
+    heard = []
+    listener = _Listener(heard.append, lambda: heard.append("exam"))
+    for message in (*({"progress": x} for x in (0.5, math.nan, math.inf, -1.0, "1")), {"junk": 1}, {"trained": 1.5}):
+        listener.hear(message)
+    assert heard == [0.5]
+    listener.hear({"trained": True})
+    listener.hear({"record": {"a": 1}, "junk": 2})
+    assert (heard, listener.record) == ([0.5, "exam"], {"a": 1})
+
+
+@pytest.fixture
+def claimed(workshop):
+    """Records of two seeds, without training: copies of a committed one under the tiny suite's name."""
+    write_suites(workshop, TINY)
+    committed = read_record(ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json")
+    for seed in range(2):
+        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed})
+        write_record(committed.model_copy(update={"identity": identity}), workshop / record_path("dgl", seed))
+    return workshop
+
+
+def test_a_sample_prefers_what_nobody_has_verified(claimed):
+    found, unfit = claims(["tiny"], [])
+    assert (len(found), unfit) == (2, [])
+    done = found[0].record
+    told = {"verdict": "verified", "faults": [], "committed_top1": 1, "again_top1": 1, "tolerance": 1}
+    told |= {"protections": [], "git_commit": "", "device": "", "started_utc": ""}
+    path = claimed / "results/verified/tiny/dgl/x.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"identity": done.identity.model_dump(), "digest": done.digest} | told))
+    for _ in range(8):
+        assert sample(found, 1)[0].record.digest == found[1].record.digest
+
+
+def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, capsys):
+    crash = Crash("timeout", "Stopped after 1 minutes, the limit of one cell.")
+    monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, crash) for job in jobs))
+    code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
+    assert code == 1
+    lines = []
+    watcher = SimpleNamespace(begin=lambda *_: None, progress=None, ended=lambda cell, line: lines.append(line))
+    assert list(verify.verify(claims(["tiny"], [])[0], watcher)) == []
+    assert lines[0].endswith("seed 0: no outcome: Stopped after 1 minutes, the limit of one cell.")
+    assert not list((claimed / "results").glob("verified/*/*/*.json"))
+    assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["self-reported"]
+
+
+def test_the_tolerance_comes_from_the_methods_other_records(claimed):
+    first = read_record(claimed / record_path("dgl", 0))
+    for k, seed, points in ((2, 1, 4.0), (4, 0, 0.0), (4, 1, 2.0), (4, 2, 4.0)):
+        identity = first.identity.model_copy(update={"modules": k, "seed": seed})
+        accuracy = first.accuracy.model_copy(update={"test_top1": first.accuracy.test_top1 - points})
+        record = first.model_copy(update={"identity": identity, "accuracy": accuracy})
+        write_record(record, claimed / f"results/runs/tiny/dgl/cifar_resnet8-k{k}-s{seed}.json")
+    found, _ = claims(["tiny"], [])
+    assert [c.tolerance for c in found] == [pytest.approx(6.0)] * 2  # K = 4: deviation 2; alone, K = 2 has none
+
+
+def test_a_suite_that_cannot_run_here_is_passed_over(claimed):
+    write_suites(claimed, TINY | {"big": TINY["tiny"] | {"device": "cuda"}})
+    record = read_record(claimed / record_path("dgl", 0))
+    big = record.model_copy(update={"identity": record.identity.model_copy(update={"suite": "big"})})
+    write_record(big, claimed / "results/runs/big/dgl/cifar_resnet8-k2-s0.json")
+    found, (sentence,) = runnable(claims([], [])[0])
+    assert {claim.cell.suite for claim in found} == {"tiny"}
+    assert sentence.startswith("big: Suite 'big' needs a CUDA GPU")
+    with pytest.raises(UserError, match=r"nothing to verify\. big: Suite 'big' needs"):
+        runnable(claims(["big"], [])[0])
+
+
+def test_what_cannot_be_verified_is_said(claimed):
+    edited = claimed / record_path("dgl", 0)
+    edited.write_text(edited.read_text().replace('"seed": 0', '"seed": 7'))
+    found, (sentence,) = claims(["tiny"], [])
+    assert len(found) == 1
+    assert "was edited" in sentence
+    (claimed / "methods" / "dgl.py").write_text((claimed / "methods" / "dgl.py").read_text() + "# changed\n")
+    with pytest.raises(UserError, match=r"nothing to verify.*"):
+        claims(["tiny"], [])
+    shutil.rmtree(claimed / "results" / "runs")
+    with pytest.raises(UserError, match="nothing to verify"):
+        claims([], [])
+
+
+def test_a_wrong_name_is_one_sentence(claimed, monkeypatch, capsys):
+    code, said = beyond(monkeypatch, capsys, "verify", "tinny")
+    assert (code, "There is no suite 'tinny'" in said) == (2, True)
+    code, said = beyond(monkeypatch, capsys, "verify", "tiny", "--method", "dlg")
+    assert (code, "did you mean dgl" in said) == (2, True)
