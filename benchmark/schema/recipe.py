@@ -1,17 +1,17 @@
 """How a suite trains: the part of a protocol that every method of the suite shares."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from benchmark.schema.plain import Strict
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """Budget, batch, optimiser and learning-rate schedule; one optimiser per module, all alike.
 
     The schedule is a cosine from ``lr`` to zero over the epochs of a phase, after a linear warm-up from
     ``warmup_lr``; it moves once a step. Weight decay falls on every parameter, biases and normalisation
     included, as in the CIFAR papers of this field (InfoPro, DGL, kerNET).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0, description="pictures a step")

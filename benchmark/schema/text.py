@@ -14,7 +14,9 @@ from benchmark.errors import UserError
 
 LONGEST = 600  # characters of a sentence
 # What str.isprintable lets pass though it shows as nothing: fillers, joiners, variation selectors, the blank of braille
-INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 MARKS = 4  # combining marks on one letter: some alphabets need two or three, a tower of them covers other lines
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -91,8 +93,7 @@ def decoded(raw: bytes, path: Path) -> str:
         raise UserError(f"{path} is no UTF-8 text (line {line}); save it as UTF-8.") from None
     text = text.replace("\r\n", "\n")
     if hidden := hidden_character(text):
-        line, name = hidden
-        raise UserError(f"{path} has a character in line {line} that shows as nothing ({name}); delete it.")
+        raise UserError(f"{path} has a character in line {hidden[0]} that shows as nothing ({hidden[1]}); delete it.")
     for line in text.split("\n", 2)[:2]:
         cookie = COOKIE.match(line)
         if cookie and cookie[1].lower().replace("_", "-") not in ("utf-8", "utf8"):
