@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.schema.plugins import syntax_tree
 from benchmark.submitting.check.findings import Failed
 
 STANDARD = (
@@ -45,8 +46,9 @@ def check_imports(path: Path) -> str:
 
     Raises:
         Failed: it uses something that it may not; says what and in which line.
+        UserError: it cannot be read or parsed.
     """
-    tree = ast.parse(path.read_text(), filename=str(path))
+    tree = syntax_tree(path)
     names = _imported(tree)
     for line, module in _modules(tree):
         if not _allowed(module):

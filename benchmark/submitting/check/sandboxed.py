@@ -59,9 +59,9 @@ def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMIT
     """All checks on a stranger's file; ``begin`` hears a check's name, ``tell`` how it ended."""
     begin("metadata")
     tell(metadata := find("metadata", partial(check_metadata, path)))
-    begin("imports")
-    tell(find("imports", partial(check_imports, path)))
-    if metadata.passed:
+    if metadata.passed:  # else nothing parses the file once more
+        begin("imports")
+        tell(find("imports", partial(check_imports, path)))
         run_trials(path, CHECKS, begin, tell, limits)
 
 
