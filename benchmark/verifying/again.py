@@ -4,11 +4,11 @@ The stranger's process gets the training and validation pictures. When it says t
 pictures without their labels, ranks the classes, and this process counts the hits.
 """
 
+import io
 import json
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +22,7 @@ from benchmark.engine.load import load_dataset
 from benchmark.engine.pictures.data import Splits, data_root, load_splits
 from benchmark.engine.training.train import hit_rates
 from benchmark.sandbox.run import GIB, Ending, Limits, protections, run_sandboxed
+from benchmark.sandbox.scratch import scratch_folder
 from benchmark.schema.plugins import DATASETS, METHODS, plugin_path
 from benchmark.schema.record import Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, identify
@@ -29,6 +30,9 @@ from benchmark.schema.text import printable
 
 WORKER = "benchmark.verifying.again_worker"
 JOB, PICTURES, EXAM, ANSWERS = Path("job.json"), Path("pictures.pt"), Path("exam.pt"), Path("answers.npy")
+STEP = 1e-4  # of the training: a flood of progress is not passed on
+MOST = 5  # ranked classes a picture
+HEADER = 4096  # bytes, at most, before the table of the answers
 MEMORY = 12 * GIB
 CRASH_STATUS: dict[str, Status] = {"timeout": "timeout", "memory": "oom"}
 
@@ -47,8 +51,8 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         UserError: the suite's pictures are missing.
     """
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        scratch, spare = Path(name) / "scratch", Path(name) / EXAM  # the stranger reaches the former only
+    with scratch_folder(folder) as place:
+        scratch, spare = place / "scratch", place / EXAM  # the stranger reaches the former only
         scratch.mkdir()
         _pack(scratch, cell, suite, splits)
         torch.save(splits.test.images, spare)
@@ -58,7 +62,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         ending = run_sandboxed(WORKER, [], scratch=scratch, limits=limits, on_message=listener.hear, gpu=cuda)
         record = _record(listener.record, ending, cell, suite)
         if record.accuracy:
-            record = _judged(record, _answers(scratch / ANSWERS), splits.test.labels)
+            record = _judged(record, _answers(scratch / ANSWERS, len(splits.test.labels)), splits.test.labels)
     return record, [p.name for p in protections() if p.available]
 
 
@@ -79,12 +83,14 @@ class _Listener:
 
     def __init__(self, report: Callable[[float], None], hand_out: Callable[[], object]) -> None:
         self.report, self.hand_out = report, hand_out
+        self.reported = 0.0
         self.record: object = None
 
     def hear(self, message: dict[str, Any]) -> None:
         """A message of the process."""
         match message:
-            case {"progress": float(done)} if 0 <= done <= 1:
+            case {"progress": float(done)} if self.reported + STEP <= done <= 1:
+                self.reported = done
                 self.report(done)
             case {"trained": True}:
                 with suppress(OSError):  # the exam is handed out already, or something else lies in its place
@@ -108,12 +114,16 @@ def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
     return Record(identity=identify(cell, suite), status=status, error=printable(sentence), fingerprint="")
 
 
-def _answers(path: Path) -> Tensor | None:
-    """The ranked classes (N, n) that the process left; none if that is no such table, or no plain file."""
+def _answers(path: Path, pictures: int) -> Tensor | None:
+    """The ranked classes (N, n) that the process left; none if that is no such table, or no plain file.
+
+    No more is read than so many pictures can take, whatever a header promises.
+    """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            ranked = np.load(file, allow_pickle=False) if plain else None
+            content = file.read(HEADER + 8 * MOST * pictures) if plain else b""
+        ranked = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except Exception:  # whatever a stranger's bytes can bring numpy to raise
         return None
     table = isinstance(ranked, np.ndarray) and ranked.ndim == 2 and ranked.dtype == np.int64

@@ -15,10 +15,9 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import ranked_classes
 from benchmark.running.cell import EVALUATION_BATCH, run_cell
 from benchmark.schema.suite import Cell, Suite
-from benchmark.verifying.again import ANSWERS, EXAM, JOB, PICTURES
+from benchmark.verifying.again import ANSWERS, EXAM, JOB, MOST, PICTURES
 
 PATIENCE = 120.0  # seconds for the test pictures to come
-MOST = 5
 
 
 def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT
 from needs import needs
 
-from benchmark.sandbox import bubblewrap, seccomp
+from benchmark.sandbox import bubblewrap, seccomp, streams
 from benchmark.sandbox import run as sandbox
 from benchmark.sandbox.run import GIB, Limits, protections, run_sandboxed
 from benchmark.schema.plugins import METHODS
@@ -263,7 +263,7 @@ def test_garbage_on_the_pipe_is_passed_over_and_output_is_bounded(tmp_path, monk
         """,
     )
     assert heard == [{"good": 1}]
-    assert len(ending.output) <= sandbox.KEPT_OUTPUT
+    assert len(ending.output) <= streams.KEPT_OUTPUT
 
 
 def test_an_exception_is_told_by_its_last_line(tmp_path, monkeypatch):
