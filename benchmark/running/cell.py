@@ -14,7 +14,6 @@ from typing import Any
 import torch
 
 from benchmark import git
-from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.measuring.cost import measure_cost
 from benchmark.engine.measuring.isolation import leaks
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
@@ -25,10 +24,12 @@ from benchmark.engine.training.process import prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
 from benchmark.errors import UserError
+from benchmark.running.loaded import Changed, load
 from benchmark.schema.fingerprint import package_versions
-from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
+from benchmark.schema.text import printable
 
 EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
@@ -49,52 +50,53 @@ def run_cell(
 
     Args:
         on_progress: called after each epoch with the fraction of training that is done.
+        fingerprint: what the cell shall be made from; the record says what it was made from. Empty: nobody asked.
         splits: the pictures; loaded as the suite says, if not given.
         judge: who knows the test split; by default `splits` does.
     """
-    facts: dict[str, Any] = {}
+    identity = identify(cell, suite)  # now: its file may be gone later
+    facts: dict[str, Any] = {"fingerprint": fingerprint}
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, on_progress, splits, judge):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge):
             facts[name] = value
+    except Changed as reason:
+        facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except Diverged as reason:
         status, error = "diverged", str(reason)
     except (MemoryError, torch.OutOfMemoryError) as reason:
         status, error = "oom", _sentence(reason)
     except UserError as reason:
-        status, error = "failed", without_paths(str(reason))
+        status, error = "failed", printable(without_paths(str(reason)))
     except Exception as reason:
         status, error = "failed", _sentence(reason)
-    return Record(
-        identity=identify(cell, suite),
-        status=status,
-        error=error,
-        fingerprint=fingerprint,
-        **facts,
-    )
+    return Record(identity=identity, status=status, error=error, **facts)
 
 
 def _observe(
     cell: Cell,
     suite: Suite,
+    asked: str,
     on_progress: Callable[[float], None],
     splits: Splits | None,
     judge: Judge | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
-    dataset = load_dataset(suite.dataset)
+    loaded = load(cell, suite)
+    dataset = loaded.dataset
     splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
     test = partial(Loader, splits.test, dataset, EVALUATION_BATCH, device=suite.device, train=False)
     judge = judge or (lambda trained: accuracy(trained, test()))
-    yield "provenance", provenance(cell, splits, suite.device)
+    yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
+    yield "provenance", provenance(loaded.method, splits, suite.device)
 
-    options = cell_options(suite, cell, load_method(cell.method).variants)
+    options = cell_options(suite, cell, loaded.method.variants)
     backbone = suite.backbone(cell.backbone)
     common = (suite, backbone, dataset.task, cell.modules, cell.seed)
-    build = partial(build_method, load_method(cell.method), options, *common)
-    build_twin = partial(build_method, load_method(TWIN), {}, *common)
+    build = partial(build_method, loaded.method, options, *common)
+    build_twin = partial(build_method, loaded.twin, {}, *common)
     method = build()
     yield "options", vars(method.options)
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
@@ -111,6 +113,7 @@ def _observe(
     accuracies, train_seconds, cuda_peak = train(method)
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
+    loaded.check_unchanged(cell, suite)
 
 
 def _train(
@@ -188,12 +191,12 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def provenance(cell: Cell, splits: Splits, device: str) -> Provenance:
+def provenance(method: type[Method], splits: Splits, device: str) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
         git_commit=git.commit(),
         git_dirty=git.dirty(),
-        method_sha256=file_sha256(plugin_path(METHODS, cell.method)),
+        method_sha256=loaded_sha256(method),
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
         versions=package_versions(),
@@ -208,13 +211,13 @@ def device_name(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
     return model or "CPU"
 
 
 def _sentence(error: BaseException) -> str:
-    return without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0])
+    return printable(without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0]))
 
 
 def without_paths(text: str) -> str:

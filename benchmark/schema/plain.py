@@ -27,7 +27,7 @@ class Strict(BaseModel):
 
 
 def not_plain(value: object, depth: int = 0) -> str:
-    """What keeps a value from being written as JSON and read again, as ``a value of type set``; empty if nothing does."""
+    """What keeps a value from being written as JSON and read again, as ``a value of type set``; else empty."""
     if depth > DEEPEST:
         return f"lists more than {DEEPEST} deep"
     if value is None or isinstance(value, bool):

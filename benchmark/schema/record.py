@@ -97,7 +97,7 @@ class Provenance(Part):
     """Where the numbers come from."""
 
     git_commit: str
-    git_dirty: bool
+    git_dirty: bool | None  # null: git did not say, which is not clean
     method_sha256: str
     source: str  # of the pictures, e.g. cifar10-jpeg
     dataset_fingerprint: str

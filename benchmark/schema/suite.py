@@ -20,7 +20,7 @@ from benchmark.errors import UserError
 from benchmark.schema.plain import Strict, not_plain
 from benchmark.schema.plugins import ID, METHODS, method_metadata, plugin_path
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.record import Identity
+from benchmark.schema.record import Identity, added
 from benchmark.schema.suite_file import read_blocks
 from benchmark.schema.text import printable
 
@@ -56,7 +56,7 @@ class Backbone(Strict):
     """
 
     name: str
-    label: str | None = None
+    label: str | None = added()  # left out where there is none: fingerprints are then what they were before labels
     stem: Literal["native", "small"] = "native"
     kwargs: Options = Field(default_factory=dict)
     cuts: dict[K, list[str]] = Field(default_factory=dict)  # K -> names; other K are balanced
@@ -77,12 +77,6 @@ class Backbone(Strict):
             if len(names) != k - 1:
                 raise ValueError(f"cuts names {len(names)} cut points for {k} modules, which are parted by {k - 1}")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_a_label_that_is_not_there(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Fingerprints of suites that have no labels are what they were before there were any."""
-        said: dict[str, Any] = write(self)
-        return said if self.label is not None else {name: value for name, value in said.items() if name != "label"}
 
 
 class Override(Strict):

@@ -94,8 +94,7 @@ def decoded(raw: bytes, path: Path) -> str:
     text = text.replace("\r\n", "\n")
     if hidden := hidden_character(text):
         raise UserError(f"{path} has a character in line {hidden[0]} that shows as nothing ({hidden[1]}); delete it.")
-    for line in text.split("\n", 2)[:2]:
-        cookie = COOKIE.match(line)
+    for cookie in map(COOKIE.match, text.split("\n", 2)[:2]):
         if cookie and cookie[1].lower().replace("_", "-") not in ("utf-8", "utf8"):
             raise UserError(f"{path} says that it is written in {printable(cookie[1])}; save it as UTF-8.")
     return text

@@ -1,6 +1,7 @@
 """What ``suites.yaml`` may say: every slip is one sentence that names file and place, before anything trains."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ from benchmark.tables.files import write_tables
 __all__ = ["workshop"]
 RECIPE = TINY["tiny"]["recipe"]
 TWO = [{"name": "cifar_resnet8"}, {"name": "cifar_resnet8", "kwargs": {"stem_stride": 2}}]
-BOMB = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi"))
+BOMB = "a: &a [1, 1]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi"))
 
 
 def refused(tmp_path, text: str | bytes) -> str:
