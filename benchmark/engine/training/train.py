@@ -45,15 +45,20 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, 
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
-        optimizers[k] = create_optimizer_v2(
-            parameters,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            filter_bias_and_bn=False,
-        )
+        optimizers[k] = build_optimizer(parameters, recipe)
     return optimizers
+
+
+def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
+    """timm's optimiser of the recipe."""
+    return create_optimizer_v2(
+        parameters,
+        opt=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=False,
+    )
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
