@@ -22,7 +22,7 @@ def fingerprint(cell: Cell, suite: Suite, data: str) -> str:
     facts = {
         "protocol": PROTOCOL,
         "cell": cell.model_dump(),
-        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS),
+        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()},
         "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
         "method": file_sha256(plugin_path(METHODS, cell.method)),
         "dataset": file_sha256(plugin_path(DATASETS, suite.dataset)),
