@@ -15,16 +15,18 @@ import torch
 
 from benchmark import git
 from benchmark.engine.measuring.cost import measure_cost
+from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.isolation import leaks
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
 from benchmark.engine.pictures.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.process import prepare_process
+from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
-from benchmark.errors import UserError
+from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, load
+from benchmark.running.machine import machine
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
@@ -65,12 +67,10 @@ def run_cell(
         facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except Diverged as reason:
         status, error = "diverged", str(reason)
-    except (MemoryError, torch.OutOfMemoryError) as reason:
-        status, error = "oom", _sentence(reason)
     except UserError as reason:
-        status, error = "failed", printable(without_paths(str(reason)))
+        status, error = "oom" if out_of_memory(reason) else "failed", printable(without_paths(str(reason)))
     except Exception as reason:
-        status, error = "failed", _sentence(reason)
+        status, error = "oom" if out_of_memory(reason) else "failed", _sentence(reason)
     return Record(identity=identity, status=status, error=error, **facts)
 
 
@@ -104,9 +104,10 @@ def _observe(
     yield "isolation", check_isolation(build(), dataset, splits)
 
     loaders = build_loaders(cell, suite, dataset, splits, method)
-    batch = next(loaders["train"].epoch(0))
-    is_twin = cell.method == TWIN
-    cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
+    twin = None if cell.method == TWIN else build_twin
+    cost = measure_cost(build, twin, suite.recipe, next(loaders["train"].epoch(0)))
+    if cost.twin_error:
+        cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
 
     train = partial(_train, cell, suite, loaders, on_progress, judge)
@@ -126,11 +127,9 @@ def _train(
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
     device = torch.device(suite.device)
-    method.modules.to(device)
-    method.auxiliaries.to(device)
+    peak = CudaPeak(device)
+    place(method, device)
     torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     phases = list(method.phases())
     total = sum(max(1, round(suite.recipe.epochs * p.share)) for p in phases)
     rows: list[Epoch] = []
@@ -143,8 +142,8 @@ def _train(
         reads_out = method.last in phase.trains or phase is phases[-1]
         validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
-        train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured)
+        watched(method, phase, loader, suite.recipe, validate)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     test_top1, test_top5 = judge(method)
     reached = Accuracy(
@@ -154,7 +153,7 @@ def _train(
         probes=[*probes, rows[-1].validation_top1 or 0.0],
         curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
     )
-    return reached, sum(row.seconds for row in rows), peak
+    return reached, sum(row.seconds for row in rows), peak.bytes
 
 
 def _validate(method: Method, loader: Loader) -> float:
@@ -200,20 +199,10 @@ def provenance(method: type[Method], splits: Splits, device: str) -> Provenance:
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
         versions=package_versions(),
-        device=device_name(device),
         threads=torch.get_num_threads(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        **machine(device),
     )
-
-
-def device_name(device: str) -> str:
-    """The model of the GPU or of the processor."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return model or "CPU"
 
 
 def _sentence(error: BaseException) -> str:

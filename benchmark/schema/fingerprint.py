@@ -23,7 +23,7 @@ def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: 
     facts = {
         "protocol": PROTOCOL,
         "cell": cell.model_dump(),
-        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS),
+        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()},
         "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
         "method": method or file_sha256(plugin_path(METHODS, cell.method)),
         "dataset": dataset or file_sha256(plugin_path(DATASETS, suite.dataset)),

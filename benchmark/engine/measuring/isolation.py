@@ -5,6 +5,7 @@ from torch import Tensor
 
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.seeding import forked_rng
 from benchmark.engine.training.train import set_phase
 
 PERTURBATION = 3.0  # any factor but one: a loss is multiplied by it
@@ -44,7 +45,7 @@ def _gradients(method: Method, batch: Batch, perturb: int | None = None) -> tupl
     parts = [*method.modules, *method.auxiliaries]
     buffers = [(b, b.clone()) for part in parts for b in part.buffers()]
     losses = 0
-    with torch.random.fork_rng():
+    with forked_rng():
         torch.manual_seed(0)
         for j, loss in enumerate(method.losses(batch)):
             (loss * PERTURBATION if j == perturb else loss).backward()

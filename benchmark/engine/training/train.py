@@ -6,7 +6,7 @@ one optimiser per module. The clock of a phase stops while validation runs.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -113,8 +113,12 @@ def train_phase(
     *,
     index: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda row: None,
+    metered: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
+
+    Args:
+        metered: a context around each epoch of training, and around no evaluation.
 
     Raises:
         Diverged: a loss is not finite.
@@ -126,7 +130,8 @@ def train_phase(
     rows = []
     for epoch in range(epochs):
         start = time.perf_counter()
-        means = train_epoch(method, loader, epoch, optimizers, schedulers)
+        with metered():
+            means = train_epoch(method, loader, epoch, optimizers, schedulers)
         seconds = time.perf_counter() - start
         lr = next(iter(optimizers.values())).param_groups[0]["lr"]
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))

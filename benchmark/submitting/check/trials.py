@@ -5,8 +5,9 @@ from collections.abc import Callable
 import torch
 
 from benchmark.engine.load import load_method
-from benchmark.engine.measuring.cost import simulate, step_ratio
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import accuracy
 from benchmark.errors import UserError
