@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.sandbox import bubblewrap, seccomp
-from benchmark.sandbox.streams import MOST_SENT, Lines, Tail
+from benchmark.sandbox.streams import Lines, Tail
 from benchmark.sandbox.usage import ended, family, stored, usage
 
 GIB = 2**30
@@ -230,7 +230,7 @@ class _Guard:
         if now - self.started > limits.seconds:
             return Ending("timeout", f"It was stopped after {limits.seconds:g} seconds, the time limit.")
         if self.relay.too_much:
-            return Ending("crash", f"It was stopped: it sent more than {MOST_SENT >> 20} MiB of messages.")
+            return Ending("crash", "It was stopped, since it sent messages without end.")
         if now - self.looked < TICK:
             return None
         self.looked = now

@@ -5,11 +5,12 @@ a thousand nested folders, or one with mode 000, make them raise and leave it al
 """
 
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 @contextmanager
@@ -26,50 +27,47 @@ def remove(folder: Path) -> None:
     """Remove a folder and all in it, follow no link; what the system will not remove stays, and nothing is raised."""
     with suppress(OSError):
         os.chmod(folder, 0o700)
-        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            while _pass(top):
-                pass
-        finally:
-            os.close(top)
+        _empty(os.open(folder, FOLDER))
     with suppress(OSError):
         folder.rmdir()
 
 
-def _pass(top: int) -> bool:
-    """Remove what lies directly in an open folder; a folder first hands its own folders up to it.
+def _empty(here: int) -> None:
+    """Remove what lies in an open folder, and close it.
 
-    So two folders are open at a time and names are short, however deep they were nested. Returns whether anything
-    moved, as another pass then finds what was handed up.
+    One folder is open at a time, and each is reached from its neighbour: there is no depth and no long path.
     """
-    moved = False
-    with os.scandir(top) as entries:
+    above, seen = list[tuple[str, int]](), set[int]()  # folders on the way here: name, inode of its parent
+    try:
+        while (child := _clear(here, seen)) or above:
+            if child:
+                above.append((child[0], os.fstat(here).st_ino))
+                here = _instead(here, child[1])
+            else:
+                name, parent = above.pop()
+                here = _instead(here, os.open("..", FOLDER, dir_fd=here))
+                if os.fstat(here).st_ino != parent:
+                    return  # somebody has moved it
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _clear(here: int, seen: set[int]) -> tuple[str, int] | None:
+    """Remove the files of an open folder; returns one of its folders that was not seen yet, and opens it."""
+    with os.scandir(here) as entries:
         for entry in entries:
             with suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    moved |= _hand_up(entry.name, top)
-                    os.rmdir(entry.name, dir_fd=top)
-                else:
-                    os.unlink(entry.name, dir_fd=top)
-                moved = True
-    return moved
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.name, dir_fd=here)
+                elif entry.inode() not in seen:
+                    seen.add(entry.inode())
+                    os.chmod(entry.name, 0o700, dir_fd=here)
+                    return entry.name, os.open(entry.name, FOLDER, dir_fd=here)
+    return None
 
 
-def _hand_up(name: str, top: int) -> bool:
-    """Remove the files of a folder in ``top``, and move its folders there; whether there were any."""
-    moved = False
-    os.chmod(name, 0o700, dir_fd=top)
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    if entry.is_dir(follow_symlinks=False):
-                        os.chmod(entry.name, 0o700, dir_fd=folder)
-                        os.rename(entry.name, f".{secrets.token_hex(8)}", src_dir_fd=folder, dst_dir_fd=top)
-                        moved = True
-                    else:
-                        os.unlink(entry.name, dir_fd=folder)
-    finally:
-        os.close(folder)
-    return moved
+def _instead(here: int, there: int) -> int:
+    os.close(here)
+    return there

@@ -6,6 +6,7 @@ from typing import Any
 
 LONGEST_MESSAGE = 4 * 2**20  # bytes; a record of hundreds of epochs takes a few hundred thousand
 MOST_SENT = 64 * 2**20  # bytes of all messages together
+MOST_MESSAGES = 100_000  # a message an epoch is usual
 KEPT_OUTPUT = 4096  # bytes: the end of what it prints
 
 
@@ -14,16 +15,17 @@ class Lines:
 
     def __init__(self, on_message: Callable[[dict[str, Any]], None]) -> None:
         self.on_message = on_message
-        self.begun, self.received = bytearray(), 0  # a line without an end yet; bytes of all
+        self.begun, self.received, self.ends = bytearray(), 0, 0  # a line without an end yet; bytes, lines of all
 
     @property
     def too_much(self) -> bool:
         """Whether more has come than anything honest sends."""
-        return self.received > MOST_SENT
+        return self.received > MOST_SENT or self.ends > MOST_MESSAGES
 
     def feed(self, chunk: bytes) -> None:
         """Take in what was read; nothing any more once it is too much."""
         self.received += len(chunk)
+        self.ends += chunk.count(b"\n")
         if self.too_much:
             return
         *lines, rest = chunk.split(b"\n")
