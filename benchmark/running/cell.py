@@ -15,15 +15,26 @@ import torch
 
 from benchmark import git
 from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import measure_cost
 from benchmark.engine.measuring.isolation import leaks
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
-from benchmark.engine.pictures.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
+from benchmark.engine.pictures.data import (
+    Dataset,
+    Loader,
+    Pictures,
+    Splits,
+    Task,
+    data_root,
+    load_splits,
+    stratified_order,
+)
 from benchmark.engine.training.build import build_method
+from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
+from benchmark.engine.training.train import Diverged, Epoch, train_phase
 from benchmark.errors import UserError
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
@@ -34,7 +45,7 @@ EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
 
 
-Judge = Callable[[Method], tuple[float, ...]]  # top-1 and top-5 of the trained network on the test split, percent
+Judge = Callable[[Method, Method], tuple[float, ...]]  # of the trained method and a fresh copy: test top-1, top-5
 
 
 def run_cell(
@@ -86,15 +97,9 @@ def _observe(
     prepare_process(suite.device)
     dataset = load_dataset(suite.dataset)
     splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
-    test = partial(Loader, splits.test, dataset, EVALUATION_BATCH, device=suite.device, train=False)
-    judge = judge or (lambda trained: accuracy(trained, test()))
     yield "provenance", provenance(cell, splits, suite.device)
 
-    options = cell_options(suite, cell, load_method(cell.method).variants)
-    backbone = suite.backbone(cell.backbone)
-    common = (suite, backbone, dataset.task, cell.modules, cell.seed)
-    build = partial(build_method, load_method(cell.method), options, *common)
-    build_twin = partial(build_method, load_method(TWIN), {}, *common)
+    build, build_twin = builder(cell, suite, dataset.task), builder(cell, suite, dataset.task, TWIN)
     method = build()
     yield "options", vars(method.options)
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
@@ -107,10 +112,18 @@ def _observe(
     cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
     yield "cost", cost
 
+    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
     train = partial(_train, cell, suite, loaders, on_progress, judge)
     accuracies, train_seconds, cuda_peak = train(method)
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
+
+
+def builder(cell: Cell, suite: Suite, task: Task, name: str = "") -> Callable[[], Method]:
+    """Makes the cell's method, or the one of another name on the same network, from a file that is loaded anew."""
+    method = load_method(name or cell.method)
+    options = {} if name else cell_options(suite, cell, method.variants)
+    return partial(build_method, method, options, suite, suite.backbone(cell.backbone), task, cell.modules, cell.seed)
 
 
 def _train(
@@ -143,7 +156,9 @@ def _train(
         train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    test_top1, test_top5 = judge(method)
+    copy = fresh_copy(builder(cell, suite, method.task), method)
+    evaluate_twice(method, copy, loaders["validation"], "validation")
+    test_top1, test_top5 = judge(method, copy)
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
@@ -155,19 +170,33 @@ def _train(
 
 
 def _validate(method: Method, loader: Loader) -> float:
-    return accuracy(method, loader, top=(1,))[0]
+    return accuracy(method, loader, (1,), "validation")[0]
+
+
+def _judge(test: Callable[[], Loader], trained: Method, copy: Method) -> tuple[float, ...]:
+    """Top-1 and top-5 on the test split; each of its pictures is predicted for itself."""
+    loader = test()
+    return hit_rates(evaluate_twice(trained, copy, loader, "test"), loader.labels.cpu())
 
 
 def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
-    make = partial(Loader, dataset=dataset, device=suite.device)
     seed = derive_seed("data", cell.suite, cell.seed)
+    evaluation = partial(evaluation_loader, cell, suite, dataset)
     probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
     return {
-        "train": make(splits.train, batch_size=suite.recipe.batch, seed=seed, train=True, views=method.views),
-        "validation": make(splits.validation, batch_size=EVALUATION_BATCH, train=False),
-        "probe": make(probe, batch_size=EVALUATION_BATCH, train=False),
+        "train": Loader(
+            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
+        ),
+        "validation": evaluation(splits.validation),
+        "probe": evaluation(probe),
     }
+
+
+def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pictures) -> Loader:
+    """Pictures to be evaluated on, in a shuffle that hangs on (suite, seed): the same for all methods, every time."""
+    seed = derive_seed("evaluation", cell.suite, cell.seed)
+    return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
 
 
 def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
