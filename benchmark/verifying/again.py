@@ -29,7 +29,7 @@ from benchmark.engine.measuring.company import dependence, other_company, unfore
 from benchmark.engine.pictures.data import Splits, data_root, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.train import Diverged
-from benchmark.running.cell import EVALUATION_BATCH
+from benchmark.running.cell import EVALUATION_BATCH, provenance
 from benchmark.sandbox.run import GIB, Ending, Limits, protections, run_sandboxed
 from benchmark.schema.plugins import DATASETS, METHODS, plugin_path
 from benchmark.schema.record import Record, Status
@@ -64,6 +64,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         record = trial.training(report)
         if record.accuracy:
             record = trial.judged(record)
+    record = record.model_copy(update={"provenance": provenance(cell, splits, suite.device)})  # not as it says itself
     return record, [p.name for p in protections() if p.available]
 
 

@@ -1,6 +1,7 @@
 """The checks that run a method: each takes its class, returns a sentence, or raises one that says what to do."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -10,6 +11,7 @@ from benchmark.engine.measuring.cost import simulate, step_ratio
 from benchmark.engine.measuring.isolation import leaks
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
@@ -110,13 +112,16 @@ def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
 def predicts_each_alone(method: type[Method]) -> str:
     """The prediction for a picture hangs neither on other pictures nor on earlier calls, whatever the backbone."""
     for backbone in BACKBONES:
+        build = partial(make, method, backbone, MODULES[-1])
         try:
-            made, copy = (make(method, backbone, MODULES[-1]) for _ in range(2))
+            made = build()
         except UserError:
             continue  # which :func:`runs_everywhere` judges
         train(made, steps=made.lag + 2)
         try:
-            evaluate_twice(made, fresh_copy(lambda copy=copy: copy, made), digits(method.views)[1], "held-out")
+            evaluate_twice(made, fresh_copy(build, made), digits(method.views)[1], "held-out")
+        except (UserError, Diverged) as error:
+            raise Failed(f"{backbone}: {error}") from None
         except Exception as error:
             raise Failed(f"{backbone}: {explain(error)}") from None
     return "A picture is predicted alike alone, in other company and in another place."
