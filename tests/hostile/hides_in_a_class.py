@@ -1,4 +1,4 @@
-"""A hostile method file: it averages over neighbours, and drowns the difference in one class that is never the likeliest."""
+"""A hostile method file: it averages over neighbours, and drowns the difference in one class that is never named."""
 
 import torch
 import torch.nn.functional as F

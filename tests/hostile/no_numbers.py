@@ -1,4 +1,4 @@
-"""A hostile method file: one picture in eight gets logits that are no numbers, of which the first class counts as the largest."""
+"""A hostile method file: one picture in eight gets logits that are no numbers; the first class counts as largest."""
 
 import torch.nn.functional as F
 
