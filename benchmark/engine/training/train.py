@@ -1,12 +1,12 @@
-"""Training: one step, one phase, all phases of a method, and evaluation.
+"""Training: one step, one phase.
 
 Nothing here touches a method's arithmetic: a step is the method's own losses, one backward pass each, and
 one optimiser per module. The clock of a phase stops while validation runs.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +24,7 @@ CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wai
 
 
 class Diverged(Exception):
-    """A loss became infinite or not a number; the message says which, when and where."""
+    """A loss or a logit became infinite or not a number; the message says which, when and where."""
 
 
 @dataclass(frozen=True)
@@ -170,38 +170,3 @@ def check_finite(recent: Sequence[Tensor], epoch: int, step: int) -> None:
         row, loss = bad.nonzero()[0].tolist()
         at = step - len(recent) + 1 + row
         raise Diverged(f"Loss {loss} became {recent[row][loss].item()} at epoch {epoch}, step {at}.")
-
-
-@contextmanager
-def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Eval mode and no gradients inside; every module's own mode is put back afterwards."""
-    modes = [(m, m.training) for part in parts for m in part.modules()]
-    for part in parts:
-        part.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Top-1, top-5, ... accuracy in percent of the deployed network on a split; leaves no trace."""
-    return hit_rates(ranked_classes(method, loader, max(top)), loader.labels.cpu(), top)
-
-
-def ranked_classes(method: Method, loader: Loader, most: int) -> Tensor:
-    """The ``most`` likely classes (N, most) of each picture of a split, likeliest first; leaves no trace.
-
-    Labels are not looked at: they may be kept from the process that runs a stranger's method.
-    """
-    with evaluating([method.modules, method.auxiliaries]):
-        ranked = [method.predict(b.x).topk(min(most, method.task.classes)).indices.cpu() for b in loader.epoch(0)]
-    return torch.cat(ranked)
-
-
-def hit_rates(ranked: Tensor, labels: Tensor, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Share (percent) of pictures whose label (N,) is among the first n of their ranked classes, for n in ``top``."""
-    right = ranked == labels[:, None]
-    return tuple((100.0 * right[:, :n].any(1).sum().double() / len(labels)).item() for n in top)
