@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ import torch
 from benchmark import git
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.measuring.cost import measure_cost
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
-from benchmark.engine.pictures.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
+from benchmark.engine.measuring.reality import check_simulation, real_steps
+from benchmark.engine.measuring.world import World
+from benchmark.engine.pictures.data import Batch, Dataset, Loader, Splits, data_root, load_splits, stratified_order
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
@@ -31,7 +35,6 @@ from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Stat
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 
 EVALUATION_BATCH = 500
-ISOLATION_BATCH = 8
 
 
 Judge = Callable[[Method], tuple[float, ...]]  # top-1 and top-5 of the trained network on the test split, percent
@@ -99,16 +102,26 @@ def _observe(
     yield "options", vars(method.options)
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
-    yield "isolation", check_isolation(build(), dataset, splits)
-
     loaders = build_loaders(cell, suite, dataset, splits, method)
+
+    def fresh() -> World:
+        again = build_method(load_method(cell.method), options, *common)
+        return World(again, suite.recipe, torch.device(suite.device))
+
+    yield "isolation", check_isolation(method, fresh, loaders["train"])
+
     batch = next(loaders["train"].epoch(0))
     is_twin = cell.method == TWIN
     cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
     yield "cost", cost
+    real, steps = real_steps(build, suite.recipe, batch)
+    check_simulation(cost, real)
 
-    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    examiner = Examiner(fresh, steps)
+    train = partial(_train, cell, suite, loaders, on_progress, judge, examiner)
     accuracies, train_seconds, cuda_peak = train(method)
+    if examiner.leak:
+        yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
 
@@ -119,6 +132,7 @@ def _train(
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
     judge: Judge,
+    examiner: Examiner,
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
@@ -140,8 +154,8 @@ def _train(
         reads_out = method.last in phase.trains or phase is phases[-1]
         validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
-        train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+        train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch, watch=examiner)
+    peak = max(examiner.cuda_peak, torch.cuda.max_memory_allocated()) if device.type == "cuda" else None
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     test_top1, test_top5 = judge(method)
     reached = Accuracy(
@@ -170,12 +184,16 @@ def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, me
     }
 
 
-def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
-    """Whether the gradient isolation that a method claims was found when tried."""
+def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) -> str:
+    """Whether the gradient isolation that a method claims is found when its phases begin."""
     if method.reach is None:
         return "not claimed"
-    loader = Loader(splits.train, dataset, ISOLATION_BATCH, train=True, views=method.views)
-    return "leaks" if leaks(method, next(loader.epoch(0))) else "verified"
+
+    def batches(phase: int, count: int) -> list[Batch]:
+        shown = loader.restricted(method.phases()[phase].labels_per_class)
+        return list(islice(cycle(shown.epoch(0)), count))
+
+    return "leaks" if leak_at_start(fresh, batches) else "verified"
 
 
 def labels_consumed(method: Method, pictures: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ interleaved with those of the end-to-end twin, because only the ratio outlives a
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import median
@@ -81,30 +81,35 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
     Raises:
         UserError: a step depends on the values of tensors, which a simulation does not have.
     """
-    with _own_randomness():
+    with own_randomness():
         method = build()
         # a method's plain tensors stay real, so they may meet fake ones
         with FakeTensorMode(allow_non_fake_inputs=True):
             make_fake(method)
             pictures = blank_batch(task, batch, method.views)
             try:
-                steps = [_simulate_phase(method, phase, recipe, pictures) for phase in method.phases()]
+                return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
             except NOT_SIMULATED as error:
                 raise UserError(_not_simulated(method, error)) from None
-    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
-    deployed, auxiliary = count_parameters(method)
-    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
-    return Simulation(peak, saved, round(flops), deployed, auxiliary)
 
 
 @dataclass(frozen=True)
-class _Step:
+class Metered:
+    """What the meters say of one step."""
+
     peak: int
     saved: int
     flops: int
 
 
-def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> _Step:
+def summed(method: Method, steps: Sequence[Metered]) -> Simulation:
+    """One metered step of each phase as one figure of each kind."""
+    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
+    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
+    return Simulation(peak, saved, round(flops), *count_parameters(method))
+
+
+def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> Metered:
     """Meter one step; those before it fill pipelines and the optimisers' state."""
     set_phase(method, phase)
     optimizers = build_optimizers(method, recipe, phase)
@@ -119,7 +124,7 @@ def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) 
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return _Step(memory.peak, saved.peak, flops.get_total_flops())
+    return Metered(memory.peak, saved.peak, flops.get_total_flops())
 
 
 def _not_simulated(method: Method, error: Exception) -> str:
@@ -169,7 +174,7 @@ def count_parameters(method: Method) -> tuple[int, int]:
 
 
 @contextmanager
-def _own_randomness() -> Iterator[None]:
+def own_randomness() -> Iterator[None]:
     """Fixed seeds inside; the states of Python's, numpy's and torch's global generators are put back."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
@@ -217,8 +222,8 @@ def step_ratio(
     Both are built anew, on the batch's device, so that a method in training is not touched. Each phase gets
     at least ``pairs`` pairs, and more until its share of ``seconds`` is over.
     """
-    with _own_randomness():
-        method, other = (_to(make(), batch.x.device) for make in (build, twin))
+    with own_randomness():
+        method, other = (on_device(make(), batch.x.device) for make in (build, twin))
         phases = method.phases()
         (twin_phase,) = other.phases()
         set_phase(other, twin_phase)
@@ -262,7 +267,7 @@ def _stepper(method: Method, batch: Batch, optimizers: dict[int, Optimizer], clo
     return step
 
 
-def _to(method: Method, device: torch.device) -> Method:
+def on_device(method: Method, device: torch.device) -> Method:
     method.modules.to(device)
     method.auxiliaries.to(device)
     return method
