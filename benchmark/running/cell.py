@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
+from benchmark.engine.measuring.reality import check_simulation, real_steps
+from benchmark.engine.measuring.world import World
 from benchmark.engine.pictures.data import (
+    Batch,
     Dataset,
     Loader,
     Pictures,
@@ -46,7 +51,6 @@ from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable
 
 EVALUATION_BATCH = 500
-ISOLATION_BATCH = 8
 
 
 Judge = Callable[[Method, Method], tuple[float, ...]]  # of the trained method and a fresh copy: test top-1, top-5
@@ -108,18 +112,29 @@ def _observe(
     yield "options", vars(method.options)
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
-    yield "isolation", check_isolation(build(), dataset, splits)
-
     loaders = build_loaders(cell, suite, dataset, splits, method)
+
+    def fresh() -> World:
+        again = builder(cell, suite, dataset.task, load_method(cell.method))()
+        return World(again, suite.recipe, torch.device(suite.device))
+
+    yield "isolation", check_isolation(method, fresh, loaders["train"])
+
+    batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
-    cost = measure_cost(build, twin, suite.recipe, next(loaders["train"].epoch(0)))
+    cost = measure_cost(build, twin, suite.recipe, batch)
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
+    real, steps = real_steps(build, suite.recipe, batch)
+    check_simulation(cost, real)
 
     judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
-    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    examiner = Examiner(fresh, steps)
+    train = partial(_train, cell, suite, loaders, on_progress, judge, examiner)
     accuracies, train_seconds, cuda_peak = train(method)
+    if examiner.leak:
+        yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
     loaded.check_unchanged(cell, suite)
@@ -139,6 +154,7 @@ def _train(
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
     judge: Judge,
+    examiner: Examiner,
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
@@ -158,8 +174,9 @@ def _train(
         reads_out = method.last in phase.trains or phase is phases[-1]
         validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
-        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured)
+        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured, watch=examiner)
         watched(method, phase, loader, suite.recipe, validate)
+    peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
@@ -205,12 +222,16 @@ def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pict
     return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
 
 
-def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
-    """Whether the gradient isolation that a method claims was found when tried."""
+def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) -> str:
+    """Whether the gradient isolation that a method claims is found when its phases begin."""
     if method.reach is None:
         return "not claimed"
-    loader = Loader(splits.train, dataset, ISOLATION_BATCH, train=True, views=method.views)
-    return "leaks" if leaks(method, next(loader.epoch(0))) else "verified"
+
+    def batches(phase: int, count: int) -> list[Batch]:
+        shown = loader.restricted(method.phases()[phase].labels_per_class)
+        return list(islice(cycle(shown.epoch(0)), count))
+
+    return "leaks" if leak_at_start(fresh, batches) else "verified"
 
 
 def labels_consumed(method: Method, pictures: int) -> dict[str, int]:

@@ -104,6 +104,27 @@ def finish_module(method: Method, k: int, optimizer: Optimizer) -> None:
     method.after_step(k)
 
 
+class Watch:
+    """Stands beside a training; this one looks at nothing."""
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        """Phase number ``phase`` begins, of so many steps."""
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        """Make one step, as :func:`train_step` does."""
+        return train_step(method, batch, optimizers)
+
+    def end(self, method: Method) -> None:
+        """The phase is over."""
+
+    def clock(self) -> float:
+        """Seconds, without those that the watch took for itself."""
+        return time.perf_counter()
+
+
+UNWATCHED = Watch()
+
+
 def train_phase(
     method: Method,
     phase: Phase,
@@ -114,6 +135,7 @@ def train_phase(
     index: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda row: None,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+    watch: Watch = UNWATCHED,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
 
@@ -128,14 +150,16 @@ def train_phase(
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     rows = []
+    watch.begin(method, index, epochs * len(loader))
     for epoch in range(epochs):
-        start = time.perf_counter()
+        start = watch.clock()
         with metered():
-            means = train_epoch(method, loader, epoch, optimizers, schedulers)
-        seconds = time.perf_counter() - start
+            means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
+        seconds = watch.clock() - start
         lr = next(iter(optimizers.values())).param_groups[0]["lr"]
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(rows[-1])
+    watch.end(method)
     return rows
 
 
@@ -145,13 +169,14 @@ def train_epoch(
     epoch: int,
     optimizers: dict[int, Optimizer],
     schedulers: Sequence[CosineLRScheduler],
+    watch: Watch = UNWATCHED,
 ) -> tuple[float, ...]:
     """One pass over the training split; returns the mean of each loss over the epoch."""
     history: list[Tensor] = []
     for step, batch in enumerate(loader.epoch(epoch)):
         for scheduler in schedulers:
             scheduler.step_update(epoch * len(loader) + step)
-        history.append(torch.stack(train_step(method, batch, optimizers)))
+        history.append(torch.stack(watch.step(method, batch, optimizers)))
         if step % CHECK_EVERY == 0:
             check_finite(history[-CHECK_EVERY:], epoch, step)
     check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)
