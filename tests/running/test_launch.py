@@ -17,7 +17,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 def test_every_job_answers_and_reports():
     seen = []
     jobs = [Job(n, "launch_jobs:double", (n,)) for n in range(5)]
-    answers = dict(run_jobs(jobs, slots=2, on_progress=lambda key, fraction: seen.append((key, fraction))))
+    answers = dict(run_jobs(jobs, slots=["", ""], on_progress=lambda key, fraction: seen.append((key, fraction))))
     assert answers == {n: 2 * n for n in range(5)}
     assert sorted(seen) == [(n, 0.5) for n in range(5)]
 
@@ -29,7 +29,7 @@ def test_a_crash_a_hang_and_a_mistake_stay_in_their_job():
         Job("wrong", "launch_jobs:complain"),
         Job("fine", "launch_jobs:double", (4,)),
     ]
-    answers = dict(run_jobs(jobs, slots=2))
+    answers = dict(run_jobs(jobs, slots=["", ""]))
     assert answers["fine"] == 8
     assert answers["dead"].status == "failed"
     assert "signal 9" in answers["dead"].sentence
@@ -47,7 +47,7 @@ def test_one_job_raises_what_its_process_raised():
 
 def test_each_slot_has_its_own_gpu():
     jobs = [Job(n, "launch_jobs:visible_gpu") for n in range(2)]
-    assert {gpu for _, gpu in run_jobs(jobs, slots=2, gpus=True)} == {"0", "1"}
+    assert {gpu for _, gpu in run_jobs(jobs, slots=["0", "1"])} == {"0", "1"}
 
 
 def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
@@ -56,7 +56,7 @@ def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
         Job("waits", "launch_jobs:write_pid_and_wait", (pid_file,)),
         Job("fast", "launch_jobs:double", (1,)),
     ]
-    answers = run_jobs(jobs, slots=2)
+    answers = run_jobs(jobs, slots=["", ""])
     assert next(answers) == ("fast", 2)
     pid = wait_for_pid(pid_file)
     answers.close()
