@@ -25,10 +25,13 @@ from benchmark.engine.training.process import prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
 from benchmark.errors import UserError
+from benchmark.running.storable import plain, storable
+from benchmark.running.wording import said
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
+from benchmark.schema.text import printable
 
 EVALUATION_BATCH = 500
 ISOLATION_BATCH = 8
@@ -59,20 +62,14 @@ def run_cell(
         for name, value in _observe(cell, suite, on_progress, splits, judge):
             facts[name] = value
     except Diverged as reason:
-        status, error = "diverged", str(reason)
+        status, error = "diverged", printable(str(reason))
     except (MemoryError, torch.OutOfMemoryError) as reason:
         status, error = "oom", _sentence(reason)
     except UserError as reason:
-        status, error = "failed", without_paths(str(reason))
-    except Exception as reason:
+        status, error = "failed", printable(without_paths(str(reason)))
+    except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
         status, error = "failed", _sentence(reason)
-    return Record(
-        identity=identify(cell, suite),
-        status=status,
-        error=error,
-        fingerprint=fingerprint,
-        **facts,
-    )
+    return storable(identify(cell, suite), fingerprint, status, error, facts)
 
 
 def _observe(
@@ -96,7 +93,7 @@ def _observe(
     build = partial(build_method, load_method(cell.method), options, *common)
     build_twin = partial(build_method, load_method(TWIN), {}, *common)
     method = build()
-    yield "options", vars(method.options)
+    yield "options", plain(vars(method.options))
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
     yield "isolation", check_isolation(build(), dataset, splits)
@@ -214,7 +211,7 @@ def device_name(device: str) -> str:
 
 
 def _sentence(error: BaseException) -> str:
-    return without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0])
+    return printable(without_paths(said(error)))
 
 
 def without_paths(text: str) -> str:

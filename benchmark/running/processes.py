@@ -159,12 +159,16 @@ class Process:
             os.close(life)
         self.answers = Frames(reading)
         self.end = _end_of(self.pid)
-        self._open = [reading, ours, *([] if self.end is None else [self.end])]
+        self._open = [reading, ours, *self._ends]
+
+    @property
+    def _ends(self) -> list[int]:
+        return [] if self.end is None else [self.end]
 
     @property
     def files(self) -> list[int]:
         """What can be waited for: an answer, or the end."""
-        return [self.answers.file] * (not self.answers.closed) + [self.end] * (self.end is not None)
+        return [*([] if self.answers.closed else [self.answers.file]), *self._ends]
 
     @property
     def ended(self) -> bool:

@@ -208,4 +208,4 @@ def _remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> Non
     """Remove records of cells that the suite no longer has."""
     for method in methods:
         for path in set((folder / method).glob("*.json")) - keep:
-            path.unlink()
+            path.unlink(missing_ok=True)

@@ -55,11 +55,11 @@ class _Forks:
         """Take orders, and tell who has ended."""
         with suppress(OSError, EOFError):  # the other side is gone
             while True:
-                ready, _, _ = select.select([self.orders, self.woken], [], [])
+                ready, _, _ = select.select([self.orders.fileno(), self.woken], [], [])
                 if self.woken in ready:
                     os.read(self.woken, 2**12)
                     self._tell_ended()
-                if self.orders in ready:
+                if self.orders.fileno() in ready:
                     self._fork(*_receive_order(self.orders))
         for pid in self.living:
             kill_tree(pid)
