@@ -44,6 +44,8 @@ from benchmark.engine.training.train import Diverged, Epoch, train_phase
 from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, load
 from benchmark.running.machine import machine
+from benchmark.running.storable import plain, storable
+from benchmark.running.wording import said
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
@@ -82,12 +84,12 @@ def run_cell(
     except Changed as reason:
         facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except Diverged as reason:
-        status, error = "diverged", str(reason)
+        status, error = "diverged", printable(str(reason))
     except UserError as reason:
         status, error = "oom" if out_of_memory(reason) else "failed", printable(without_paths(str(reason)))
-    except Exception as reason:
+    except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
         status, error = "oom" if out_of_memory(reason) else "failed", _sentence(reason)
-    return Record(identity=identity, status=status, error=error, **facts)
+    return storable(identity, status, error, facts)
 
 
 def _observe(
@@ -109,7 +111,7 @@ def _observe(
     build = builder(cell, suite, dataset.task, loaded.method)
     build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
-    yield "options", vars(method.options)
+    yield "options", plain(vars(method.options))
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
     loaders = build_loaders(cell, suite, dataset, splits, method)
@@ -260,7 +262,7 @@ def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
 
 
 def _sentence(error: BaseException) -> str:
-    return printable(without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0]))
+    return printable(without_paths(said(error)))
 
 
 def without_paths(text: str) -> str:

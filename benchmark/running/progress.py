@@ -57,6 +57,10 @@ class ProgressBar:
         """A cell has ended."""
         self.ended(cell, summary(record))
 
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        self.progress_bar.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)

@@ -187,7 +187,9 @@ def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, c
     code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
     assert code == 1
     lines = []
-    watcher = SimpleNamespace(begin=lambda *_: None, progress=None, ended=lambda cell, line: lines.append(line))
+    watcher = SimpleNamespace(
+        begin=lambda *_: None, progress=None, ended=lambda cell, line: lines.append(line), note=print
+    )
     assert list(verify.verify(claims(["tiny"], [])[0], watcher)) == []
     assert lines[0].endswith("seed 0: no outcome: Stopped after 1 minutes, the limit of one cell.")
     assert not list((claimed / "results").glob("verified/*/*/*.json"))
