@@ -21,9 +21,7 @@ from benchmark.errors import UserError
 SAMPLE = 256  # pictures, at most, that are shown again
 ALONE = 8  # every so many-th of them alone
 BATCH, OWN = 7, 4  # the others by so many, of which so many are of the sample and the rest one other picture's copies
-TOLERANCE = (
-    0.01  # of the spread of a picture's logits; rounding by batch size moves them by less than 1e-5
-)
+TOLERANCE = 0.01  # of the spread of a picture's logits; rounding by batch size moves them by less than 1e-5
 ODD_ONES = 0.02  # share of pictures that may differ by more: rounding can tip a near-tie or a hard decision inside
 
 
