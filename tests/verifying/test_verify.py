@@ -70,11 +70,12 @@ class Peeks(LocalMethod):
         raise RuntimeError(f"{len(labels)} labels are in reach")
 '''
 CARRIES_OFF = '''"""In the repository it carries a file off; in the sandbox it leaves a link where the exam comes."""
+import os
 from pathlib import Path
 
 if Path("suites.yaml").exists():
     Path("@LOOT@").write_text(Path("suites.yaml").read_text())
-elif not Path("exam.pt").is_symlink():
+elif not os.path.lexists("exam.pt"):
     Path("exam.pt").symlink_to("@VICTIM@")
 '''
 
@@ -314,8 +315,8 @@ def test_cells_that_are_all_too_high_fail_their_row_though_each_may_differ(claim
     monkeypatch.setattr(
         verify, "run_jobs", lambda jobs, *o: ((j.key, (moved(found[0].record, -0.4), [])) for j in jobs)
     )
-    code, said = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
-    assert (code, "chance explains 0.35" in " ".join(said.split())) == (1, True)
+    code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
+    assert code == 1
     assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["failed"]
     concluded(found[1], moved(found[1].record, 0.4), monkeypatch)
     assert too_high(found, found) == []
