@@ -10,11 +10,11 @@ weights that were taken before any test picture was shown; so answers that hang 
 neighbours or on earlier calls come out differently, whatever the file does.
 """
 
+import io
 import json
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +31,8 @@ from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.train import Diverged
 from benchmark.running.cell import EVALUATION_BATCH, provenance
 from benchmark.sandbox.run import GIB, Ending, Limits, protections, run_sandboxed
-from benchmark.schema.plugins import DATASETS, METHODS, plugin_path
+from benchmark.sandbox.scratch import scratch_folder
+from benchmark.schema.plugins import DATASETS, METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, identify
 from benchmark.schema.text import printable
@@ -41,6 +42,8 @@ JOB, PICTURES, EXAM = Path("job.json"), Path("pictures.pt"), Path("exam.pt")
 WEIGHTS, ANSWERS = Path("weights.pt"), Path("answers.npy")
 SECOND = "second"  # asks the worker to predict from weights
 SECONDS = 300.0  # for that
+STEP = 1e-4  # of the training: a flood of progress is not passed on
+HEADER = 4096  # bytes, at most, before the table of the answers
 MEMORY, LARGEST = 12 * GIB, 4 * GIB  # bytes: of the process, of a file that it writes
 CRASH_STATUS: dict[str, Status] = {"timeout": "timeout", "memory": "oom"}
 
@@ -59,12 +62,13 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         UserError: the suite's pictures are missing.
     """
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        trial = _Trial(Path(name), cell, suite, splits)
+    sha256 = file_sha256(plugin_path(METHODS, cell.method))
+    with scratch_folder(folder) as place:
+        trial = _Trial(place, cell, suite, splits)
         record = trial.training(report)
         if record.accuracy:
             record = trial.judged(record)
-    record = record.model_copy(update={"provenance": provenance(cell, splits, suite.device)})  # not as it says itself
+    record = record.model_copy(update={"provenance": provenance(sha256, splits, suite.device)})  # not as it says itself
     return record, [p.name for p in protections() if p.available]
 
 
@@ -169,12 +173,14 @@ class _Listener:
 
     def __init__(self, report: Callable[[float], None], hand_out: Callable[[], object]) -> None:
         self.report, self.hand_out = report, hand_out
+        self.reported = 0.0
         self.record: object = None
 
     def hear(self, message: dict[str, Any]) -> None:
         """A message of the process."""
         match message:
-            case {"progress": float(done)} if 0 <= done <= 1:
+            case {"progress": float(done)} if self.reported + STEP <= done <= 1:
+                self.reported = done
                 self.report(done)
             case {"trained": True}:
                 with suppress(OSError):  # the exam is handed out already, or something else lies in its place
@@ -221,12 +227,15 @@ def _take(path: Path, to: Path) -> None:
 def _answers(path: Path, pictures: int, classes: int) -> Tensor:
     """The logits (pictures, classes) that the process left.
 
+    No more is read than so many pictures can take, whatever a header promises.
+
     Raises:
         _Refused: that is no such table, or no plain file.
     """
     try:
         with _plain_file(path) as file:
-            found = np.load(file, allow_pickle=False)
+            content = file.read(HEADER + 4 * classes * pictures)
+        found = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except Exception:  # whatever a stranger's bytes can bring numpy to raise
         found = None
     if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != ((pictures, classes), np.float32):

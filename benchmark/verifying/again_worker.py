@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Loader, Pictures, Splits
 from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
@@ -53,7 +53,7 @@ def _sit_exam(method: Method, suite: Suite) -> None:
 def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     """The same in a process that knows nothing of the training but the weights."""
     prepare_process(suite.device)
-    method = builder(cell, suite, load_dataset(suite.dataset).task)()
+    method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
     method.phase = method.phases()[-1]
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):

@@ -91,6 +91,14 @@ def _dearer(old: Cost, new: Cost) -> list[str]:
     if (old.parameters, old.auxiliary_parameters) != (new.parameters, new.auxiliary_parameters):
         faults.append("the number of parameters differs.")
     for name, field in SIMULATED.items():
-        if abs(getattr(new, field) - getattr(old, field)) > SHARE * abs(getattr(old, field)):
+        before, after = getattr(old, field), getattr(new, field)
+        if not _within(before, after):
             faults.append(f"the simulated {name} differs by more than {SHARE:.0%}.")
     return faults
+
+
+def _within(before: float | None, after: float | None) -> bool:
+    """Whether two figures differ by no more than ``SHARE``; a ratio that one of them lacks is no small difference."""
+    if before is None or after is None:
+        return before is after
+    return abs(after - before) <= SHARE * abs(before)

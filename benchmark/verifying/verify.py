@@ -6,17 +6,16 @@ that this machine has not the memory or the time for has none. No method's file 
 
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from benchmark import git
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
+from benchmark.sandbox.scratch import scratch_folder
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
@@ -166,7 +165,8 @@ def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification
 
 def _verify_suite(chosen: Sequence[Claim], gpus: int, observer: Observer) -> Iterator[Verification]:
     by_cell = {claim.cell: claim for claim in chosen}
-    with scratch_folder() as scratch:  # of ours, since a job that is killed cannot clean up
+    SCRATCH.mkdir(parents=True, exist_ok=True)  # on the disk of the repository
+    with scratch_folder(SCRATCH) as scratch:  # of ours, since a job that is killed cannot clean up
         jobs = [_job(claim, scratch) for claim in chosen]
         for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
             if isinstance(outcome, UserError):
@@ -183,14 +183,6 @@ def _job(claim: Claim, scratch: Path) -> Job:
     """The sandbox has a time limit of its own; this one ends what hangs around it."""
     arguments = (claim.cell, claim.suite, scratch)
     return Job(claim.cell, "benchmark.verifying.again:train_again", arguments, 60 * claim.suite.timeout_minutes + GRACE)
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder for the strangers, on the disk of the repository; gone afterwards."""
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=SCRATCH) as folder:
-        yield Path(folder).resolve()
 
 
 def _failure(claim: Claim, crash: Crash) -> Record:

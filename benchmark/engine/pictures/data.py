@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
-from benchmark.errors import UserError
+from benchmark.errors import DataMissing, UserError
 
 SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
 
@@ -49,6 +49,12 @@ class Pictures:
     def at(self, indices: Tensor) -> Pictures:
         """The pictures at `indices` (n,), as a copy in that order."""
         return Pictures(self.images[indices], self.labels[indices])
+
+
+def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
+    """Pictures from arrays (N, H, W) or (N, H, W, C) of uint8 and labels (N,)."""
+    channels_first = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2).copy()
+    return Pictures(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,11 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
         raise UserError(f"validation is {validation}, but must be a fraction from 0 to below 1, such as 0.1.")
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}, but must be at least 1 picture; leave it out to use all.")
-    train, test, source = dataset.load(root)
+    try:
+        train, test, source = dataset.load(root)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataMissing(f"{dataset.title} cannot be read from {root} ({reason}): see to it that it can.") from error
     order = stratified_order(train.labels)
     held_out = round(validation * len(train))
     return Splits(

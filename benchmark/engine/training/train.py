@@ -6,12 +6,13 @@ one optimiser per module. The clock of a phase stops while validation runs.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
@@ -44,15 +45,20 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, 
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
-        optimizers[k] = create_optimizer_v2(
-            parameters,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            filter_bias_and_bn=False,
-        )
+        optimizers[k] = build_optimizer(parameters, recipe)
     return optimizers
+
+
+def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
+    """timm's optimiser of the recipe."""
+    return create_optimizer_v2(
+        parameters,
+        opt=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=False,
+    )
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
@@ -98,6 +104,27 @@ def finish_module(method: Method, k: int, optimizer: Optimizer) -> None:
     method.after_step(k)
 
 
+class Watch:
+    """Stands beside a training; this one looks at nothing."""
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        """Phase number ``phase`` begins, of so many steps."""
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        """Make one step, as :func:`train_step` does."""
+        return train_step(method, batch, optimizers)
+
+    def end(self, method: Method) -> None:
+        """The phase is over."""
+
+    def clock(self) -> float:
+        """Seconds, without those that the watch took for itself."""
+        return time.perf_counter()
+
+
+UNWATCHED = Watch()
+
+
 def train_phase(
     method: Method,
     phase: Phase,
@@ -107,8 +134,13 @@ def train_phase(
     *,
     index: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda row: None,
+    metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+    watch: Watch = UNWATCHED,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
+
+    Args:
+        metered: a context around each epoch of training, and around no evaluation.
 
     Raises:
         Diverged: a loss is not finite.
@@ -118,13 +150,16 @@ def train_phase(
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     rows = []
+    watch.begin(method, index, epochs * len(loader))
     for epoch in range(epochs):
-        start = time.perf_counter()
-        means = train_epoch(method, loader, epoch, optimizers, schedulers)
-        seconds = time.perf_counter() - start
+        start = watch.clock()
+        with metered():
+            means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
+        seconds = watch.clock() - start
         lr = next(iter(optimizers.values())).param_groups[0]["lr"]
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(rows[-1])
+    watch.end(method)
     return rows
 
 
@@ -134,13 +169,14 @@ def train_epoch(
     epoch: int,
     optimizers: dict[int, Optimizer],
     schedulers: Sequence[CosineLRScheduler],
+    watch: Watch = UNWATCHED,
 ) -> tuple[float, ...]:
     """One pass over the training split; returns the mean of each loss over the epoch."""
     history: list[Tensor] = []
     for step, batch in enumerate(loader.epoch(epoch)):
         for scheduler in schedulers:
             scheduler.step_update(epoch * len(loader) + step)
-        history.append(torch.stack(train_step(method, batch, optimizers)))
+        history.append(torch.stack(watch.step(method, batch, optimizers)))
         if step % CHECK_EVERY == 0:
             check_finite(history[-CHECK_EVERY:], epoch, step)
     check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)

@@ -7,8 +7,9 @@ import torch
 
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
-from benchmark.engine.measuring.cost import simulate, step_ratio
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
