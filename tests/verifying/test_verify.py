@@ -18,8 +18,9 @@ from workshop import TINY, beyond, run, workshop, write_suites
 from benchmark.engine.load import load_dataset
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
-from benchmark.running.cell import device_name, run_cell
+from benchmark.running.cell import run_cell
 from benchmark.running.launch import Crash
+from benchmark.running.machine import machine
 from benchmark.sandbox import bubblewrap
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
@@ -327,7 +328,7 @@ def test_where_it_was_trained_again_is_not_what_the_process_says(workshop, monke
     monkeypatch.setattr(_Trial, "training", lambda trial, report: said)
     suite = load_suite("tiny")
     record, _ = train_again(lambda done: None, cells("tiny", suite, "dgl")[0], suite, workshop)
-    assert record.provenance.device == device_name("cpu") != said.provenance.device
+    assert record.provenance.device == machine("cpu")["device"] != said.provenance.device
     assert record.provenance.versions == package_versions()
 
 
