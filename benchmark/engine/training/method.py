@@ -74,6 +74,7 @@ class Method:
         if unknown:
             known = ", ".join(self.defaults) or "none"
             raise UserError(f"{type(self).__name__} has no option {sorted(unknown)[0]!r}; it knows: {known}.")
+        check_logits(partition.outputs[-1], task)
         self.modules: nn.ModuleList = partition.modules
         self.outputs: tuple[Features, ...] = partition.outputs
         self.unit_outputs: tuple[tuple[Features, ...], ...] = partition.unit_outputs
@@ -130,6 +131,16 @@ class Method:
 
     def _lacks(self, call: str) -> UserError:
         return UserError(f"{type(self).__name__} must define `{call}`.")
+
+
+def check_logits(output: Features, task: Task) -> None:
+    """Raise UserError where a network's output is not one logit for each of the task's classes."""
+    if output.shape != (task.classes,):
+        shape = ", ".join(map(str, ("B", *output.shape)))
+        raise UserError(
+            f"The backbone ends in ({shape}), not in the (B, {task.classes}) logits of {task.classes} classes; "
+            "give it a classifier of that size."
+        )
 
 
 class LocalMethod(Method):
