@@ -102,13 +102,16 @@ def _observe(
     yield "isolation", check_isolation(build(), dataset, splits)
 
     loaders = build_loaders(cell, suite, dataset, splits, method)
+    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
+        yield "accuracy", train(method)[0]
+        return
     twin = None if cell.method == TWIN else build_twin
     cost = measure_cost(build, twin, suite.recipe, next(loaders["train"].epoch(0)))
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
 
-    train = partial(_train, cell, suite, loaders, on_progress, judge)
     accuracies, train_seconds, cuda_peak = train(method)
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
@@ -142,12 +145,13 @@ def _train(
         watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured)
         watched(method, phase, loader, suite.recipe, validate)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
+    validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
     test_top1, test_top5 = judge(method)
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
-        validation_top1=rows[-1].validation_top1 or 0.0,
-        probes=[*probes, rows[-1].validation_top1 or 0.0],
+        validation_top1=validation or 0.0,
+        probes=[*probes, validation or 0.0],
         curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
     )
     return reached, sum(row.seconds for row in rows), peak.bytes

@@ -169,7 +169,7 @@ def test_a_file_without_docstring_fails(tmp_path):
 def test_all_committed_methods_have_good_metadata_and_imports(name):
     path = METHODS / f"{name}.py"
     assert check_metadata(path)
-    assert "torch" in check_imports(path)
+    assert check_imports(path).startswith("Imports ")
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class Method:
     reach: ClassVar[int | None] = None  # a loss moves at most 1 + reach neighbouring modules (0: isolated); checked
     requires: ClassVar[str] = ""  # what a backbone must have, where not every one will do
     readout: ClassVar[bool] = False  # the classifier is a module of its own, the last, trained on frozen features
+    leaves: ClassVar[tuple[str, ...]] = ()  # weights that stay on purpose, see benchmark.schema.plugins.LEAVES; checked
+    descends: ClassVar[bool] = True  # False: losses only carry gradients (Hebbian rules), and need not fall
     cut_matters: ClassVar[bool] = True  # False: the result does not depend on K, so only K = 1 is trained
     steps_early: ClassVar[bool] = False  # the i-th loss completes the i-th module that the phase trains: step it
 
@@ -110,7 +112,7 @@ class Method:
         """Called after module ``k``'s optimiser step: moving averages and the like."""
 
     def phases(self) -> Sequence[Phase]:
-        """The phases of training, in order; by default one in which all modules learn."""
+        """The phases of training, in order; by default one in which all modules learn. None: nothing is trained."""
         return (Phase(tuple(range(len(self.modules)))),)
 
     def chain(self, x: Tensor) -> Iterator[Tensor]:
