@@ -122,6 +122,11 @@ def _observe(
 
     yield "isolation", check_isolation(method, fresh, loaders["train"])
 
+    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
+    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
+        yield "accuracy", train(Examiner(fresh), method)[0]
+        return
     batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
     cost = measure_cost(build, twin, suite.recipe, batch)
@@ -131,10 +136,8 @@ def _observe(
     real, steps = real_steps(build, suite.recipe, batch)
     check_simulation(cost, real)
 
-    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
     examiner = Examiner(fresh, steps)
-    train = partial(_train, cell, suite, loaders, on_progress, judge, examiner)
-    accuracies, train_seconds, cuda_peak = train(method)
+    accuracies, train_seconds, cuda_peak = train(examiner, method)
     if examiner.leak:
         yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
@@ -180,6 +183,7 @@ def _train(
         watched(method, phase, loader, suite.recipe, validate)
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
+    validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
     evaluate_twice(method, copy, loaders["validation"], "validation")
@@ -187,8 +191,8 @@ def _train(
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
-        validation_top1=rows[-1].validation_top1 or 0.0,
-        probes=[*probes, rows[-1].validation_top1 or 0.0],
+        validation_top1=validation or 0.0,
+        probes=[*probes, validation or 0.0],
         curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
     )
     return reached, sum(row.seconds for row in rows), peak.bytes

@@ -73,12 +73,13 @@ def summary(record: Record) -> str:
     """One line on a finished cell."""
     i = record.identity
     name = f"{i.method}{'/' + i.variant if i.variant else ''} {i.backbone} K={i.modules} seed {i.seed}"
-    if record.accuracy is None or record.cost is None:
+    if record.accuracy is None:
         return f"{name}: {record.status}: {record.error}"
-    cost = record.cost
+    reached, cost = f"{name}: test {record.accuracy.test_top1:.2f} %", record.cost
+    if cost is None:
+        return f"{reached}, not trained"
     return (
-        f"{name}: test {record.accuracy.test_top1:.2f} %, memory {_times(cost.peak_ratio)}, "
-        f"time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
+        f"{reached}, memory {_times(cost.peak_ratio)}, time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
     )
 
 

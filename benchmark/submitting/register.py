@@ -77,4 +77,4 @@ def _plain(text: object) -> str:
 def _labels(name: str) -> str:
     method = load_method(name)
     options = next(iter(method.variants.values()), {})
-    return str(golden.build(method, options).phases()[0].labels)
+    return "none" if "hidden" in method.leaves else str(golden.build(method, options).phases()[0].labels)
