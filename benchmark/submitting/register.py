@@ -26,14 +26,14 @@ def register() -> list[str]:
         UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
     """
     names = sorted(all_methods())
-    before = PARAMS.read_text() if PARAMS.exists() else ""
+    before = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
     stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
     trajectories = golden.updated(golden.stored())
-    readme = with_table(README.read_text(), names) if README.exists() else ""
-    PARAMS.write_text(stages)
-    golden.FILE.write_text(trajectories)
+    readme = with_table(README.read_text(encoding="utf-8"), names) if README.exists() else ""
+    PARAMS.write_text(stages, encoding="utf-8")
+    golden.FILE.write_text(trajectories, encoding="utf-8")
     if readme:
-        README.write_text(readme)
+        README.write_text(readme, encoding="utf-8")
     write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
     return [name for name in names if f"- {name}\n" not in before]
 

@@ -73,7 +73,7 @@ def _pack(scratch: Path, cell: Cell, suite: Suite, splits: Splits) -> None:
         (scratch / file).parent.mkdir(exist_ok=True)
         shutil.copy(file, scratch / file)
     job = {"cell": cell.model_dump(), "suite": suite.model_dump(mode="json"), "fingerprint": splits.fingerprint}
-    (scratch / JOB).write_text(json.dumps(job | {"source": splits.source}))
+    (scratch / JOB).write_text(json.dumps(job | {"source": splits.source}), encoding="utf-8")
     parts = {"train": splits.train, "validation": splits.validation}
     torch.save({name: (part.images, part.labels) for name, part in parts.items()}, scratch / PICTURES)
 
