@@ -35,9 +35,10 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame()
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    table = table.fillna(dict.fromkeys([name for name in text if name in table], ""))
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         table[name] = table[name].map(clean, na_action="ignore")
-    return table.fillna(dict.fromkeys([name for name in text if name in table], ""))
+    return table
 
 
 def read_board(results: Path) -> pd.DataFrame:
@@ -76,6 +77,7 @@ def _read_curves(results: Path) -> pd.DataFrame:
 def read_cells(results: Path) -> pd.DataFrame:
     """All cells of all suites, with a column ``record``: the path of the record below ``results``.
 
+    ``git_dirty`` is yes, no, or unknown: where git did not say, a tree is not clean.
     Without tables of cells it is empty, and has no columns.
     """
     text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
@@ -87,6 +89,7 @@ def read_cells(results: Path) -> pd.DataFrame:
     cells.insert(0, "suite", cells.pop("suite"))
     variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
     stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
+    cells["git_dirty"] = cells["git_dirty"].map({True: "yes", False: "no"}).fillna("unknown")
     return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
 
 
