@@ -50,8 +50,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _complain(sentence: str) -> None:
-    Console(stderr=True).print(printable(sentence, LONGEST), style="red", highlight=False, markup=False, soft_wrap=True)
+def _complain(sentence: str, style: str = "red") -> None:
+    Console(stderr=True).print(printable(sentence, LONGEST), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.callback()
@@ -117,10 +117,13 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
 @app.command()
 def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
     """Write the tables of results/ anew from the records, and print the leaderboard."""
+    from benchmark.schema.plugins import broken_methods
     from benchmark.tables.files import write_tables
     from benchmark.tables.terminal import print_leaderboard
 
     board = write_tables()
+    for sentence in broken_methods().values():
+        _complain(sentence, "yellow")
     if suite and suite not in set(board["suite"]):
         raise UserError(
             f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
