@@ -179,7 +179,7 @@ def verify(
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
     from benchmark.tables.files import write_tables
-    from benchmark.verifying.verify import claims, runnable, verify
+    from benchmark.verifying.verify import claims, runnable, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
@@ -192,7 +192,10 @@ def verify(
             outcomes = list(verify(chosen, bar))
     finally:
         write_tables()  # of what is known, should it be interrupted
-    if len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
+    faults = too_high(found, chosen)
+    for sentence in faults:
+        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
 

@@ -5,25 +5,42 @@ it was and how far it came.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmark import git
+from benchmark.engine.load import load_method
+from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
-from benchmark.engine.pictures.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
+from benchmark.engine.measuring.reality import check_simulation, real_steps
+from benchmark.engine.measuring.world import World
+from benchmark.engine.pictures.data import (
+    Batch,
+    Dataset,
+    Loader,
+    Pictures,
+    Splits,
+    Task,
+    data_root,
+    load_splits,
+    stratified_order,
+)
 from benchmark.engine.training.build import build_method
+from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
+from benchmark.engine.training.train import Diverged, Epoch, train_phase
 from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, load
 from benchmark.running.machine import machine
@@ -34,10 +51,9 @@ from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable
 
 EVALUATION_BATCH = 500
-ISOLATION_BATCH = 8
 
 
-Judge = Callable[[Method], tuple[float, ...]]  # top-1 and top-5 of the trained network on the test split, percent
+Judge = Callable[[Method, Method], tuple[float, ...]]  # of the trained method and a fresh copy: test top-1, top-5
 
 
 def run_cell(
@@ -87,34 +103,49 @@ def _observe(
     loaded = load(cell, suite)
     dataset = loaded.dataset
     splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
-    test = partial(Loader, splits.test, dataset, EVALUATION_BATCH, device=suite.device, train=False)
-    judge = judge or (lambda trained: accuracy(trained, test()))
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    yield "provenance", provenance(loaded.method, splits, suite.device)
+    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
 
-    options = cell_options(suite, cell, loaded.method.variants)
-    backbone = suite.backbone(cell.backbone)
-    common = (suite, backbone, dataset.task, cell.modules, cell.seed)
-    build = partial(build_method, loaded.method, options, *common)
-    build_twin = partial(build_method, loaded.twin, {}, *common)
+    build = builder(cell, suite, dataset.task, loaded.method)
+    build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
     yield "options", vars(method.options)
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
-    yield "isolation", check_isolation(build(), dataset, splits)
-
     loaders = build_loaders(cell, suite, dataset, splits, method)
+
+    def fresh() -> World:
+        again = builder(cell, suite, dataset.task, loaded.method_again(cell))()
+        return World(again, suite.recipe, torch.device(suite.device))
+
+    yield "isolation", check_isolation(method, fresh, loaders["train"])
+
+    batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
-    cost = measure_cost(build, twin, suite.recipe, next(loaders["train"].epoch(0)))
+    cost = measure_cost(build, twin, suite.recipe, batch)
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
+    real, steps = real_steps(build, suite.recipe, batch)
+    check_simulation(cost, real)
 
-    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
+    examiner = Examiner(fresh, steps)
+    train = partial(_train, cell, suite, loaders, on_progress, judge, examiner)
     accuracies, train_seconds, cuda_peak = train(method)
+    if examiner.leak:
+        yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
     loaded.check_unchanged(cell, suite)
+
+
+def builder(
+    cell: Cell, suite: Suite, task: Task, method: type[Method], options: Mapping[str, Any] | None = None
+) -> Callable[[], Method]:
+    """Makes the method on the cell's network, with the cell's options if no others are given."""
+    options = cell_options(suite, cell, method.variants) if options is None else options
+    return partial(build_method, method, options, suite, suite.backbone(cell.backbone), task, cell.modules, cell.seed)
 
 
 def _train(
@@ -123,6 +154,7 @@ def _train(
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
     judge: Judge,
+    examiner: Examiner,
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
@@ -142,10 +174,14 @@ def _train(
         reads_out = method.last in phase.trains or phase is phases[-1]
         validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
-        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured)
+        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured, watch=examiner)
         watched(method, phase, loader, suite.recipe, validate)
+    peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    test_top1, test_top5 = judge(method)
+    anew = load_method(cell.method)  # no class that could remember the training
+    copy = fresh_copy(builder(cell, suite, method.task, anew), method)
+    evaluate_twice(method, copy, loaders["validation"], "validation")
+    test_top1, test_top5 = judge(method, copy)
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
@@ -157,27 +193,45 @@ def _train(
 
 
 def _validate(method: Method, loader: Loader) -> float:
-    return accuracy(method, loader, top=(1,))[0]
+    return accuracy(method, loader, (1,), "validation")[0]
+
+
+def _judge(test: Callable[[], Loader], trained: Method, copy: Method) -> tuple[float, ...]:
+    """Top-1 and top-5 on the test split; each of its pictures is predicted for itself."""
+    loader = test()
+    return hit_rates(evaluate_twice(trained, copy, loader, "test"), loader.labels.cpu())
 
 
 def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
-    make = partial(Loader, dataset=dataset, device=suite.device)
     seed = derive_seed("data", cell.suite, cell.seed)
+    evaluation = partial(evaluation_loader, cell, suite, dataset)
     probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
     return {
-        "train": make(splits.train, batch_size=suite.recipe.batch, seed=seed, train=True, views=method.views),
-        "validation": make(splits.validation, batch_size=EVALUATION_BATCH, train=False),
-        "probe": make(probe, batch_size=EVALUATION_BATCH, train=False),
+        "train": Loader(
+            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
+        ),
+        "validation": evaluation(splits.validation),
+        "probe": evaluation(probe),
     }
 
 
-def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
-    """Whether the gradient isolation that a method claims was found when tried."""
+def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pictures) -> Loader:
+    """Pictures to be evaluated on, in a shuffle that hangs on (suite, seed): the same for all methods, every time."""
+    seed = derive_seed("evaluation", cell.suite, cell.seed)
+    return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
+
+
+def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) -> str:
+    """Whether the gradient isolation that a method claims is found when its phases begin."""
     if method.reach is None:
         return "not claimed"
-    loader = Loader(splits.train, dataset, ISOLATION_BATCH, train=True, views=method.views)
-    return "leaks" if leaks(method, next(loader.epoch(0))) else "verified"
+
+    def batches(phase: int, count: int) -> list[Batch]:
+        shown = loader.restricted(method.phases()[phase].labels_per_class)
+        return list(islice(cycle(shown.epoch(0)), count))
+
+    return "leaks" if leak_at_start(fresh, batches) else "verified"
 
 
 def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
@@ -190,12 +244,12 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def provenance(method: type[Method], splits: Splits, device: str) -> Provenance:
+def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
         git_commit=git.commit(),
         git_dirty=git.dirty(),
-        method_sha256=loaded_sha256(method),
+        method_sha256=method_sha256,
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
         versions=package_versions(),

@@ -43,6 +43,17 @@ class Loaded:
             raise Changed(f"One of {files} changed after the run had begun; run it again.")
         return found
 
+    def method_again(self, cell: Cell) -> type[Method]:
+        """The method's class loaded once more, from the same text: nothing that the first one remembers is in it.
+
+        Raises:
+            Changed: its file is another by now.
+        """
+        again = load_method(cell.method)
+        if loaded_sha256(again) != loaded_sha256(self.method):
+            raise _changed(METHODS / f"{cell.method}.py")
+        return again
+
     def check_unchanged(self, cell: Cell, suite: Suite) -> None:
         """Look again, after the training.
 
@@ -56,7 +67,11 @@ class Loaded:
         }
         for path, plugin in of.items():
             if _sha256(path) != loaded_sha256(plugin):
-                raise Changed(f"{path} changed while the cell was trained; run it again.")
+                raise _changed(path)
+
+
+def _changed(path: Path) -> Changed:
+    return Changed(f"{path} changed while the cell was trained; run it again.")
 
 
 def load(cell: Cell, suite: Suite) -> Loaded:
