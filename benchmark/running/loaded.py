@@ -4,6 +4,8 @@ Who runs many cells knows the files as they were when it asked. Somebody may edi
 commit, before a cell's process loads it, or while it trains.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,23 +45,21 @@ class Loaded:
             raise Changed(f"One of {files} changed after the run had begun; run it again.")
         return found
 
-    def method_again(self, cell: Cell) -> type[Method]:
-        """The method's class loaded once more, from the same text: nothing that the first one remembers is in it.
-
-        Raises:
-            Changed: its file is another by now.
-        """
-        again = load_method(cell.method)
-        if loaded_sha256(again) != loaded_sha256(self.method):
-            raise _changed(METHODS / f"{cell.method}.py")
-        return again
-
-    def check_unchanged(self, cell: Cell, suite: Suite) -> None:
-        """Look again, after the training.
+    @contextmanager
+    def unchanged(self, cell: Cell, suite: Suite) -> Iterator[None]:
+        """Look again after the training, however it ends: an edited file may be why it fails.
 
         Raises:
             Changed: a file is not what was loaded; which commit it was of, and whether that was clean, is not known.
         """
+        try:
+            yield
+        except Exception:
+            self._check(cell, suite)
+            raise
+        self._check(cell, suite)
+
+    def _check(self, cell: Cell, suite: Suite) -> None:
         of = {
             METHODS / f"{cell.method}.py": self.method,
             METHODS / f"{TWIN}.py": self.twin,
@@ -67,11 +67,7 @@ class Loaded:
         }
         for path, plugin in of.items():
             if _sha256(path) != loaded_sha256(plugin):
-                raise _changed(path)
-
-
-def _changed(path: Path) -> Changed:
-    return Changed(f"{path} changed while the cell was trained; run it again.")
+                raise Changed(f"{path} changed while the cell was trained; run it again.")
 
 
 def load(cell: Cell, suite: Suite) -> Loaded:
