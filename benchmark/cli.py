@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmark import git
-from benchmark.ending import MISTAKE, UNREAD, listen, one_sentence
+from benchmark.ending import LONGEST_SENTENCE, MISTAKE, UNREAD, listen, one_sentence
 from benchmark.errors import UserError
 from benchmark.schema.checkout import check_one_checkout
 from benchmark.schema.text import printable
@@ -73,6 +73,12 @@ def at_the_top() -> None:
             raise UserError(
                 f"This is no checkout (there is no {name} here); run `beyond` from the top of the repository."
             )
+
+
+def _complain(sentence: str, style: str) -> None:
+    Console(stderr=True).print(
+        printable(sentence, LONGEST_SENTENCE), style=style, highlight=False, markup=False, soft_wrap=True
+    )
 
 
 @app.callback()
@@ -142,10 +148,13 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
 def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
     """Write the tables of results/ anew from the records, and print the leaderboard."""
     at_the_top()
+    from benchmark.schema.plugins import broken_methods
     from benchmark.tables.files import write_tables
     from benchmark.tables.terminal import print_leaderboard
 
     board = write_tables()
+    for sentence in broken_methods().values():
+        _complain(sentence, "yellow")
     if suite and suite not in set(board["suite"]):
         raise UserError(
             f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."

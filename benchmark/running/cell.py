@@ -42,7 +42,7 @@ from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import Diverged, Epoch, train_phase
 from benchmark.errors import UserError, out_of_memory
-from benchmark.running.loaded import Changed, load
+from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.machine import machine
 from benchmark.running.storable import plain, storable
 from benchmark.running.wording import said
@@ -103,11 +103,23 @@ def _observe(
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
     loaded = load(cell, suite)
-    dataset = loaded.dataset
-    splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
+    splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
     yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
+    with loaded.unchanged(cell, suite):
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge)
 
+
+def _measured(
+    cell: Cell,
+    suite: Suite,
+    loaded: Loaded,
+    splits: Splits,
+    on_progress: Callable[[float], None],
+    judge: Judge | None,
+) -> Iterator[tuple[str, Any]]:
+    """What the cell is, costs and reaches."""
+    dataset = loaded.dataset
     build = builder(cell, suite, dataset.task, loaded.method)
     build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
@@ -142,7 +154,6 @@ def _observe(
         yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
-    loaded.check_unchanged(cell, suite)
 
 
 def builder(

@@ -14,6 +14,9 @@ from rich.progress import (
 
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
+from benchmark.schema.text import printable
+
+LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
@@ -66,7 +69,7 @@ class ProgressBar:
         self.fractions.pop(cell, None)
         self.done += 1
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
-        self.progress_bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.progress_bar.console.print(printable(line, LONGEST_LINE), highlight=False, markup=False, soft_wrap=True)
 
 
 def summary(record: Record) -> str:

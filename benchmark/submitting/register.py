@@ -27,10 +27,10 @@ def register() -> list[str]:
         UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
     """
     names = sorted(all_methods())
-    before = PARAMS.read_text() if PARAMS.exists() else ""
+    before = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
     stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
     trajectories = golden.updated(golden.stored())
-    readme = with_table(README.read_text(), names) if README.exists() else ""
+    readme = with_table(README.read_text(encoding="utf-8"), names) if README.exists() else ""
     write_text(stages, PARAMS)
     write_text(trajectories, golden.FILE)
     if readme:

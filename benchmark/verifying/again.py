@@ -157,7 +157,7 @@ class _Trial:
             shutil.copy(file, scratch / file)
         job = {"cell": self.cell.model_dump(), "suite": self.suite.model_dump(mode="json")}
         origin = {"fingerprint": self.splits.fingerprint, "source": self.splits.source}
-        (scratch / JOB).write_text(json.dumps(job | origin))
+        (scratch / JOB).write_text(json.dumps(job | origin), encoding="utf-8")
 
 
 class _Refused(Exception):
