@@ -103,11 +103,15 @@ def _record(said: object, ending: Ending, cell: Cell, suite: Suite) -> Record:
     """What the process says of its training; where it says nothing valid, how it ended."""
     try:
         record = Record.model_validate(said)
+        record.model_dump_json()  # half a character, or a thousand lists in each other, could not be written later
     except ValueError:
         sentence = ending.sentence if ending.how != "done" else "It ended without a record."
         return _failed(CRASH_STATUS.get(ending.how, "failed"), sentence, cell, suite)
     error = None if record.error is None else printable(record.error)
-    return record.model_copy(update={"identity": identify(cell, suite), "error": error})
+    origin = record.provenance
+    if origin:
+        origin = origin.model_copy(update={"device": printable(origin.device)})
+    return record.model_copy(update={"identity": identify(cell, suite), "error": error, "provenance": origin})
 
 
 def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
@@ -117,17 +121,19 @@ def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
 def _answers(path: Path, pictures: int) -> Tensor | None:
     """The ranked classes (N, n) that the process left; none if that is no such table, or no plain file.
 
-    No more is read than so many pictures can take, whatever a header promises.
+    No more is read than so many pictures can take, and no memory is asked for because a header promises more.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             plain = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            content = file.read(HEADER + 8 * MOST * pictures) if plain else b""
-        ranked = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+            content = io.BytesIO(file.read(HEADER + 8 * MOST * pictures) if plain else b"")
+        np.lib.format.read_magic(content)
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(content)
+        ranked = np.frombuffer(content.read(), np.int64)
     except Exception:  # whatever a stranger's bytes can bring numpy to raise
         return None
-    table = isinstance(ranked, np.ndarray) and ranked.ndim == 2 and ranked.dtype == np.int64
-    return torch.from_numpy(ranked) if table else None
+    table = len(shape) == 2 and not by_columns and kind == np.int64 and ranked.size == shape[0] * shape[1]
+    return torch.from_numpy(ranked.reshape(shape).copy()) if table and min(shape) > 0 else None
 
 
 def _judged(record: Record, ranked: Tensor | None, labels: Tensor) -> Record:
