@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.sandbox import bubblewrap, seccomp
+from benchmark.sandbox.cgroup import own_group
 from benchmark.sandbox.streams import Lines, Tail
 from benchmark.sandbox.usage import ended, family, stored, usage
 
@@ -127,13 +128,15 @@ def run_sandboxed(
     wrapped = not bubblewrap.refusal()
     command = bubblewrap.wrap(scratch, readable, gpu) if wrapped else []
     settings = {"address_space": limits.address_space, "file_size": limits.file_size, "gpu": gpu}
-    with _process(command, [json.dumps(settings), module, *arguments], scratch) as (process, messages):
-        relay, output = Lines(on_message), Tail()
-        guard = _Guard(process.pid, scratch, limits, relay)
-        ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
-        if ending:
-            return replace(ending, output=output.text)
-    return _verdict(process.returncode, wrapped, output.text)
+    relay, output = Lines(on_message), Tail()
+    with own_group(limits.memory, limits.threads) as group:
+        wrapper = group.joined(command) if group else command
+        with _process(wrapper, [json.dumps(settings), module, *arguments], scratch) as (process, messages):
+            guard = _Guard(process.pid, scratch, limits, relay)
+            ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
+        if not ending and group and group.ran_out:
+            ending = _out_of_memory(limits)
+    return replace(ending, output=output.text) if ending else _verdict(process.returncode, wrapped, output.text)
 
 
 @contextmanager
@@ -239,7 +242,7 @@ class _Guard:
     def _used(self) -> Ending | None:
         used, limits = usage(self.pid), self.limits
         if used.memory > limits.memory:
-            return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
+            return _out_of_memory(limits)
         if used.threads > limits.threads:
             return Ending("crash", f"It was stopped at {limits.threads:,} threads, the limit.")
         return None
@@ -252,6 +255,10 @@ class _Guard:
         if now.bytes - self.given.bytes > limits.written:
             return Ending("crash", f"It was stopped at {limits.written / GIB:.3g} GiB of files, the limit.")
         return None
+
+
+def _out_of_memory(limits: Limits) -> Ending:
+    return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
 
 
 def _verdict(code: int, wrapped: bool, output: str) -> Ending:
