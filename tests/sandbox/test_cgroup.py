@@ -1,6 +1,7 @@
 """A control group of its own: made where that is allowed, used, and removed.
 
-The kernel's part is played by plain files: no machine of ours hands cgroup v2 down, so what the kernel does with the limits is not tried here.
+The kernel's part is played by plain files: no machine of ours hands cgroup v2 down, so what it does with the limits is
+not tried here.
 """
 
 import shutil
