@@ -16,7 +16,13 @@ import benchmark
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 PACKAGE = Path(benchmark.__file__).parent
-PACKAGES = ("lib/python*/*-packages", "local/lib/python*/*-packages")  # below a prefix
+LIBRARY = "lib/python*/*-packages"
+PACKAGES = (
+    LIBRARY,
+    f"local/{LIBRARY}",
+    f"pkgs/*/{LIBRARY}",
+    f"envs/*/{LIBRARY}",
+)  # below a prefix; the last are conda's
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from benchmark.sandbox import seccomp
 
 PR_SET_PDEATHSIG = 1
+NO_CORE = 1  # byte: with 0, Linux still hands all memory to a program that collects such dumps
 OPEN_FILES = 1024  # each pipe among them may hold 64 KiB
 
 
@@ -48,7 +49,7 @@ class Messages:
 
 def set_limits(address_space: int | None, file_size: int) -> None:
     """Limits in bytes that this process cannot raise again; where a system lacks one, it is passed over."""
-    wanted = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: file_size, resource.RLIMIT_CORE: 0}
+    wanted = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: file_size, resource.RLIMIT_CORE: NO_CORE}
     wanted |= {resource.RLIMIT_NOFILE: OPEN_FILES}
     for kind, value in wanted.items():
         if value is not None:

@@ -6,10 +6,12 @@ a thousand nested folders, or one with mode 000, make them raise and leave it al
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+PAUSES = (0.0, 0.1, 0.5, 1.0)  # seconds before each try
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -25,11 +27,15 @@ def scratch_folder(parent: Path | None = None, prefix: str = "beyond-") -> Itera
 
 def remove(folder: Path) -> None:
     """Remove a folder and all in it, follow no link; what the system will not remove stays, and nothing is raised."""
-    with suppress(OSError):
-        os.chmod(folder, 0o700)
-        _empty(os.open(folder, FOLDER))
-    with suppress(OSError):
-        folder.rmdir()
+    for pause in PAUSES:  # a process that was killed just now may still be writing
+        time.sleep(pause)
+        with suppress(OSError):
+            os.chmod(folder, 0o700)
+            _empty(os.open(folder, FOLDER))
+        with suppress(OSError):
+            folder.rmdir()
+        if not os.path.lexists(folder):
+            return
 
 
 def _empty(here: int) -> None:

@@ -292,8 +292,9 @@ def test_with_a_gpu_it_sees_what_the_system_says_of_devices(tmp_path):
     assert not sees(gpu=False)
 
 
-def test_labels_in_installed_packages_are_hidden_under_every_name(tmp_path, monkeypatch):
-    digits = tmp_path / "real" / "lib" / "python3.9" / "site-packages" / bubblewrap.DIGITS
+@pytest.mark.parametrize("place", ["", "pkgs/scikit-learn-1.5", "envs/other"])
+def test_labels_in_installed_packages_are_hidden_under_every_name(tmp_path, monkeypatch, place):
+    digits = tmp_path / "real" / place / "lib" / "python3.9" / "site-packages" / bubblewrap.DIGITS
     digits.parent.mkdir(parents=True)
     digits.touch()
     (tmp_path / "link").symlink_to("real")
