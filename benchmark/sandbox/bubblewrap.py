@@ -74,13 +74,18 @@ def _nvidia() -> list[str]:
     ]
 
 
+def readable_places() -> list[Path]:
+    """Where the system and the interpreter lie, and this package."""
+    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
+    return [path for path in places if os.path.lexists(path)]
+
+
 def _isolation() -> list[str]:
     """New namespaces (network, processes, mounts ...), and nothing to see but the system and the interpreter."""
-    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
     return [
         *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--proc", "/proc", "--dev", "/dev"),  # no /tmp: what is written there would be memory that nobody counts
-        *(word for path in places if os.path.lexists(path) for word in _read_only(path)),
+        *(word for path in readable_places() for word in _read_only(path)),
     ]
 
 

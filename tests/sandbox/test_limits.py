@@ -30,6 +30,27 @@ def test_it_has_no_signals_sent_to_others(mode, tmp_path, monkeypatch):
     assert len(outcomes) == 9
 
 
+def test_it_reaches_into_no_other_program(mode, tmp_path, monkeypatch):
+    (tmp_path / "secret.txt").write_text("xyzzy")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path) as victim:
+        ran = attack(tmp_path, monkeypatch, "reaches_into_programs", pid=victim.pid)
+        victim.kill()
+    assert ran.ending.how == "done", ran.ending
+    opened = [name for message in ran.heard for name, outcome in message.items() if outcome == "open"]
+    assert opened == []
+
+
+def test_root_is_root_no_more(mode, tmp_path, monkeypatch):
+    text = """
+    def main(send, arguments):
+        lines = [line.split() for line in open("/proc/self/status") if line.startswith("Cap")]
+        send({name: int(value, 16) for name, value in lines})
+    """
+    (held,) = confined(tmp_path, monkeypatch, text).heard
+    assert max(held["CapEff:"], held["CapPrm:"]) <= 2  # read files whoever owns them
+    assert (held["CapInh:"], held["CapAmb:"]) == (0, 0)
+
+
 @needs_seccomp
 def test_it_has_no_memory_beside_its_own(mode, tmp_path, monkeypatch):
     ran = attack(tmp_path, monkeypatch, "hides_memory")
@@ -38,12 +59,12 @@ def test_it_has_no_memory_beside_its_own(mode, tmp_path, monkeypatch):
     if mode == "bubblewrap":
         assert outcomes.pop("temporary folder") in ("FileNotFoundError", "OSError")  # the latter: it is read-only
         assert outcomes.pop("/dev/shm") == "OSError"
-    else:  # its user's rights on files, which `protections` says
+    elif mode == "without":  # its user's rights on files, which `protections` says
         assert (outcomes.pop("temporary folder"), outcomes.pop("/dev/shm")) == ("done", "done")
         Path("/tmp/hidden").unlink()
         Path("/dev/shm/hidden").unlink()
     assert outcomes == dict.fromkeys(outcomes, "PermissionError")
-    assert len(outcomes) == 9
+    assert len(outcomes) == (11 if mode == "landlock" else 9)
 
 
 @needs_seccomp
