@@ -52,7 +52,7 @@ class Limits:
     memory: int = 6 * GIB  # bytes resident, all its processes together
     address_space: int | None = 8 * GIB  # bytes that a process may map; torch alone maps 4; none for CUDA
     file_size: int = GIB // 4  # bytes of one file
-    threads: int = 1024  # torch starts a few for each core
+    threads: int = 1024 + 8 * (os.cpu_count() or 1)  # torch starts a few for each core
     written: int = GIB  # bytes in the scratch folder, besides what lay there
     files: int = 10_000  # there
 
