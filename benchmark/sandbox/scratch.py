@@ -7,12 +7,14 @@ a thousand nested folders, or one with mode 000, make them raise and leave it al
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark.running.leftovers import gone
 
+PAUSES = (0.0, 0.1, 0.5, 1.0)  # seconds before each try
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -39,11 +41,15 @@ def remove_abandoned(parent: Path) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder and all in it, follow no link; what the system will not remove stays, and nothing is raised."""
-    with suppress(OSError):
-        os.chmod(folder, 0o700)
-        _empty(os.open(folder, FOLDER))
-    with suppress(OSError):
-        folder.rmdir()
+    for pause in PAUSES:  # a process that was killed just now may still be writing
+        time.sleep(pause)
+        with suppress(OSError):
+            os.chmod(folder, 0o700)
+            _empty(os.open(folder, FOLDER))
+        with suppress(OSError):
+            folder.rmdir()
+        if not os.path.lexists(folder):
+            return
 
 
 def _empty(here: int) -> None:

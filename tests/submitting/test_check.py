@@ -266,6 +266,12 @@ def test_only_what_fits_is_heard_of_the_worker_and_its_text_steers_no_terminal()
     assert waiting == ["losses", "seed"]
 
 
+def test_a_finding_is_heard_once_however_often_it_is_sent():
+    told, waiting = relayed({"begins": "loads"}, *[ended("loads")] * 3, {"begins": "losses"}, *[ended("losses")] * 3)
+    assert [finding.check for finding in told] == ["loads", "losses"]
+    assert waiting == ["seed"]
+
+
 def test_a_file_that_does_not_load_is_not_checked_further():
     assert relayed(ended("loads", passed=False))[1] == []
 
