@@ -1,26 +1,37 @@
 """The command line, ``beyond``: thin commands; a user's mistake is one sentence and exit 2."""
 
+import io
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from benchmark import git
 from benchmark.errors import UserError
+from benchmark.schema.checkout import check_one_checkout
+from benchmark.schema.text import printable
+
+if TYPE_CHECKING:
+    from benchmark.schema.record import Record
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Console()
 INTERRUPTED = 130
+LONGEST = 2000  # characters of a complaint
 
 
 def main() -> None:
     """Entry point: turns the user's mistakes and Ctrl-C into one sentence each."""
     signal.signal(signal.SIGINT, _interrupt)
+    for stream in (sys.stdout, sys.stderr):  # a terminal without our signs shows them spelt out, and no traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:
@@ -40,7 +51,13 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _complain(sentence: str) -> None:
-    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    Console(stderr=True).print(printable(sentence, LONGEST), style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.callback()
+def every_command() -> None:
+    """Train deep networks without end-to-end backpropagation, and compare."""
+    check_one_checkout()
 
 
 @app.command()
@@ -54,18 +71,26 @@ def run(
     from benchmark.running.run import all_methods, run_suite
     from benchmark.tables.files import write_tables
 
-    if unclean := git.dirty():
+    unclean = git.dirty()
+    if unclean is None:
+        console.print(printable(git.trouble()), highlight=False, markup=False, soft_wrap=True)
+    elif unclean:
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
         records = run_suite(suite, method or all_methods(), bar, again=again)
     write_tables()
-    dirty = sum(record.provenance is not None and record.provenance.git_dirty for record in records)
-    if dirty and not unclean:
-        console.print(
-            f"{dirty} of {len(records)} records were made before their changes were committed, and say so (git_dirty); "
-            "--again trains all anew.",
-            soft_wrap=True,
-        )
+    if unclean is False:
+        _say_which_are_of_no_commit(records)
+
+
+def _say_which_are_of_no_commit(records: Sequence["Record"]) -> None:
+    """Of a clean tree: which records were made of another state than a commit, or of one that nobody knows."""
+    said = [record.provenance.git_dirty for record in records if record.provenance]
+    edited = "were made before their changes were committed, and say so (git_dirty)"
+    unknown = "were made where git did not say of which commit, and say so (git_dirty: null)"
+    for count, what in ((said.count(True), edited), (said.count(None), unknown)):
+        if count:
+            console.print(f"{count} of {len(records)} records {what}; --again trains all anew.", soft_wrap=True)
 
 
 @app.command()
@@ -151,7 +176,7 @@ def verify(
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
     from benchmark.tables.files import write_tables
-    from benchmark.verifying.verify import claims, runnable, verify
+    from benchmark.verifying.verify import claims, runnable, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
@@ -164,7 +189,10 @@ def verify(
             outcomes = list(verify(chosen, bar))
     finally:
         write_tables()  # of what is known, should it be interrupted
-    if len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
+    faults = too_high(found, chosen)
+    for sentence in faults:
+        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
 

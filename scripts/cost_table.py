@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmark.engine.measuring.cost import Simulation, simulate, step_ratio
+from benchmark.engine.measuring.cost import Simulation, simulate
+from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
 from benchmark.running.run import all_methods

@@ -85,7 +85,7 @@ def plan_suite(name: str, console: Console | None = None) -> list[PlanRow]:
     planned.sort(key=lambda cell: cell.method != TWIN)  # all others are compared with it
     twins: dict[str, Simulation] = {}
     rows = [_plan_cell(suite, cell, twins) for cell in _tracked(planned, f"Planning {name}", console)]
-    place = {backbone.name: i for i, backbone in enumerate(suite.backbones)}
+    place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: place[row.backbone])
 
 

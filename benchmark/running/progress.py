@@ -73,6 +73,10 @@ def summary(record: Record) -> str:
         return f"{name}: {record.status}: {record.error}"
     cost = record.cost
     return (
-        f"{name}: test {record.accuracy.test_top1:.2f} %, memory x{cost.peak_ratio:.2f}, "
-        f"time x{cost.time_ratio:.2f}, {cost.train_seconds or 0:.0f} s"
+        f"{name}: test {record.accuracy.test_top1:.2f} %, memory {_times(cost.peak_ratio)}, "
+        f"time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
     )
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"x{ratio:.2f}"

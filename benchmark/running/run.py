@@ -11,9 +11,10 @@ from typing import Protocol
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
 from benchmark.schema.fingerprint import fingerprint
-from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids, plugin_path
-from benchmark.schema.record import Record, read_record, write_record
+from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.record import Identity, Record, read_record, write_record
 from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
+from benchmark.schema.text import printable
 
 RUNS = Path("results/runs")
 KEPT = Path(".beyond/cells")
@@ -45,17 +46,19 @@ def run_suite(
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
     """
     suite = load_suite(name)
+    methods = list(dict.fromkeys(methods))
     wanted = [cell for method in methods for cell in cells(name, suite, method)]
+    identities = {cell: identify(cell, suite) for cell in wanted}
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suite, data) for cell in wanted}
-    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell]))}
+    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell], cell))}
     observer.begin(len(wanted), len(records))
     for record in records.values():
         _write(record, _path(runs, record))
     todo = [cell for cell in wanted if cell not in records]
-    for cell, record in _train(todo, suite, prints, gpus, observer):
+    for cell, record in _train(todo, suite, prints, identities, gpus, observer):
         records[cell] = record
-        if record.status in WORTH_KEEPING:
+        if record.status in WORTH_KEEPING and record.fingerprint == prints[cell]:
             _write(record, kept / f"{prints[cell]}.json")
         _write(record, _path(runs, record))
         observer.finished(cell, record)
@@ -79,23 +82,27 @@ def all_methods() -> list[str]:
 
 
 def _train(
-    todo: Sequence[Cell], suite: Suite, prints: Mapping[Cell, str], gpus: int, observer: Observer
+    todo: Sequence[Cell],
+    suite: Suite,
+    prints: Mapping[Cell, str],
+    identities: Mapping[Cell, Identity],
+    gpus: int,
+    observer: Observer,
 ) -> Iterator[tuple[Cell, Record]]:
     seconds = 60 * suite.timeout_minutes
     jobs = [Job(c, "benchmark.running.cell:run_cell", (c, suite, prints[c]), seconds) for c in todo]
     for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
-        if isinstance(outcome, UserError):
-            raise outcome
-        yield cell, _crashed(cell, suite, prints[cell], outcome) if isinstance(outcome, Crash) else outcome
+        if isinstance(outcome, UserError):  # its file has become none since the run began
+            outcome = Crash("failed", printable(outcome))
+        yield cell, _crashed(identities[cell], prints[cell], outcome) if isinstance(outcome, Crash) else outcome
 
 
-def _crashed(cell: Cell, suite: Suite, fingerprint: str, crash: Crash) -> Record:
-    identity = identify(cell, suite)
+def _crashed(identity: Identity, fingerprint: str, crash: Crash) -> Record:
     return Record(identity=identity, status=crash.status, error=crash.sentence, fingerprint=fingerprint)
 
 
-def _kept_record(kept: Path, fingerprint: str) -> Record | None:
-    """The finished record of that fingerprint, if there is one and nobody edited it."""
+def _kept_record(kept: Path, fingerprint: str, cell: Cell) -> Record | None:
+    """The finished record of that fingerprint, if there is one, unedited, and of the very file that is here."""
     path = kept / f"{fingerprint}.json"
     if not path.exists():
         return None
@@ -103,7 +110,9 @@ def _kept_record(kept: Path, fingerprint: str) -> Record | None:
         record = read_record(path)
     except UserError:
         return None
-    return record if record.genuine and record.fingerprint == fingerprint else None
+    ran = record.provenance and record.provenance.method_sha256
+    same = record.fingerprint == fingerprint and ran == file_sha256(plugin_path(METHODS, cell.method))
+    return record if record.genuine and same else None
 
 
 def _path(runs: Path, record: Record) -> Path:

@@ -15,7 +15,6 @@ import benchmark
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
-TEMPORARY_BYTES = 64 * 2**20  # of the memory-backed temporary folder
 PACKAGE = Path(benchmark.__file__).parent
 PACKAGES = ("lib/python*/*-packages", "local/lib/python*/*-packages")  # below a prefix
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
@@ -74,7 +73,7 @@ def _isolation() -> list[str]:
     places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
     return [
         *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
-        *("--proc", "/proc", "--dev", "/dev", "--size", str(TEMPORARY_BYTES), "--tmpfs", "/tmp"),
+        *("--proc", "/proc", "--dev", "/dev"),  # no /tmp: what is written there would be memory that nobody counts
         *(word for path in places if os.path.lexists(path) for word in _read_only(path)),
     ]
 

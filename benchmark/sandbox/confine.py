@@ -18,16 +18,18 @@ from typing import Any
 from benchmark.sandbox import seccomp
 
 PR_SET_PDEATHSIG = 1
+OPEN_FILES = 1024  # each pipe among them may hold 64 KiB
 
 
 def main() -> None:
-    """Arguments: the message pipe's number, the limits as JSON, a module's name, and that module's arguments."""
-    pipe, limits, module, *arguments = sys.argv[1:]
+    """Arguments: the message pipe's number, limits and needs as JSON, a module's name, and that module's arguments."""
+    pipe, given, module, *arguments = sys.argv[1:]
+    settings = json.loads(given)
     die_with_parent()
-    set_limits(**json.loads(limits))
+    set_limits(settings["address_space"], settings["file_size"])
     trusted = importlib.import_module(module)
     if seccomp.available():
-        seccomp.confine()
+        seccomp.confine(settings["gpu"])
     trusted.main(Messages(int(pipe)).send, arguments)
 
 
@@ -47,10 +49,16 @@ class Messages:
 def set_limits(address_space: int | None, file_size: int) -> None:
     """Limits in bytes that this process cannot raise again; where a system lacks one, it is passed over."""
     wanted = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: file_size, resource.RLIMIT_CORE: 0}
+    wanted |= {resource.RLIMIT_NOFILE: OPEN_FILES}
     for kind, value in wanted.items():
         if value is not None:
             with suppress(OSError, ValueError):
-                resource.setrlimit(kind, (value, value))
+                resource.setrlimit(kind, (_at_most(kind, value),) * 2)
+
+
+def _at_most(kind: int, value: int) -> int:
+    _, hard = resource.getrlimit(kind)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
 
 
 def die_with_parent() -> None:

@@ -31,8 +31,9 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
     Raises:
         UserError: a file is not a record, or not where its record belongs: a copy would be counted twice.
     """
-    told = verdicts(verified or runs.with_name("verified"))
-    rows = [_cell(_in_place(path, runs), told) for path in sorted(runs.rglob("*.json"))]
+    records = [_in_place(path, runs) for path in sorted(runs.rglob("*.json"))]
+    told = verdicts(verified or runs.with_name("verified"), {record.digest for record in records})
+    rows = [_cell(record, told) for record in records]
     cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
     return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
 

@@ -188,13 +188,25 @@ def test_each_augmented_picture_is_a_legal_crop_of_its_source(dataset: Dataset):
     assert {window[0] for _, window in seen} == {window[1] for _, window in seen} == set(range(5))
 
 
-def test_evaluation_is_complete_in_order_and_not_augmented():
+def test_evaluation_is_complete_shuffled_by_the_seed_and_not_augmented():
     source = noise(50, seed=3)
     batches = loader(train=False)
     assert [len(batch) for batch in batches.epoch(0)] == [8] * 6 + [2]
     assert len(batches) == 7
-    assert torch.equal(raw(batches, 4), source.images)
-    assert torch.equal(torch.cat([batch.y for batch in batches.epoch(0)]), source.labels)
+    order = batches.order(0)
+    assert order.sort().values.tolist() == list(range(50)) != order.tolist()
+    assert torch.equal(raw(batches), source.images[order])
+    assert torch.equal(torch.cat([batch.y for batch in batches.epoch(0)]), source.labels[order])
+    assert torch.equal(order, loader(train=False).order(0))
+    assert not torch.equal(order, loader(train=False, seed=1).order(0))
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_pictures_are_shown_as_they_are_where_they_are_asked_for(train: bool):
+    source, batches = noise(50, seed=3), [torch.tensor([7]), torch.tensor([3, 3, 49])]
+    for places, batch in zip(batches, loader(train=train).show(batches), strict=True):
+        assert torch.equal(batch.raw, source.images[places])
+        assert torch.equal(batch.y, source.labels[places])
 
 
 def test_training_drops_the_last_incomplete_batch_unless_it_is_the_only_one():

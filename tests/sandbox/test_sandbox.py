@@ -8,24 +8,22 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from confined import HOSTILE, MODES, REFUSAL, confined
 from conftest import ROOT
 from needs import needs
 
-from benchmark.sandbox import bubblewrap, seccomp
-from benchmark.sandbox import run as sandbox
+from benchmark.sandbox import bubblewrap, seccomp, streams
 from benchmark.sandbox.run import GIB, Limits, protections, run_sandboxed
 from benchmark.schema.plugins import METHODS
 from benchmark.submitting.check.names import LOADS
 from benchmark.submitting.check.sandboxed import _furnish, run_trials
 
-HOSTILE = ROOT / "tests" / "hostile"
 SURVIVE = (
     "reads_home",
     "opens_socket",
@@ -41,7 +39,6 @@ DIE = {
     "loops": Limits(seconds=12),
     "crashes": Limits(seconds=60),
 }
-REFUSAL = bubblewrap.refusal()
 ONE_AFTER_THE_OTHER = """
 for name, text in {texts!r}.items():
     try:
@@ -63,13 +60,7 @@ def victim():
     process.wait()
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("bubblewrap", marks=needs("bwrap", works=not REFUSAL)),
-        "without",
-    ],
-)
+@pytest.fixture(scope="module", params=MODES)
 def attacks(request, tmp_path_factory, victim):
     """All attacks of one mode: what each got, and the places where it would have done harm."""
     folder = tmp_path_factory.mktemp("hostile")
@@ -199,7 +190,7 @@ def test_a_missing_protection_is_said_with_how_to_get_it(monkeypatch):
         "folders; "
         "install it (apt install bubblewrap) or check in a container."
     )
-    assert "can start processes and use the network" in missing["seccomp"]
+    assert "can start processes, leave some running, and use the network" in missing["seccomp"]
 
 
 @pytest.mark.parametrize(("script", "why"), [(None, "not installed"), ("echo no namespaces >&2; exit 1", "no namesp")])
@@ -212,23 +203,9 @@ def test_bubblewrap_that_does_not_work_is_refused_with_its_reason(tmp_path, monk
 
 
 def trusted(tmp_path, monkeypatch, text):
-    """Run a small trusted module in the sandbox, without torch; what it sent, and how it ended."""
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "small.py").write_text("import os, json, sys\n" + textwrap.dedent(text))
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    # found through the sandbox's own start-up line, which puts the package's folder first
-    start = (
-        f"import sys; sys.path.append({str(tmp_path / 'package')!r}); {sandbox.START.replace('del sys.path[0]; ', '')}"
-    )
-    monkeypatch.setattr(sandbox, "START", start)
-    heard = []
-    limits = Limits(seconds=20)
-    readable = [tmp_path / "package"]
-    ending = run_sandboxed(
-        "small", ["a", "b"], scratch=scratch, readable=readable, limits=limits, on_message=heard.append
-    )
-    return heard, ending, scratch
+    """What a small trusted module sent, and how it ended."""
+    ran = confined(tmp_path, monkeypatch, text, Limits(seconds=20), "a", "b")
+    return ran.heard, ran.ending, ran.scratch
 
 
 def test_messages_arguments_scratch_and_environment(tmp_path, monkeypatch):
@@ -263,7 +240,7 @@ def test_garbage_on_the_pipe_is_passed_over_and_output_is_bounded(tmp_path, monk
         """,
     )
     assert heard == [{"good": 1}]
-    assert len(ending.output) <= sandbox.KEPT_OUTPUT
+    assert len(ending.output) <= streams.KEPT_OUTPUT
 
 
 def test_an_exception_is_told_by_its_last_line(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ def test_the_tolerance_is_three_deviations_pooled_over_rows_and_half_a_point_at_
 
 
 def test_an_equal_training_agrees_and_time_does_not_matter():
-    cost = COMMITTED.cost.model_copy(update={"time_ratio": 9.0, "step_seconds": 9.0, "train_seconds": 9.0})
+    cost = COMMITTED.cost.model_copy(update={"time_ratio": None, "step_seconds": 9.0, "train_seconds": 9.0})
     assert disagreements(COMMITTED, COMMITTED.model_copy(update={"cost": cost}), 0.5) == []
 
 
@@ -48,6 +48,7 @@ def test_each_fact_is_compared(update, fault):
         ({"auxiliary_parameters": 1}, "the number of parameters differs."),
         ({"peak_bytes": 111_000_000}, "the simulated peak memory differs by more than 10%."),
         ({"peak_ratio": 0.8}, "the simulated memory ratio differs by more than 10%."),
+        ({"flops_ratio": None}, "the simulated FLOP ratio differs by more than 10%."),
         ({"flops_ratio": 0.0}, "the simulated FLOP ratio differs by more than 10%."),
         ({"flops_ratio": 0.5}, "the simulated FLOP ratio differs by more than 10%."),
     ],

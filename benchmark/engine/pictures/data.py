@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -176,7 +176,8 @@ class Loader:
     """Batches of one split, which is kept whole on the device as uint8.
 
     Order and augmentation depend on (seed, epoch) alone. Training shuffles, augments and drops the last
-    incomplete batch (unless it is the only one); evaluation does none of these.
+    incomplete batch (unless it is the only one). Evaluation shuffles too, since stored pictures may lie class by
+    class, and does neither of the others.
     """
 
     def __init__(
@@ -223,7 +224,7 @@ class Loader:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
-        order = self._order(epoch).to(self.device)
+        order = self.order(epoch).to(self.device)
         views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             part = slice(start, start + self.batch_size)
@@ -231,13 +232,18 @@ class Loader:
             first.view = others[0] if others else None
             yield first
 
+    def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
+        """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
+        for places in batches:
+            still = Draws.identity(len(places), self.dataset.pad).to(self.device)
+            yield self._batch(places.to(self.device), still)
+
     def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
         raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
         return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
 
-    def _order(self, epoch: int) -> Tensor:
-        if not self.train:
-            return torch.arange(len(self.labels))
+    def order(self, epoch: int) -> Tensor:
+        """Places (N,), among the stored pictures, of those that epoch number `epoch` shows, in turn."""
         order = torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
         return order if self.pool is None else self.pool[order % len(self.pool)]
 

@@ -1,14 +1,18 @@
 """The checks that run a method: each takes its class, returns a sentence, or raises one that says what to do."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
 from benchmark.engine.load import load_method
-from benchmark.engine.measuring.cost import simulate, step_ratio
+from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.pace import step_ratio
+from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import accuracy
+from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
@@ -106,6 +110,24 @@ def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
     return rows + training.losses(made.lag + 2)
 
 
+def predicts_each_alone(method: type[Method]) -> str:
+    """The prediction for a picture hangs neither on other pictures nor on earlier calls, whatever the backbone."""
+    for backbone in BACKBONES:
+        build = partial(make, method, backbone, MODULES[-1])
+        try:
+            made = build()
+        except UserError:
+            continue  # which :func:`runs_everywhere` judges
+        train(made, steps=made.lag + 2)
+        try:
+            evaluate_twice(made, fresh_copy(build, made), digits(method.views)[1], "held-out")
+        except (UserError, Diverged) as error:
+            raise Failed(f"{backbone}: {error}") from None
+        except Exception as error:
+            raise Failed(f"{backbone}: {explain(error)}") from None
+    return "A picture is predicted alike alone, in other company and in another place."
+
+
 def repeats(method: type[Method]) -> str:
     """Nothing but the seed decides the losses."""
     runs = [train(make(method, "ResNet", 2), 4) for _ in range(2)]
@@ -169,6 +191,7 @@ TRIALS: dict[str, Callable[[type[Method]], str]] = {
     "losses": learns,
     "weights": moves_weights,
     "evaluation": leaves_no_trace,
+    "company": predicts_each_alone,
     "seed": repeats,
     "resume": resumes,
     "cost": costs,
