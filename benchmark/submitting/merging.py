@@ -16,9 +16,10 @@ import yaml
 
 from benchmark.engine import golden
 from benchmark.errors import UserError
-from benchmark.schema.text import write_text
+from benchmark.schema.text import decoded, read_bytes, write_text
 
 LOCK, GOLDEN, SAID = Path("dvc.lock"), "benchmark/engine/golden.json", Path("results/methods")
+LARGEST = 2**26  # bytes of a file that `register` reads
 LOCK_START = "schema: '2.0'\nstages:\n"
 STAGE = re.compile(r"^  (\S+):\n((?:    .*\n)+)", re.M)
 MARKER = re.compile(r"^(<{7}|>{7}) .*$", re.M)
@@ -27,6 +28,15 @@ OURS = re.compile(  # written anew by `register`, whatever stands there
     r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells)/[^/]+"
     r"|results/(leaderboard|ranking|curves|claims)\.csv|results/(metrics|suites)\.json"
 )
+
+
+def read(path: Path) -> str:
+    """The text of a file of the repository.
+
+    Raises:
+        UserError: it cannot be read, or is no UTF-8.
+    """
+    return decoded(read_bytes(path, LARGEST), path)
 
 
 def check_conflicts() -> None:
@@ -74,7 +84,7 @@ def trajectories_known() -> dict[str, Any]:
     Raises:
         UserError: there are none to be read.
     """
-    text = golden.FILE.read_text(encoding="utf-8")
+    text = read(golden.FILE) if golden.FILE.exists() else ""
     known = [said for side in (text, *_sides(GOLDEN)) if isinstance(said := _json(side), dict) and "files" in said]
     if not known:
         raise UserError(
@@ -93,7 +103,7 @@ def trajectories_known() -> dict[str, Any]:
 def unite_sources() -> None:
     """Let ``results/methods`` keep the methods' files that the records of either side name."""
     for path in sorted(SAID.glob("*.json")):
-        texts = [path.read_text(encoding="utf-8"), *_sides(str(path))]
+        texts = [read(path), *_sides(str(path))]
         sides = [said for text in texts if isinstance(said := _json(text), dict)]
         files = {sha: file for said in sides for sha, file in said.get("files", {}).items()}
         if sides and files != sides[0].get("files"):
@@ -104,9 +114,9 @@ def merge_stages() -> None:
     """Write ``dvc.lock`` with the stages of both sides that fit the files as they are.
 
     Raises:
-        UserError: it is in conflict and git knows no side of it.
+        UserError: it is in conflict and git knows no side of it, or is not as DVC writes it.
     """
-    text = LOCK.read_text(encoding="utf-8") if LOCK.exists() else LOCK_START
+    text = read(LOCK) if LOCK.exists() else LOCK_START
     sides = _sides(str(LOCK))
     texts = [each for each in (text, *sides) if not MARKER.search(each)]
     if not texts:
@@ -114,10 +124,16 @@ def merge_stages() -> None:
     if not sides:
         return
     stages = dict(STAGE.findall(texts[0]))
+    if _lock(stages) != texts[0]:
+        raise UserError(f"{LOCK} is not as DVC writes it: take it from an earlier commit, and run this again.")
     for name, entry in (found for side in texts[1:] for found in STAGE.findall(side)):
         if entry != stages.get(name) and not (name in stages and fits(stages[name])) and fits(entry):
             stages[name] = entry
-    write_text(LOCK_START + "".join(f"  {name}:\n{entry}" for name, entry in stages.items()), LOCK)
+    write_text(_lock(stages), LOCK)
+
+
+def _lock(stages: dict[str, str]) -> str:
+    return LOCK_START + "".join(f"  {name}:\n{entry}" for name, entry in stages.items())
 
 
 def fits(entry: str) -> bool:
@@ -130,7 +146,7 @@ def fits(entry: str) -> bool:
 
 
 def _asks(path: Path, values: dict[str, Any]) -> bool:
-    now = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    now = yaml.safe_load(read(path)) if path.exists() else {}
     return all(now.get(key) == value for key, value in values.items())
 
 

@@ -18,6 +18,7 @@ from benchmark.schema.text import write_text
 from benchmark.submitting.merging import (
     check_conflicts,
     merge_stages,
+    read,
     trajectories_known,
     unite_sources,
     without_conflicts,
@@ -37,9 +38,9 @@ def register() -> list[str]:
     """
     check_conflicts()
     names = sorted(all_methods())
-    before = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
+    before = read(PARAMS) if PARAMS.exists() else ""
     stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
-    readme = README.read_text(encoding="utf-8") if README.exists() else ""
+    readme = read(README) if README.exists() else ""
     readme = with_table(without_conflicts(readme), names) if readme else ""
     trajectories = golden.updated(trajectories_known())
     merge_stages()

@@ -257,3 +257,12 @@ def test_golden_trajectories_that_nobody_can_read_are_a_sentence(clone: Path):
     Path(GOLDEN).write_text("<<<<<<< HEAD")
     with pytest.raises(UserError, match=r"golden\.json cannot be read: take it from an earlier commit"):
         register()
+
+
+def test_a_lock_that_is_not_as_dvc_writes_it_is_left_alone(clone: Path):
+    git("merge", "origin/bbb", ok=False)
+    odd = Path("dvc.lock").read_text() + "\n# a note\n"
+    Path("dvc.lock").write_text(odd)
+    with pytest.raises(UserError, match=r"^dvc\.lock is not as DVC writes it"):
+        register()
+    assert Path("dvc.lock").read_text() == odd
