@@ -31,7 +31,19 @@ class Output(Console):
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 console = Output()
-Jobs = Annotated[int | None, typer.Option(help="so many cells side by side; by default one for each core or GPU")]
+
+
+def _checked(jobs: int | None) -> int | None:
+    from benchmark.running.slots import check_jobs
+
+    check_jobs(jobs)
+    return jobs
+
+
+Jobs = Annotated[
+    int | None,
+    typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
+]
 
 
 def main() -> None:

@@ -384,6 +384,7 @@ def inject(folder: Path, seed: int, seconds: float, file_faults: int, process_fa
     """Faults until the time is up or all are done, those of processes evenly between; ``folder`` is the current one."""
     deadline = time.monotonic() + seconds
     base = undisturbed()
+    write_tables()  # so that what it imports is there in all forks
     close_server()
     trials = Trials(folder, base, random.Random(seed))
     every = max(1, file_faults // max(1, process_faults))

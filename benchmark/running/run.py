@@ -14,7 +14,7 @@ from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
-from benchmark.running.slots import check_jobs, described, slots
+from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.record import Identity, Record, read_record, write_record
@@ -62,7 +62,6 @@ def run_suite(
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
     """
-    check_jobs(jobs)
     suite = load_suite(name)
     methods = list(dict.fromkeys(methods))
     wanted = [cell for method in methods for cell in cells(name, suite, method)]

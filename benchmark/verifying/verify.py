@@ -15,7 +15,7 @@ from typing import Protocol
 from benchmark import git
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
-from benchmark.running.slots import check_jobs, described, slots
+from benchmark.running.slots import described, slots
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Identity, Record, read_record
@@ -162,7 +162,6 @@ def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None)
     Raises:
         UserError: a suite cannot run here; says why.
     """
-    check_jobs(jobs)
     observer.begin(len(chosen), 0)
     for name in sorted({claim.cell.suite for claim in chosen}):
         places = slots(hardware(name), jobs)
