@@ -213,7 +213,7 @@ def _simulated_peak(setting: Setting) -> tuple[Method, int]:
 
 def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:
     """GB by (method, data set, backbone, K), of all rows of results/published.csv that print memory."""
-    with path.open(newline="") as lines:
+    with path.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["metric"] == "memory_gb"]
     return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
 

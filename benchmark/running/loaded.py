@@ -4,6 +4,8 @@ Who runs many cells knows the files as they were when it asked. Somebody may edi
 commit, before a cell's process loads it, or while it trains.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +45,21 @@ class Loaded:
             raise Changed(f"One of {files} changed after the run had begun; run it again.")
         return found
 
-    def check_unchanged(self, cell: Cell, suite: Suite) -> None:
-        """Look again, after the training.
+    @contextmanager
+    def unchanged(self, cell: Cell, suite: Suite) -> Iterator[None]:
+        """Look again after the training, however it ends: an edited file may be why it fails.
 
         Raises:
             Changed: a file is not what was loaded; which commit it was of, and whether that was clean, is not known.
         """
+        try:
+            yield
+        except Exception:
+            self._check(cell, suite)
+            raise
+        self._check(cell, suite)
+
+    def _check(self, cell: Cell, suite: Suite) -> None:
         of = {
             METHODS / f"{cell.method}.py": self.method,
             METHODS / f"{TWIN}.py": self.twin,

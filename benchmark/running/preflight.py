@@ -45,17 +45,17 @@ def hardware_and_data(report: object, name: str) -> tuple[str, int]:
     suite = load_suite(name)
     if suite.device == "cuda" and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
-    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe)
+    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, suite.device)
     dataset = load_dataset(suite.dataset)
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     _check_pictures(f"{SUITES}: {name}", suite, splits, dataset.task)
     return splits.fingerprint, torch.cuda.device_count() if suite.device == "cuda" else 0
 
 
-def _check_optimizer(place: str, recipe: Recipe) -> None:
+def _check_optimizer(place: str, recipe: Recipe, device: str) -> None:
     """The optimiser can be made and takes a step that needs nothing but gradients."""
     name = recipe.optimizer
-    layer = nn.Conv2d(2, 2, 3)
+    layer = nn.Conv2d(2, 2, 3, device=device)
     for parameter in layer.parameters():
         parameter.grad = torch.ones_like(parameter)
     try:

@@ -154,7 +154,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record.
     """
     try:
-        return Record.model_validate_json(path.read_text())
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} is not a record ({reason}); delete it and run its suite again.") from None

@@ -32,6 +32,8 @@ def printable(text: object, longest: int = LONGEST) -> str:
 
 def printable_lines(text: str) -> str:
     """The same for a text of several lines, of any length: line breaks and tabs stay."""
+    if hidden_character(text) is None:
+        return text
     return "\n".join("\t".join("".join(_cleaned(part)) for part in line.split("\t")) for line in text.split("\n"))
 
 

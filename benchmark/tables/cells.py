@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
+from benchmark.schema.text import printable
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.verification import SELF_REPORTED, verdicts
 
@@ -73,7 +74,7 @@ def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
         row |= {"memory_ratio": cost.peak_ratio, "peak_mb": cost.peak_bytes / 1e6}
     if origin:
         row |= origin.model_dump(include={"source", *ORIGIN})
-    return row
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def published(cells: pd.DataFrame) -> pd.DataFrame:

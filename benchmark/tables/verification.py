@@ -42,7 +42,7 @@ def read_verification(path: Path) -> Verification:
         UserError: the file is none.
     """
     try:
-        return Verification.model_validate_json(path.read_text())
+        return Verification.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} is no outcome of `beyond verify` ({reason}); delete it and verify again.") from None

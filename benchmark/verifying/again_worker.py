@@ -26,7 +26,7 @@ PATIENCE = 120.0  # seconds for the test pictures to come
 
 def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
     """Train the cell that lies in the current folder, and sit its exam; or sit the second one with its weights."""
-    job = json.loads(JOB.read_text())
+    job = json.loads(JOB.read_text(encoding="utf-8"))
     cell, suite = Cell.model_validate(job["cell"]), Suite.model_validate(job["suite"])
     if arguments == [SECOND]:
         _sit_second_exam(cell, suite)

@@ -175,7 +175,7 @@ def test_a_field_more_in_a_suite_makes_no_kept_cell_stale(monkeypatch, name, bac
     ("changes", "sentence"),
     [
         ({"recipe": RECIPE | {"optimizer": "sdg"}}, "tiny.recipe.optimizer: timm has no optimiser 'sdg'"),
-        ({"recipe": RECIPE | {"optimizer": "lbfgs"}}, "tiny.recipe.optimizer: 'lbfgs' cannot take a step here"),
+        ({"recipe": RECIPE | {"optimizer": "fusedsgd"}}, "tiny.recipe.optimizer: 'fusedsgd' cannot take a step here"),
         ({"overrides": [{"method": "dgll", "options": {}}]}, "tiny.overrides.0: There is no method 'dgll'"),
         ({"overrides": [{"method": "dgl", "options": {"hed": 1}}]}, "tiny.overrides.0: dgl has no option 'hed'"),
         ({"overrides": [{"method": "dgl", "variant": "x", "options": {}}]}, "dgl has no variant 'x'"),
