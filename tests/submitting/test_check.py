@@ -312,6 +312,7 @@ def test_a_file_is_checked_in_the_sandbox_and_goes_on_after_a_crash(tmp_path):
     assert [line for line in lines if line.startswith("✗")] == [
         "✗ imports    Line 28 imports os; a method touches no files and no processes.",
         "✗ evaluation Its process ended with exit code 3.",
+        "✗ company    Its process ended with exit code 3.",
     ]
 
 
