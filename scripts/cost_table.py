@@ -66,7 +66,7 @@ def read_rows(path: Path) -> dict[Key, Row]:
     """The lines measured before, if any."""
     if not path.exists():
         return {}
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = [Row(**{f.name: f.type(line[f.name]) for f in fields(Row)}) for line in csv.DictReader(file)]
     return {row.key: row for row in rows}
 
@@ -74,7 +74,7 @@ def read_rows(path: Path) -> dict[Key, Row]:
 def write_rows(rows: dict[Key, Row], path: Path) -> None:
     """All lines, sorted, first to a temporary name."""
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as file:
+    with temporary.open("w", newline="", encoding="utf-8") as file:
         lines = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
         lines.writeheader()
         lines.writerows(asdict(rows[key]) for key in sorted(rows))

@@ -14,6 +14,9 @@ from rich.progress import (
 
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
+from benchmark.schema.text import printable
+
+LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
@@ -57,12 +60,16 @@ class ProgressBar:
         """A cell has ended."""
         self.ended(cell, summary(record))
 
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        self.progress_bar.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)
         self.done += 1
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
-        self.progress_bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.progress_bar.console.print(printable(line, LONGEST_LINE), highlight=False, markup=False, soft_wrap=True)
 
 
 def summary(record: Record) -> str:

@@ -3,15 +3,16 @@
 :func:`run_sandboxed` starts a trusted module of ours in a confined process, which then loads the file, and relays
 what it reports. Protections, each used where the system has it (:func:`protections` says which are on):
 
-- always: a process group of its own, killed when its time is up; an environment without tokens; limits on memory
-  and on the size of files;
+- always: a process group of its own, killed when its time is up; an environment without tokens; limits on memory,
+  threads, messages, and what is written into the scratch folder;
 - Linux on x86_64 and aarch64: a seccomp filter (:mod:`benchmark.sandbox.seccomp`): no processes, sockets or signals
-  to others;
-- where bubblewrap works: an own file system, of which only a scratch folder can be written, and no network.
+  to others, no memory outside its own, no folders or links;
+- where bubblewrap works: an own file system, of which only a scratch folder can be written, and no network;
+- where it does not, but the kernel has Landlock: no file read but the system's and its own, none written elsewhere.
 
 What it does not protect from: the stranger's code shares a process with the module that reports on it, so it can
-forge that report (the pipe is in its reach), and it can fill the scratch folder's disk. The report tells honest
-authors what is wrong; a person still reads the file. Without bubblewrap the code has its user's rights on files.
+forge that report (the pipe is in its reach). The report tells honest authors what is wrong; a person still reads the
+file. Without bubblewrap and Landlock the code has its user's rights on files and on the user's other processes.
 """
 
 import json
@@ -27,13 +28,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.sandbox import bubblewrap, seccomp
+from benchmark.sandbox import bubblewrap, landlock, seccomp
+from benchmark.sandbox.cgroup import own_group
+from benchmark.sandbox.streams import Lines, Tail
+from benchmark.sandbox.usage import ended, family, stored, usage
 
 GIB = 2**30
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
-LONGEST_MESSAGE = 16 * 2**20  # bytes
-KEPT_OUTPUT = 4096  # bytes: the end of what it prints
-TICK = 0.1  # seconds between looks at clock and memory
+TICK = 0.1  # seconds between looks at memory, threads and files
+DYING = 10.0  # seconds that a killed process may take
 # `-I` keeps the current folder off the module path, so the package's own folder is named; then it is taken off again
 START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); import benchmark.sandbox.confine; del sys.path[0]; "
@@ -49,6 +52,9 @@ class Limits:
     memory: int = 6 * GIB  # bytes resident, all its processes together
     address_space: int | None = 8 * GIB  # bytes that a process may map; torch alone maps 4; none for CUDA
     file_size: int = GIB // 4  # bytes of one file
+    threads: int = 1024 + 8 * (os.cpu_count() or 1)  # torch starts a few for each core
+    written: int = GIB  # bytes in the scratch folder, besides what lay there
+    files: int = 10_000  # there
 
 
 @dataclass(frozen=True)
@@ -73,21 +79,29 @@ def protections() -> list[Protection]:
     """All layers; the sentence of one that is missing says what a stranger's file can then do."""
     linux = sys.platform.startswith("linux")
     refusal = bubblewrap.refusal()
+    missing = LANDLOCK if landlock.version() else NO_BUBBLEWRAP
     return [
         Protection("time limit", True, "Its process group is killed when its time is up."),
         Protection("memory limit", linux, "Its memory is limited." if linux else NO_MEMORY_LIMIT),
         Protection("seccomp", seccomp.available(), SECCOMP if seccomp.available() else NO_SECCOMP),
-        Protection("bubblewrap", not refusal, NO_BUBBLEWRAP.format(refusal) if refusal else BUBBLEWRAP),
+        Protection("bubblewrap", not refusal, missing.format(refusal) if refusal else BUBBLEWRAP),
     ]
 
 
-SECCOMP = "It starts no processes, opens no sockets and sends no signals to others."
+SECCOMP = "It starts no processes, opens no sockets, sends no signals to others and makes no folders and links."
 BUBBLEWRAP = "It sees no files but the system's and its own, writes into a scratch folder only, and has no network."
 NO_MEMORY_LIMIT = "No memory limit here: the file can take all memory; check on Linux."
-NO_SECCOMP = "No seccomp here: the file can start processes and use the network; check on Linux (x86_64 or aarch64)."
+NO_SECCOMP = (
+    "No seccomp here: the file can start processes, leave some running, and use the network; "
+    "check on Linux (x86_64 or aarch64)."
+)
 NO_BUBBLEWRAP = (
-    "No bubblewrap here ({}): the file can read your files, test labels too, and write into your folders; "
-    "install it (apt install bubblewrap) or check in a container."
+    "No bubblewrap here ({}): the file can read your files, test labels too, write into your folders, and reach into "
+    "your programs; install it (apt install bubblewrap) or check in a container."
+)
+LANDLOCK = (
+    "No bubblewrap here ({}): Landlock lets the file neither read nor write your own files, but it can read the test "
+    "labels in installed packages; install bubblewrap (apt install bubblewrap) or check in a container."
 )
 
 
@@ -119,25 +133,38 @@ def run_sandboxed(
     scratch = scratch.resolve()
     wrapped = not bubblewrap.refusal()
     command = bubblewrap.wrap(scratch, readable, gpu) if wrapped else []
-    with _process(command, module, arguments, scratch, limits) as (process, messages):
-        relay, output = _Lines(on_message), _Tail()
-        ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, limits)
-        if ending:
-            return replace(ending, output=output.text)
-    return _verdict(process.returncode, wrapped, output.text)
+    files = None if wrapped or not landlock.version() else _files(scratch, readable, gpu)
+    bounds = {"address_space": limits.address_space, "file_size": limits.file_size}
+    settings = json.dumps(bounds | {"files": files, "gpu": gpu})
+    relay, output = Lines(on_message), Tail()
+    with own_group(limits.memory, limits.threads) as group:
+        wrapper = group.joined(command) if group else command
+        with _process(wrapper, [settings, module, *arguments], scratch) as (process, messages):
+            guard = _Guard(process.pid, scratch, limits, relay)
+            ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
+        if not ending and group and group.ran_out:
+            ending = _out_of_memory(limits)
+    return replace(ending, output=output.text) if ending else _verdict(process.returncode, wrapped, output.text)
+
+
+def _files(scratch: Path, readable: Sequence[Path], gpu: bool) -> dict[str, list[str]]:
+    """What may be read and what written, for Landlock."""
+    devices = [Path("/dev", name) for name in ("null", "zero", "full", "random", "urandom")]
+    devices += Path("/dev").glob("nvidia*") if gpu else ()
+    places = [*bubblewrap.readable_places(), Path("/proc"), Path("/sys"), *readable]
+    return {"readable": [str(p.absolute()) for p in places], "writable": [str(p) for p in (scratch, *devices)]}
 
 
 @contextmanager
 def _process(
-    wrapper: list[str], module: str, arguments: Sequence[str], scratch: Path, limits: Limits
+    wrapper: list[str], arguments: Sequence[str], scratch: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The running process and the reading end of its messages; it is dead afterwards, whatever happens."""
     reading, writing = os.pipe()
-    bounds = json.dumps({"address_space": limits.address_space, "file_size": limits.file_size})
     start = [sys.executable, "-I", "-B", "-u", "-c", START, str(bubblewrap.PACKAGE.parent)]
     try:
         process = subprocess.Popen(
-            [*wrapper, *start, str(writing), bounds, module, *arguments],
+            [*wrapper, *start, str(writing), *arguments],
             cwd=scratch,
             env={**{k: os.environ[k] for k in ENVIRONMENT if k in os.environ}, **_home(scratch)},
             stdin=subprocess.DEVNULL,
@@ -154,11 +181,23 @@ def _process(
     try:
         yield process, reading
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _kill(process)
         _stdout_file(process).close()
         os.close(reading)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it started, and wait for that: it may be writing into the scratch folder."""
+    started = family(process.pid) if process.poll() is None else set[int]()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for pid in started:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+    given_up = time.monotonic() + DYING
+    while not all(map(ended, started)) and time.monotonic() < given_up:
+        time.sleep(0.01)
 
 
 def _home(scratch: Path) -> dict[str, str]:
@@ -175,67 +214,67 @@ def _stdout(process: subprocess.Popen[bytes]) -> int:
 
 
 def _watch(
-    process: subprocess.Popen[bytes], readers: dict[int, Callable[[bytes], None]], limits: Limits
+    process: subprocess.Popen[bytes], readers: dict[int, Callable[[bytes], None]], guard: "_Guard"
 ) -> Ending | None:
     """Hand on what comes until the process ends (none), or until a limit is passed."""
-    started = looked = time.monotonic()
     with selectors.DefaultSelector() as selector:
         for stream, feed in readers.items():
             os.set_blocking(stream, False)
             selector.register(stream, selectors.EVENT_READ, feed)
         while True:
-            ended = process.poll() is not None
-            events = selector.select(0 if ended else TICK)
+            over = process.poll() is not None
+            events = selector.select(0 if over else TICK)
             for key, _ in events:
                 chunk = os.read(key.fd, 2**16)
                 key.data(chunk)
                 if not chunk:
                     selector.unregister(key.fd)
-            if ended and not events:
+            if over and not events:
                 return None
-            now = time.monotonic()
-            if now - started > limits.seconds:
-                return Ending("timeout", f"It was stopped after {limits.seconds:g} seconds, the time limit.")
-            if now - looked > TICK:
-                looked = now
-                if resident_bytes(process.pid) > limits.memory:
-                    return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
+            if ending := guard.ending():
+                return ending
 
 
-class _Lines:
-    """Cuts a stream of bytes into JSON messages; what is no JSON object is passed over."""
+class _Guard:
+    """Looks whether a process has passed a limit."""
 
-    def __init__(self, on_message: Callable[[dict[str, Any]], None]) -> None:
-        self.on_message, self.rest = on_message, b""
+    def __init__(self, pid: int, scratch: Path, limits: Limits, relay: Lines) -> None:
+        self.pid, self.scratch, self.limits, self.relay = pid, scratch, limits, relay
+        self.started = self.looked = time.monotonic()
+        self.given = stored(scratch, limits.files)
 
-    def feed(self, chunk: bytes) -> None:
-        *lines, self.rest = (self.rest + chunk).split(b"\n")
-        self.rest = self.rest[:LONGEST_MESSAGE]
-        for line in lines:
-            message = _parsed(line)
-            if isinstance(message, dict):
-                self.on_message(message)
+    def ending(self) -> Ending | None:
+        """How it is to end, if it has."""
+        now, limits = time.monotonic(), self.limits
+        if now - self.started > limits.seconds:
+            return Ending("timeout", f"It was stopped after {limits.seconds:g} seconds, the time limit.")
+        if self.relay.too_much:
+            return Ending("crash", "It was stopped, since it sent messages without end.")
+        if now - self.looked < TICK:
+            return None
+        self.looked = now
+        return self._used() or self._wrote()
 
+    def _used(self) -> Ending | None:
+        used, limits = usage(self.pid), self.limits
+        if used.memory > limits.memory:
+            return _out_of_memory(limits)
+        if used.threads > limits.threads:
+            return Ending("crash", f"It was stopped at {limits.threads:,} threads, the limit.")
+        return None
 
-def _parsed(line: bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+    def _wrote(self) -> Ending | None:
+        limits = self.limits
+        now = stored(self.scratch, self.given.entries + limits.files + 1)
+        if now.entries - self.given.entries > limits.files:
+            return Ending("crash", f"It was stopped at {limits.files:,} files in its scratch folder, the limit.")
+        if now.bytes - self.given.bytes > limits.written:
+            return Ending("crash", f"It was stopped at {limits.written / GIB:.3g} GiB of files, the limit.")
         return None
 
 
-class _Tail:
-    """Keeps the end of a stream of bytes."""
-
-    def __init__(self) -> None:
-        self.kept = b""
-
-    def feed(self, chunk: bytes) -> None:
-        self.kept = (self.kept + chunk)[-KEPT_OUTPUT:]
-
-    @property
-    def text(self) -> str:
-        return self.kept.decode(errors="replace").strip()
+def _out_of_memory(limits: Limits) -> Ending:
+    return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
 
 
 def _verdict(code: int, wrapped: bool, output: str) -> Ending:
@@ -248,18 +287,3 @@ def _verdict(code: int, wrapped: bool, output: str) -> Ending:
         return Ending("crash", f"Its process was killed by signal {number}{hint}.", output)
     why = f" ({output.splitlines()[-1][:200]})" if code == 1 and output else ""  # 1: an exception, printed last
     return Ending("crash", f"Its process ended with exit code {code}{why}.", output)
-
-
-def resident_bytes(root: int) -> int:
-    """Memory of a process and of all that it started; 0 where there is no /proc."""
-    parents, pages = dict[int, int](), dict[int, int]()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
-            parents[int(stat.parent.name)], pages[int(stat.parent.name)] = int(fields[1]), int(fields[21])
-    tree, waiting = set[int](), [root]
-    while waiting:
-        pid = waiting.pop()
-        tree.add(pid)
-        waiting += [child for child, parent in parents.items() if parent == pid and child not in tree]
-    return sum(pages.get(pid, 0) for pid in tree) * os.sysconf("SC_PAGE_SIZE")

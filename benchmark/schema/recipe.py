@@ -3,18 +3,18 @@
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from benchmark.schema.plain import Strict
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """Budget, batch, optimiser and learning-rate schedule; one optimiser per module, all alike.
 
     The schedule is a cosine from ``lr`` to zero over the epochs of a phase, after a linear warm-up from the
     fraction ``warmup_start`` of ``lr``; it moves once a step. Weight decay falls on every parameter, biases and
     normalisation included, as in the CIFAR papers of this field (InfoPro, DGL, kerNET).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0, description="pictures a step")

@@ -97,7 +97,7 @@ class Provenance(Part):
     """Where the numbers come from."""
 
     git_commit: str
-    git_dirty: bool
+    git_dirty: bool | None  # null: git did not say, which is not clean
     method_sha256: str
     source: str  # of the pictures, e.g. cifar10-jpeg
     dataset_fingerprint: str
@@ -154,7 +154,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record.
     """
     try:
-        return Record.model_validate_json(path.read_text())
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} is not a record ({reason}); delete it and run its suite again.") from None

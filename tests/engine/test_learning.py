@@ -5,7 +5,8 @@ import torch
 from conftest import METHOD_IDS
 
 from benchmark.engine.load import load_method
-from benchmark.engine.training.train import accuracy, train_phase
+from benchmark.engine.training.evaluate import accuracy
+from benchmark.engine.training.train import train_phase
 from benchmark.schema.recipe import Recipe
 from benchmark.submitting.check.problem import RECIPE, digits, make
 

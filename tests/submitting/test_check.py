@@ -143,7 +143,12 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
         ("mine", "    year = 2021", "    year = '2021'", "must be a literal int"),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {[]: 1}", "cannot be read (TypeError"),
         ("mine", "class GreedySL", "class GreedySL(", "syntax error"),
-        ("mine", "    year = 2021", "    year = 2021\n    variants = {1: {}}", "variant 1 needs a name"),
+        (
+            "mine",
+            "    year = 2021",
+            "    year = 2021\n    variants = {1: {}}",
+            "`variants` holds a key of type int",
+        ),
         (
             "mine",
             "    year = 2021",
@@ -259,6 +264,12 @@ def test_only_what_fits_is_heard_of_the_worker_and_its_text_steers_no_terminal()
     told, waiting = relayed({"begins": "loads"}, ended("seed"), {"finding": 3}, {"begins": []}, ended("loads"))
     assert told == [Finding("loads", True, "So. [2J")]
     assert waiting == ["losses", "seed"]
+
+
+def test_a_finding_is_heard_once_however_often_it_is_sent():
+    told, waiting = relayed({"begins": "loads"}, *[ended("loads")] * 3, {"begins": "losses"}, *[ended("losses")] * 3)
+    assert [finding.check for finding in told] == ["loads", "losses"]
+    assert waiting == ["seed"]
 
 
 def test_a_file_that_does_not_load_is_not_checked_further():

@@ -6,7 +6,7 @@ beside those of the end-to-end twin (:mod:`benchmark.engine.measuring.pace`).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,23 +74,28 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
             make_fake(method)
             pictures = blank_batch(task, batch, method.views)
             try:
-                steps = [_simulate_phase(method, phase, recipe, pictures) for phase in method.phases()]
+                return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
             except NOT_SIMULATED as error:
                 raise UserError(_not_simulated(method, error)) from None
-    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
-    deployed, auxiliary = count_parameters(method)
-    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
-    return Simulation(peak, saved, round(flops), deployed, auxiliary)
 
 
 @dataclass(frozen=True)
-class _Step:
+class Metered:
+    """What the meters say of one step."""
+
     peak: int
     saved: int
     flops: int
 
 
-def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> _Step:
+def summed(method: Method, steps: Sequence[Metered]) -> Simulation:
+    """One metered step of each phase as one figure of each kind."""
+    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
+    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
+    return Simulation(peak, saved, round(flops), *count_parameters(method))
+
+
+def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> Metered:
     """Meter one step; those before it fill pipelines and the optimisers' state."""
     set_phase(method, phase)
     optimizers = build_optimizers(method, recipe, phase)
@@ -105,7 +110,7 @@ def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) 
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return _Step(memory.peak, saved.peak, flops.get_total_flops())
+    return Metered(memory.peak, saved.peak, flops.get_total_flops())
 
 
 def _not_simulated(method: Method, error: Exception) -> str:

@@ -29,4 +29,9 @@ class CudaPeak:
             torch.cuda.reset_peak_memory_stats()
         yield
         if self.cuda:
-            self.bytes = max(self.bytes or 0, torch.cuda.max_memory_allocated() - self.before)
+            self.note(torch.cuda.max_memory_allocated())
+
+    def note(self, allocated: int) -> None:
+        """So many bytes were allocated in all at a moment of the training."""
+        if self.cuda:
+            self.bytes = max(self.bytes or 0, allocated - self.before)

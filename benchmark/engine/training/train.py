@@ -1,12 +1,12 @@
-"""Training: one step, one phase, all phases of a method, and evaluation.
+"""Training: one step, one phase.
 
 Nothing here touches a method's arithmetic: a step is the method's own losses, one backward pass each, and
 one optimiser per module. The clock of a phase stops while validation runs.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -25,7 +25,7 @@ CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wai
 
 
 class Diverged(Exception):
-    """A loss became infinite or not a number; the message says which, when and where."""
+    """A loss or a logit became infinite or not a number; the message says which, when and where."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,21 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, 
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
-        if not parameters:
-            continue
-        optimizers[k] = create_optimizer_v2(
-            parameters,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            filter_bias_and_bn=False,
-        )
+        if parameters:
+            optimizers[k] = build_optimizer(parameters, recipe)
     return optimizers
+
+
+def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
+    """timm's optimiser of the recipe."""
+    return create_optimizer_v2(
+        parameters,
+        opt=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=False,
+    )
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
@@ -108,6 +112,27 @@ def finish_module(method: Method, k: int, optimizer: Optimizer | None) -> None:
     method.after_step(k)
 
 
+class Watch:
+    """Stands beside a training; this one looks at nothing."""
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        """Phase number ``phase`` begins, of so many steps."""
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        """Make one step, as :func:`train_step` does."""
+        return train_step(method, batch, optimizers)
+
+    def end(self, method: Method) -> None:
+        """The phase is over."""
+
+    def clock(self) -> float:
+        """Seconds, without those that the watch took for itself."""
+        return time.perf_counter()
+
+
+UNWATCHED = Watch()
+
+
 def train_phase(
     method: Method,
     phase: Phase,
@@ -118,6 +143,7 @@ def train_phase(
     index: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda row: None,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+    watch: Watch = UNWATCHED,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
 
@@ -132,14 +158,16 @@ def train_phase(
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     rows = []
+    watch.begin(method, index, epochs * len(loader))
     for epoch in range(epochs):
-        start = time.perf_counter()
+        start = watch.clock()
         with metered():
-            means = train_epoch(method, loader, epoch, optimizers, schedulers)
-        seconds = time.perf_counter() - start
+            means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
+        seconds = watch.clock() - start
         lr = next((o.param_groups[0]["lr"] for o in optimizers.values()), 0.0)
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(rows[-1])
+    watch.end(method)
     return rows
 
 
@@ -149,13 +177,14 @@ def train_epoch(
     epoch: int,
     optimizers: dict[int, Optimizer],
     schedulers: Sequence[CosineLRScheduler],
+    watch: Watch = UNWATCHED,
 ) -> tuple[float, ...]:
     """One pass over the training split; returns the mean of each loss over the epoch."""
     history: list[Tensor] = []
     for step, batch in enumerate(loader.epoch(epoch)):
         for scheduler in schedulers:
             scheduler.step_update(epoch * len(loader) + step)
-        history.append(torch.stack(train_step(method, batch, optimizers)))
+        history.append(torch.stack(watch.step(method, batch, optimizers)))
         if step % CHECK_EVERY == 0:
             check_finite(history[-CHECK_EVERY:], epoch, step)
     check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)
@@ -174,38 +203,3 @@ def check_finite(recent: Sequence[Tensor], epoch: int, step: int) -> None:
         row, loss = bad.nonzero()[0].tolist()
         at = step - len(recent) + 1 + row
         raise Diverged(f"Loss {loss} became {recent[row][loss].item()} at epoch {epoch}, step {at}.")
-
-
-@contextmanager
-def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Eval mode and no gradients inside; every module's own mode is put back afterwards."""
-    modes = [(m, m.training) for part in parts for m in part.modules()]
-    for part in parts:
-        part.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Top-1, top-5, ... accuracy in percent of the deployed network on a split; leaves no trace."""
-    return hit_rates(ranked_classes(method, loader, max(top)), loader.labels.cpu(), top)
-
-
-def ranked_classes(method: Method, loader: Loader, most: int) -> Tensor:
-    """The ``most`` likely classes (N, most) of each picture of a split, likeliest first; leaves no trace.
-
-    Labels are not looked at: they may be kept from the process that runs a stranger's method.
-    """
-    with evaluating([method.modules, method.auxiliaries]):
-        ranked = [method.predict(b.x).topk(min(most, method.task.classes)).indices.cpu() for b in loader.epoch(0)]
-    return torch.cat(ranked)
-
-
-def hit_rates(ranked: Tensor, labels: Tensor, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Share (percent) of pictures whose label (N,) is among the first n of their ranked classes, for n in ``top``."""
-    right = ranked == labels[:, None]
-    return tuple((100.0 * right[:, :n].any(1).sum().double() / len(labels)).item() for n in top)

@@ -5,7 +5,6 @@ digits, and nothing of the test split.
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from benchmark.sandbox.run import Ending, Limits, protections, run_sandboxed
+from benchmark.sandbox.scratch import scratch_folder
 from benchmark.schema.plugins import DATASETS, METHODS, plugin_path
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Finding, find, printable
@@ -59,9 +59,9 @@ def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMIT
     """All checks on a stranger's file; ``begin`` hears a check's name, ``tell`` how it ended."""
     begin("metadata")
     tell(metadata := find("metadata", partial(check_metadata, path)))
-    begin("imports")
-    tell(find("imports", partial(check_imports, path)))
-    if metadata.passed:
+    if metadata.passed:  # else nothing parses the file once more
+        begin("imports")
+        tell(find("imports", partial(check_imports, path)))
         run_trials(path, CHECKS, begin, tell, limits)
 
 
@@ -69,8 +69,7 @@ def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limit
     """Run the named checks in a sandbox; in a new one from where the process died in the middle of a check."""
     deadline = time.monotonic() + limits.seconds
     begin(LOADS)
-    with tempfile.TemporaryDirectory(prefix="beyond-check-") as folder:
-        scratch = Path(folder)
+    with scratch_folder() as scratch:
         _furnish(scratch, path)
         relay = _Relay(names, begin, tell)
         while relay.waiting:
@@ -117,7 +116,8 @@ class _Relay:
                 self.tell(Finding(check, passed, printable(sentence)))
 
     def tell(self, finding: Finding) -> None:
-        """A check has ended; where the file does not load, all have."""
+        """A check has ended, once; where the file does not load, all have."""
+        self.current = ""
         self._tell(finding)
         stops = finding.check == LOADS and not finding.passed
         place = self.waiting.index(finding.check) if finding.check in self.waiting else -1
@@ -132,8 +132,7 @@ class _Relay:
             sentence += f"look for a loop without an end. Not checked: {left}." if left else "look for an endless loop."
         elif ending.how != "done":
             sentence = ending.sentence
-        if self.current not in self.waiting:
-            self.current = self.waiting[0]
-        self.tell(Finding(self.current, False, printable(sentence)))
+        check = self.current if self.current in self.waiting else self.waiting[0]
+        self.tell(Finding(check, False, printable(sentence)))
         if ending.how == "timeout":
             self.waiting = []
