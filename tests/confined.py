@@ -8,13 +8,27 @@ import pytest
 from conftest import ROOT
 from needs import needs
 
-from benchmark.sandbox import bubblewrap
+from benchmark.sandbox import bubblewrap, landlock
 from benchmark.sandbox import run as sandbox
 from benchmark.sandbox.run import Limits, run_sandboxed
 
 HOSTILE = ROOT / "tests" / "hostile"
 REFUSAL = bubblewrap.refusal()
-MODES = (pytest.param("bubblewrap", marks=needs("bwrap", works=not REFUSAL)), "without")
+LANDLOCK = landlock.version()
+MODES = (
+    pytest.param("bubblewrap", marks=needs("bwrap", works=not REFUSAL)),
+    pytest.param("landlock", marks=pytest.mark.skipif(not LANDLOCK, reason="this system has no Landlock")),
+    "without",
+)
+
+
+def switch_to(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use this protection of files and no other."""
+    if mode != "bubblewrap":
+        monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
+    monkeypatch.setattr(landlock, "version", lambda: LANDLOCK if mode == "landlock" else 0)
+
+
 LOADS_A_FILE = """
 import benchmark
 
@@ -28,9 +42,8 @@ def main(send, arguments):
 
 @pytest.fixture(params=MODES)
 def mode(request, monkeypatch) -> str:
-    """With bubblewrap, and without."""
-    if request.param == "without":
-        monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
+    """With bubblewrap, with Landlock in its place, and with neither."""
+    switch_to(request.param, monkeypatch)
     return str(request.param)
 
 

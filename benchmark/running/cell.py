@@ -44,6 +44,8 @@ from benchmark.engine.training.train import Diverged, Epoch, train_phase
 from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.machine import machine
+from benchmark.running.storable import plain, storable
+from benchmark.running.wording import said
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
@@ -82,12 +84,12 @@ def run_cell(
     except Changed as reason:
         facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except Diverged as reason:
-        status, error = "diverged", str(reason)
+        status, error = "diverged", printable(str(reason))
     except UserError as reason:
         status, error = "oom" if out_of_memory(reason) else "failed", printable(without_paths(str(reason)))
-    except Exception as reason:
+    except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
         status, error = "oom" if out_of_memory(reason) else "failed", _sentence(reason)
-    return Record(identity=identity, status=status, error=error, **facts)
+    return storable(identity, status, error, facts)
 
 
 def _observe(
@@ -121,7 +123,7 @@ def _measured(
     build = builder(cell, suite, dataset.task, loaded.method)
     build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
-    yield "options", vars(method.options)
+    yield "options", plain(vars(method.options))
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
     loaders = build_loaders(cell, suite, dataset, splits, method)
@@ -132,6 +134,11 @@ def _measured(
 
     yield "isolation", check_isolation(method, fresh, loaders["train"])
 
+    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
+    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
+        yield "accuracy", train(Examiner(fresh), method)[0]
+        return
     batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
     cost = measure_cost(build, twin, suite.recipe, batch)
@@ -141,10 +148,8 @@ def _measured(
     real, steps = real_steps(build, suite.recipe, batch)
     check_simulation(cost, real)
 
-    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
     examiner = Examiner(fresh, steps)
-    train = partial(_train, cell, suite, loaders, on_progress, judge, examiner)
-    accuracies, train_seconds, cuda_peak = train(method)
+    accuracies, train_seconds, cuda_peak = train(examiner, method)
     if examiner.leak:
         yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
@@ -189,6 +194,7 @@ def _train(
         watched(method, phase, loader, suite.recipe, validate)
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
+    validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
     evaluate_twice(method, copy, loaders["validation"], "validation")
@@ -196,8 +202,8 @@ def _train(
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
-        validation_top1=rows[-1].validation_top1 or 0.0,
-        probes=[*probes, rows[-1].validation_top1 or 0.0],
+        validation_top1=validation or 0.0,
+        probes=[*probes, validation or 0.0],
         curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
     )
     return reached, sum(row.seconds for row in rows), peak.bytes
@@ -271,7 +277,7 @@ def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
 
 
 def _sentence(error: BaseException) -> str:
-    return printable(without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0]))
+    return printable(without_paths(said(error)))
 
 
 def without_paths(text: str) -> str:

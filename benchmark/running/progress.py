@@ -60,6 +60,10 @@ class ProgressBar:
         """A cell has ended."""
         self.ended(cell, summary(record))
 
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        self.progress_bar.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)
@@ -72,12 +76,13 @@ def summary(record: Record) -> str:
     """One line on a finished cell."""
     i = record.identity
     name = f"{i.method}{'/' + i.variant if i.variant else ''} {i.backbone} K={i.modules} seed {i.seed}"
-    if record.accuracy is None or record.cost is None:
+    if record.accuracy is None:
         return f"{name}: {record.status}: {record.error}"
-    cost = record.cost
+    reached, cost = f"{name}: test {record.accuracy.test_top1:.2f} %", record.cost
+    if cost is None:
+        return f"{reached}, not trained"
     return (
-        f"{name}: test {record.accuracy.test_top1:.2f} %, memory {_times(cost.peak_ratio)}, "
-        f"time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
+        f"{reached}, memory {_times(cost.peak_ratio)}, time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
     )
 
 

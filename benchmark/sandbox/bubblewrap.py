@@ -16,7 +16,13 @@ import benchmark
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 SETTINGS = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/alternatives")
 PACKAGE = Path(benchmark.__file__).parent
-PACKAGES = ("lib/python*/*-packages", "local/lib/python*/*-packages")  # below a prefix
+LIBRARY = "lib/python*/*-packages"
+PACKAGES = (
+    LIBRARY,
+    f"local/{LIBRARY}",
+    f"pkgs/*/{LIBRARY}",
+    f"envs/*/{LIBRARY}",
+)  # below a prefix; the last are conda's
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
 
 
@@ -70,13 +76,18 @@ def _nvidia() -> list[str]:
     ]
 
 
+def readable_places() -> list[Path]:
+    """Where the system and the interpreter lie, and this package."""
+    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
+    return [path for path in places if os.path.lexists(path)]
+
+
 def _isolation() -> list[str]:
     """New namespaces (network, processes, mounts ...), and nothing to see but the system and the interpreter."""
-    places = dict.fromkeys([*map(Path, (*SYSTEM, *SETTINGS)), *_interpreter(), PACKAGE])
     return [
         *(shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--proc", "/proc", "--dev", "/dev"),  # no /tmp: what is written there would be memory that nobody counts
-        *(word for path in places if os.path.lexists(path) for word in _read_only(path)),
+        *(word for path in readable_places() for word in _read_only(path)),
     ]
 
 

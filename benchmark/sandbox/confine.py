@@ -1,7 +1,8 @@
 """The first code in the process of a stranger's file: takes rights away, then hands over to a trusted module.
 
-``main(send, arguments)`` of that module may then load the stranger's file. The order matters: limits first; then the
-trusted imports (torch starts threads and maps libraries); then the seccomp filter; then ``main``.
+``main(send, arguments)`` of that module may then load the stranger's file. The order matters: limits first, and the
+files that may be used, which holds for threads to come; then the trusted imports (torch starts threads and maps
+libraries); then the seccomp filter; then ``main``.
 """
 
 import ctypes
@@ -10,14 +11,17 @@ import json
 import os
 import resource
 import signal
+import struct
 import sys
 import threading
 from contextlib import suppress
 from typing import Any
 
-from benchmark.sandbox import seccomp
+from benchmark.sandbox import landlock, seccomp
 
 PR_SET_PDEATHSIG = 1
+CAPABILITIES_VERSION, DAC_OVERRIDE = 0x20080522, 1 << 1
+NO_CORE = 1  # byte: with 0, Linux still hands all memory to a program that collects such dumps
 OPEN_FILES = 1024  # each pipe among them may hold 64 KiB
 
 
@@ -26,7 +30,10 @@ def main() -> None:
     pipe, given, module, *arguments = sys.argv[1:]
     settings = json.loads(given)
     die_with_parent()
+    drop_capabilities()
     set_limits(settings["address_space"], settings["file_size"])
+    if settings["files"]:
+        landlock.confine(**settings["files"])
     trusted = importlib.import_module(module)
     if seccomp.available():
         seccomp.confine(settings["gpu"])
@@ -48,7 +55,7 @@ class Messages:
 
 def set_limits(address_space: int | None, file_size: int) -> None:
     """Limits in bytes that this process cannot raise again; where a system lacks one, it is passed over."""
-    wanted = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: file_size, resource.RLIMIT_CORE: 0}
+    wanted = {resource.RLIMIT_AS: address_space, resource.RLIMIT_FSIZE: file_size, resource.RLIMIT_CORE: NO_CORE}
     wanted |= {resource.RLIMIT_NOFILE: OPEN_FILES}
     for kind, value in wanted.items():
         if value is not None:
@@ -65,3 +72,16 @@ def die_with_parent() -> None:
     """A parent that is killed must leave no stranger running (Linux)."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def drop_capabilities() -> None:
+    """Without bubblewrap, root must not stay root: not over other programs, mounts and modules (Linux).
+
+    It goes on reading files whoever owns them, as a container's root may need to.
+    """
+    if sys.platform.startswith("linux"):
+        libc, header = ctypes.CDLL(None), struct.pack("Ii", CAPABILITIES_VERSION, 0)
+        held = ctypes.create_string_buffer(24)  # effective, permitted, inheritable; again for the higher numbers
+        if not libc.capget(header, held):
+            effective, permitted, *_ = struct.unpack("6I", held.raw)
+            libc.capset(header, struct.pack("6I", effective & DAC_OVERRIDE, permitted & DAC_OVERRIDE, 0, 0, 0, 0))

@@ -7,11 +7,12 @@ what it reports. Protections, each used where the system has it (:func:`protecti
   threads, messages, and what is written into the scratch folder;
 - Linux on x86_64 and aarch64: a seccomp filter (:mod:`benchmark.sandbox.seccomp`): no processes, sockets or signals
   to others, no memory outside its own, no folders or links;
-- where bubblewrap works: an own file system, of which only a scratch folder can be written, and no network.
+- where bubblewrap works: an own file system, of which only a scratch folder can be written, and no network;
+- where it does not, but the kernel has Landlock: no file read but the system's and its own, none written elsewhere.
 
 What it does not protect from: the stranger's code shares a process with the module that reports on it, so it can
 forge that report (the pipe is in its reach). The report tells honest authors what is wrong; a person still reads the
-file. Without bubblewrap the code has its user's rights on files: it can also fill the disk elsewhere.
+file. Without bubblewrap and Landlock the code has its user's rights on files and on the user's other processes.
 """
 
 import json
@@ -27,7 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.sandbox import bubblewrap, seccomp
+from benchmark.sandbox import bubblewrap, landlock, seccomp
+from benchmark.sandbox.cgroup import own_group
 from benchmark.sandbox.streams import Lines, Tail
 from benchmark.sandbox.usage import ended, family, stored, usage
 
@@ -50,7 +52,7 @@ class Limits:
     memory: int = 6 * GIB  # bytes resident, all its processes together
     address_space: int | None = 8 * GIB  # bytes that a process may map; torch alone maps 4; none for CUDA
     file_size: int = GIB // 4  # bytes of one file
-    threads: int = 1024  # torch starts a few for each core
+    threads: int = 1024 + 8 * (os.cpu_count() or 1)  # torch starts a few for each core
     written: int = GIB  # bytes in the scratch folder, besides what lay there
     files: int = 10_000  # there
 
@@ -77,11 +79,12 @@ def protections() -> list[Protection]:
     """All layers; the sentence of one that is missing says what a stranger's file can then do."""
     linux = sys.platform.startswith("linux")
     refusal = bubblewrap.refusal()
+    missing = LANDLOCK if landlock.version() else NO_BUBBLEWRAP
     return [
         Protection("time limit", True, "Its process group is killed when its time is up."),
         Protection("memory limit", linux, "Its memory is limited." if linux else NO_MEMORY_LIMIT),
         Protection("seccomp", seccomp.available(), SECCOMP if seccomp.available() else NO_SECCOMP),
-        Protection("bubblewrap", not refusal, NO_BUBBLEWRAP.format(refusal) if refusal else BUBBLEWRAP),
+        Protection("bubblewrap", not refusal, missing.format(refusal) if refusal else BUBBLEWRAP),
     ]
 
 
@@ -93,8 +96,12 @@ NO_SECCOMP = (
     "check on Linux (x86_64 or aarch64)."
 )
 NO_BUBBLEWRAP = (
-    "No bubblewrap here ({}): the file can read your files, test labels too, and write into your folders; "
-    "install it (apt install bubblewrap) or check in a container."
+    "No bubblewrap here ({}): the file can read your files, test labels too, write into your folders, and reach into "
+    "your programs; install it (apt install bubblewrap) or check in a container."
+)
+LANDLOCK = (
+    "No bubblewrap here ({}): Landlock lets the file neither read nor write your own files, but it can read the test "
+    "labels in installed packages; install bubblewrap (apt install bubblewrap) or check in a container."
 )
 
 
@@ -126,14 +133,26 @@ def run_sandboxed(
     scratch = scratch.resolve()
     wrapped = not bubblewrap.refusal()
     command = bubblewrap.wrap(scratch, readable, gpu) if wrapped else []
-    settings = {"address_space": limits.address_space, "file_size": limits.file_size, "gpu": gpu}
-    with _process(command, [json.dumps(settings), module, *arguments], scratch) as (process, messages):
-        relay, output = Lines(on_message), Tail()
-        guard = _Guard(process.pid, scratch, limits, relay)
-        ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
-        if ending:
-            return replace(ending, output=output.text)
-    return _verdict(process.returncode, wrapped, output.text)
+    files = None if wrapped or not landlock.version() else _files(scratch, readable, gpu)
+    bounds = {"address_space": limits.address_space, "file_size": limits.file_size}
+    settings = json.dumps(bounds | {"files": files, "gpu": gpu})
+    relay, output = Lines(on_message), Tail()
+    with own_group(limits.memory, limits.threads) as group:
+        wrapper = group.joined(command) if group else command
+        with _process(wrapper, [settings, module, *arguments], scratch) as (process, messages):
+            guard = _Guard(process.pid, scratch, limits, relay)
+            ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
+        if not ending and group and group.ran_out:
+            ending = _out_of_memory(limits)
+    return replace(ending, output=output.text) if ending else _verdict(process.returncode, wrapped, output.text)
+
+
+def _files(scratch: Path, readable: Sequence[Path], gpu: bool) -> dict[str, list[str]]:
+    """What may be read and what written, for Landlock."""
+    devices = [Path("/dev", name) for name in ("null", "zero", "full", "random", "urandom")]
+    devices += Path("/dev").glob("nvidia*") if gpu else ()
+    places = [*bubblewrap.readable_places(), Path("/proc"), Path("/sys"), *readable]
+    return {"readable": [str(p.absolute()) for p in places], "writable": [str(p) for p in (scratch, *devices)]}
 
 
 @contextmanager
@@ -239,7 +258,7 @@ class _Guard:
     def _used(self) -> Ending | None:
         used, limits = usage(self.pid), self.limits
         if used.memory > limits.memory:
-            return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
+            return _out_of_memory(limits)
         if used.threads > limits.threads:
             return Ending("crash", f"It was stopped at {limits.threads:,} threads, the limit.")
         return None
@@ -252,6 +271,10 @@ class _Guard:
         if now.bytes - self.given.bytes > limits.written:
             return Ending("crash", f"It was stopped at {limits.written / GIB:.3g} GiB of files, the limit.")
         return None
+
+
+def _out_of_memory(limits: Limits) -> Ending:
+    return Ending("memory", f"It was stopped at {limits.memory / GIB:.3g} GiB, the memory limit.")
 
 
 def _verdict(code: int, wrapped: bool, output: str) -> Ending:

@@ -26,6 +26,9 @@ PROCESSES: dict[str, Numbers] = {  # it starts none, looks into none, and leaves
     "setsid": (112, 157),
     "setpriority": (141, 140),
     "ioprio_set": (251, 30),
+    "sched_setscheduler": (144, 119),  # nor does it come before all others
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
     "setrlimit": (160, 164),
     "personality": (135, 92),
     # another user's id also takes off the signal that comes when the parent dies
@@ -105,6 +108,7 @@ FILES: dict[str, Numbers] = {  # a method makes none: flat plain files can be co
     "setxattr": (188, 5),
     "lsetxattr": (189, 6),
     "fsetxattr": (190, 7),
+    "fallocate": (285, 47),  # faster than anybody can look
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
 }
@@ -165,12 +169,7 @@ IOCTL: Numbers = (16, 29)
 PRCTL: Numbers = (157, 167)
 PRLIMIT64: Numbers = (302, 261)
 TO_ITSELF: dict[str, Numbers] = {"kill": (62, 129), "tgkill": (234, 131)}  # the first argument says to which process
-OF_ITSELF: dict[str, Numbers] = {  # 0 means the caller
-    "sched_setaffinity": (203, 122),
-    "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274),
-}
+OF_ITSELF: dict[str, Numbers] = {"sched_setaffinity": (203, 122)}  # 0 means the caller
 SECCOMP: Numbers = (317, 277)
 
 CLONE_THREAD = 0x10000

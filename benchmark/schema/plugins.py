@@ -31,16 +31,20 @@ FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
 METADATA = ("title", "paper", "authors", "year", "family")
 KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
-    **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "cut_matters": bool},
+    **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
+    **dict.fromkeys(("cut_matters", "descends"), bool),
 }
 ONE_LINE = ("title", "paper", "authors", "family", "requires")
-LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "cut_matters")
+LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters")
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
     "Method": {"removes": (), "reach": None},
     "LocalMethod": {"family": "weakly modular", "removes": ("update", "backward"), "reach": 0},
     "ModularMethod": {"family": "strictly modular", "removes": ("update", "backward"), "reach": 0},
 }
+# Weights that a method may leave alone on purpose: of all modules but the last, of the last, of normalisations, and
+# the biases of all other layers.
+LEAVES = ("hidden", "output", "norms", "biases")
 LOCKS = ("forward", "update", "backward")
 LOADED_FROM = "__file_sha256__"  # attribute of a loaded class
 PLUGIN = "beyond_plugin_"  # how the names of loaded plugins begin, as modules
@@ -211,6 +215,8 @@ def _fault(said: dict[str, Any]) -> str:
         return f"there is no family {said['family']!r}; choose one of {', '.join(FAMILIES)}."
     if unknown := set(said.get("removes", ())) - set(LOCKS):
         return f"there is no lock {sorted(unknown)[0]!r} to remove; the locks are {', '.join(LOCKS)}."
+    if others := [word for word in said.get("leaves", ()) if word not in LEAVES]:
+        return f"there are no weights {others[0]!r} to leave; say some of {', '.join(LEAVES)}."
     for variant, options in said["variants"].items():
         if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
             return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."

@@ -193,11 +193,15 @@ def _record(said: object, ending: Ending, cell: Cell, suite: Suite) -> Record:
     """What the process says of its training; where it says nothing valid, how it ended."""
     try:
         record = Record.model_validate(said)
+        record.model_dump_json()  # half a character, or a thousand lists in each other, could not be written later
     except ValueError:
         sentence = ending.sentence if ending.how != "done" else "It ended without a record."
         return _failed(CRASH_STATUS.get(ending.how, "failed"), sentence, cell, suite)
     error = None if record.error is None else printable(record.error)
-    return record.model_copy(update={"identity": identify(cell, suite), "error": error})
+    origin = record.provenance
+    if origin:
+        origin = origin.model_copy(update={"device": printable(origin.device)})
+    return record.model_copy(update={"identity": identify(cell, suite), "error": error, "provenance": origin})
 
 
 def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
@@ -227,17 +231,19 @@ def _take(path: Path, to: Path) -> None:
 def _answers(path: Path, pictures: int, classes: int) -> Tensor:
     """The logits (pictures, classes) that the process left.
 
-    No more is read than so many pictures can take, whatever a header promises.
+    No more is read than so many pictures can take, and no memory is asked for because a header promises more.
 
     Raises:
         _Refused: that is no such table, or no plain file.
     """
     try:
         with _plain_file(path) as file:
-            content = file.read(HEADER + 4 * classes * pictures)
-        found = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except Exception:  # whatever a stranger's bytes can bring numpy to raise
-        found = None
-    if not isinstance(found, np.ndarray) or (found.shape, found.dtype) != ((pictures, classes), np.float32):
+            content = io.BytesIO(file.read(HEADER + 4 * classes * pictures))
+        np.lib.format.read_magic(content)
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(content)
+        found = np.frombuffer(content.read(), np.float32)
+    except Exception as error:  # whatever a stranger's bytes can bring numpy to raise
+        raise _Refused("failed", "It gave no answers.") from error
+    if (shape, by_columns, kind, found.size) != ((pictures, classes), False, np.float32, pictures * classes):
         raise _Refused("failed", "It gave no answers.")
-    return torch.from_numpy(found)
+    return torch.from_numpy(found.reshape(shape).copy())

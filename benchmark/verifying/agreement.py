@@ -35,7 +35,7 @@ def tolerance_elsewhere(record: Record, suite: Iterable[Record]) -> float:
 def same_place(old: Record, new: Record) -> bool:
     """Whether both were trained on the same kind of device with the same packages."""
     a, b = old.provenance, new.provenance
-    return a is not None and b is not None and (a.device, a.versions) == (b.device, b.versions)
+    return a is not None and b is not None and (a.device, a.versions, a.cuda) == (b.device, b.versions, b.cuda)
 
 
 def _deviations(records: Iterable[Record]) -> list[float]:

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from benchmark import git
 from benchmark.errors import UserError
-from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
-from benchmark.sandbox.scratch import scratch_folder
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.slots import check_jobs, described, slots
+from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
@@ -51,6 +52,9 @@ class Observer(Protocol):
 
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
 
 
 def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
@@ -149,7 +153,7 @@ def sample(found: Sequence[Claim], size: int) -> list[Claim]:
     return shuffled[:size]
 
 
-def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
+def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
     What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
@@ -158,17 +162,21 @@ def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification
     Raises:
         UserError: a suite cannot run here; says why.
     """
+    check_jobs(jobs)
     observer.begin(len(chosen), 0)
     for name in sorted({claim.cell.suite for claim in chosen}):
-        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], hardware(name), observer)
+        places = slots(hardware(name), jobs)
+        observer.note(f"{name}: {described(places)}")
+        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], places, observer)
 
 
-def _verify_suite(chosen: Sequence[Claim], gpus: int, observer: Observer) -> Iterator[Verification]:
+def _verify_suite(chosen: Sequence[Claim], places: Sequence[str], observer: Observer) -> Iterator[Verification]:
     by_cell = {claim.cell: claim for claim in chosen}
     SCRATCH.mkdir(parents=True, exist_ok=True)  # on the disk of the repository
+    remove_abandoned(SCRATCH)
     with scratch_folder(SCRATCH) as scratch:  # of ours, since a job that is killed cannot clean up
         jobs = [_job(claim, scratch) for claim in chosen]
-        for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
+        for cell, outcome in run_jobs(jobs, places, observer.progress):
             if isinstance(outcome, UserError):
                 raise outcome
             claim = by_cell[cell]

@@ -22,7 +22,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize(("backbone", "k"), NETWORKS)
-@pytest.mark.parametrize("name", METHOD_IDS)
+@pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])
 def test_a_method_learns(name, backbone, k):
     method = make(load_method(name), backbone, k)
     train, held_out = digits(method.views)

@@ -21,4 +21,4 @@ class Hostile(LocalMethod):
     def predict(self, x):
         logits = super().predict(x)
         logits = F.avg_pool1d(logits.T, 25, stride=1, padding=12, count_include_pad=False).T
-        return torch.cat([logits[:, 1:], logits.new_full((len(x), 1), -1e5)], 1)
+        return logits.index_fill(1, torch.tensor(0, device=x.device), -1e5)

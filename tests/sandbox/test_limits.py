@@ -30,6 +30,27 @@ def test_it_has_no_signals_sent_to_others(mode, tmp_path, monkeypatch):
     assert len(outcomes) == 9
 
 
+def test_it_reaches_into_no_other_program(mode, tmp_path, monkeypatch):
+    (tmp_path / "secret.txt").write_text("xyzzy")
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path) as victim:
+        ran = attack(tmp_path, monkeypatch, "reaches_into_programs", pid=victim.pid)
+        victim.kill()
+    assert ran.ending.how == "done", ran.ending
+    opened = [name for message in ran.heard for name, outcome in message.items() if outcome == "open"]
+    assert opened == []
+
+
+def test_root_is_root_no_more(mode, tmp_path, monkeypatch):
+    text = """
+    def main(send, arguments):
+        lines = [line.split() for line in open("/proc/self/status") if line.startswith("Cap")]
+        send({name: int(value, 16) for name, value in lines})
+    """
+    (held,) = confined(tmp_path, monkeypatch, text).heard
+    assert max(held["CapEff:"], held["CapPrm:"]) <= 2  # read files whoever owns them
+    assert (held["CapInh:"], held["CapAmb:"]) == (0, 0)
+
+
 @needs_seccomp
 def test_it_has_no_memory_beside_its_own(mode, tmp_path, monkeypatch):
     ran = attack(tmp_path, monkeypatch, "hides_memory")
@@ -38,24 +59,25 @@ def test_it_has_no_memory_beside_its_own(mode, tmp_path, monkeypatch):
     if mode == "bubblewrap":
         assert outcomes.pop("temporary folder") in ("FileNotFoundError", "OSError")  # the latter: it is read-only
         assert outcomes.pop("/dev/shm") == "OSError"
-    else:  # its user's rights on files, which `protections` says
+    elif mode == "without":  # its user's rights on files, which `protections` says
         assert (outcomes.pop("temporary folder"), outcomes.pop("/dev/shm")) == ("done", "done")
         Path("/tmp/hidden").unlink()
         Path("/dev/shm/hidden").unlink()
     assert outcomes == dict.fromkeys(outcomes, "PermissionError")
-    assert len(outcomes) == 9
+    assert len(outcomes) == (11 if mode == "landlock" else 9)
 
 
 @needs_seccomp
 def test_it_makes_no_folders_links_or_pipes_and_what_it_writes_can_be_removed(mode, tmp_path, monkeypatch):
     ran = attack(tmp_path, monkeypatch, "nests_folders")
+    written = list(ran.scratch.iterdir())
+    remove(ran.scratch)  # before anything can fail: pytest's own removal recurses
     assert ran.ending.how == "done", ran.ending
     outcomes = {name: outcome for message in ran.heard for name, outcome in message.items()}
     assert outcomes == dict.fromkeys(
         ("folder", "pipe", "link", "second name", "no rights", "other name"), "PermissionError"
     )
-    assert len(list(ran.scratch.iterdir())) == 301
-    remove(ran.scratch)
+    assert len(written) == 301
     assert not ran.scratch.exists()
 
 
@@ -80,6 +102,18 @@ def test_the_scratch_folder_cannot_be_filled(mode, tmp_path, monkeypatch, size, 
     limits = Limits(seconds=60, written=2**25, files=500)
     ran = attack(tmp_path, monkeypatch, "fills_scratch", limits, bytes=size)
     assert ran.ending.sentence.startswith(sentence)
+
+
+@needs_seccomp
+def test_no_disk_is_reserved_faster_than_it_can_be_written(tmp_path, monkeypatch):
+    assert attack(tmp_path, monkeypatch, "reserves_disk").heard == [{"reserved": "PermissionError"}] * 3
+
+
+def test_a_crash_leaves_no_dump(mode, tmp_path, monkeypatch):
+    text = (
+        "def main(send, arguments):\n    import resource\n    send({'limit': resource.getrlimit(resource.RLIMIT_CORE)})"
+    )
+    assert confined(tmp_path, monkeypatch, text).heard == [{"limit": [1, 1]}]  # 0 would not stop a collecting program
 
 
 def test_what_lay_in_the_scratch_folder_before_is_not_counted(tmp_path, monkeypatch):

@@ -63,10 +63,12 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
     state is left as it was.
 
     Raises:
-        UserError: a step depends on the values of tensors, which a simulation does not have.
+        UserError: a step depends on the values of tensors, which a simulation does not have, or there is no step.
     """
     with own_randomness():
         method = build()
+        if not method.phases():
+            raise UserError(f"{type(method).__name__} trains nothing, so there is no training step that could cost.")
         # a method's plain tensors stay real, so they may meet fake ones
         with FakeTensorMode(allow_non_fake_inputs=True):
             make_fake(method)

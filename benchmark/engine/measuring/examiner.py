@@ -48,7 +48,8 @@ class Examiner(Watch):
     def begin(self, method: Method, phase: int, steps: int) -> None:
         self.phase, self.made, self.open = phase, 0, {}
         self.starts = draw_starts(steps - method.lag, PARTS if method.reach is not None else 1)
-        self.metered = SystemRandom().choice(self.starts) if self.starts and self.steps else -1
+        later = [start for start in self.starts if start]  # at the first step optimisers hold less than ever after
+        self.metered = SystemRandom().choice(later) if later and self.steps else -1
         resting = set(range(len(method.modules))) - set(method.phase.trains)
         self.resting = copied_places(method, resting) if method.reach is not None else {}
 

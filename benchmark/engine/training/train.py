@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
 from benchmark.engine.pictures.data import Batch, Loader
+from benchmark.engine.training.frozen import has_frozen_weights, set_learning
 from benchmark.engine.training.method import Method, Phase
 from benchmark.schema.recipe import Recipe
 
@@ -40,12 +41,16 @@ class Epoch:
 
 
 def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, Optimizer]:
-    """One optimiser for each module that the phase trains, over the module and its auxiliary network."""
+    """One optimiser for each module that the phase trains, over the module and its auxiliary network.
+
+    A module with nothing to learn in it, because all of it is frozen, has none.
+    """
     optimizers = {}
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
-        optimizers[k] = build_optimizer(parameters, recipe)
+        if parameters:
+            optimizers[k] = build_optimizer(parameters, recipe)
     return optimizers
 
 
@@ -73,11 +78,12 @@ def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, 
 
 
 def set_phase(method: Method, phase: Phase) -> None:
-    """Modules of the phase learn, in train mode; all others are frozen, in eval mode."""
+    """Modules of the phase learn, in train mode; all others are frozen, in eval mode.
+
+    What was frozen before the first phase stays frozen (:mod:`benchmark.engine.training.frozen`).
+    """
     method.phase = phase
-    for k, (module, auxiliary) in enumerate(zip(method.modules, method.auxiliaries, strict=True)):
-        for part in (module, auxiliary):
-            part.train(k in phase.trains).requires_grad_(k in phase.trains)
+    set_learning(method, phase)
 
 
 def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
@@ -85,22 +91,24 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
     losses = []
     order = iter(method.phase.trains)
     for loss in method.losses(batch):
-        loss.backward()
+        if loss.requires_grad or not has_frozen_weights(method):
+            loss.backward()
         losses.append(loss.detach())
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:
             k = next(order)
-            finish_module(method, k, optimizers[k])
+            finish_module(method, k, optimizers.get(k))
     if not method.steps_early:
-        for k, optimizer in optimizers.items():
-            finish_module(method, k, optimizer)
+        for k in method.phase.trains:
+            finish_module(method, k, optimizers.get(k))
     return losses
 
 
-def finish_module(method: Method, k: int, optimizer: Optimizer) -> None:
+def finish_module(method: Method, k: int, optimizer: Optimizer | None) -> None:
     """Step module ``k`` and free its gradients, so that they never live beside the next module's graph."""
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    if optimizer:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     method.after_step(k)
 
 
@@ -156,7 +164,7 @@ def train_phase(
         with metered():
             means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
         seconds = watch.clock() - start
-        lr = next(iter(optimizers.values())).param_groups[0]["lr"]
+        lr = next((o.param_groups[0]["lr"] for o in optimizers.values()), 0.0)
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(rows[-1])
     watch.end(method)

@@ -69,7 +69,7 @@ def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limit
     """Run the named checks in a sandbox; in a new one from where the process died in the middle of a check."""
     deadline = time.monotonic() + limits.seconds
     begin(LOADS)
-    with scratch_folder(prefix="beyond-check-") as scratch:
+    with scratch_folder() as scratch:
         _furnish(scratch, path)
         relay = _Relay(names, begin, tell)
         while relay.waiting:

@@ -2,21 +2,37 @@
 
 from collections.abc import Callable
 from functools import partial
+from secrets import randbelow
 
 import torch
+from torch import nn
 
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
-from benchmark.engine.measuring.cost import simulate
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.cost import Simulation, simulate
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.pace import step_ratio
+from benchmark.engine.measuring.reality import check_in_training, check_simulation, real_steps
+from benchmark.engine.measuring.state import randomness_kept
+from benchmark.engine.measuring.world import observe
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
-from benchmark.submitting.check.problem import BACKBONES, MODULES, RECIPE, Training, batch_of, digits, make, train
+from benchmark.submitting.check.problem import (
+    BACKBONES,
+    MODULES,
+    RECIPE,
+    Training,
+    batch_of,
+    digits,
+    make,
+    train,
+    world,
+)
 
 STEPS = 20  # within which losses must fall
 FEW = 3  # steps before and after an interruption
@@ -45,43 +61,94 @@ def runs_everywhere(method: type[Method]) -> str:
 
 
 def is_isolated(method: type[Method]) -> str:
-    """No loss moves a module that is further away than claimed."""
+    """No loss moves a module that is further away than claimed, and no module moves by what is beyond its reach."""
     if method.reach is None:
         return "Claims no isolation."
     for k in MODULES:
-        made = make(method, "ResNet", k)
-        if found := leaks(made, batch_of(method, 8)):
-            raise Failed(f"At K={k} a loss moves modules {found[0]}: detach between them, or raise `reach`.")
-    return f"Losses reach {method.reach} modules beyond their own, as claimed."
+        if found := _leak(method, k):
+            raise Failed(f"At K={k} {found}: detach between modules, or raise `reach`.")
+    return f"No module's update hangs on more than {method.reach} modules beyond its own, as claimed."
+
+
+def _leak(method: type[Method], k: int) -> str | None:
+    """What breaks the claim, when phases begin or somewhere in a short training."""
+    fresh = partial(world, method, "ResNet", k)
+    batches = {phase: Training.start(fresh().method, each).batch for phase, each in enumerate(fresh().phases)}
+    if found := leak_at_start(fresh, lambda phase, count: [batches[phase]] * count):
+        return found
+    made, examiner = make(method, "ResNet", k), Examiner(fresh)
+    torch.manual_seed(0)
+    for number, phase in enumerate(made.phases()):
+        Training.start(made, phase).watched(examiner, number, made.lag + STEPS)
+    return examiner.leak
 
 
 def learns(method: type[Method]) -> str:
-    """Losses are finite, and in every phase one of them falls."""
+    """Losses are finite, and in every phase one of them falls, unless they only carry gradients."""
     made = make(method, "ResNet", MODULES[-1])
+    if not made.phases():
+        return "There are no losses: no phase trains anything."
     for number, rows in enumerate(train(made, STEPS)):
         first, last = rows[made.lag], rows[-1]
-        if not any(b < a for a, b in zip(first, last, strict=True)):
+        if method.descends and not any(b < a for a, b in zip(first, last, strict=True)):
             raise Failed(f"In phase {number} no loss fell in {STEPS} steps; look at the objective's sign and scale.")
+    if not method.descends:
+        return "All losses are finite; they carry gradients and need not fall, as declared."
     return f"All losses are finite; in every phase they fall within {STEPS} steps."
 
 
 def moves_weights(method: type[Method]) -> str:
-    """Every weight of a module, and of its auxiliary network, is trained."""
+    """Every weight of a module, and of its auxiliary network, is trained, but for those that are left on purpose."""
     made = make(method, "ResNet", MODULES[-1])
+    left, initial = left_weights(made), {p: p.detach().clone() for p in made.modules.parameters()}
     for phase in made.phases():
-        parts = {k: [made.modules[k], made.auxiliaries[k]] for k in phase.trains}
-        before = {k: [p.clone() for part in parts[k] for p in part.parameters()] for k in parts}
+        parts = {
+            k: [p for part in (made.modules[k], made.auxiliaries[k]) for p in part.parameters()] for k in phase.trains
+        }
+        before = {p: p.detach().clone() for weights in parts.values() for p in weights}
         Training.start(made, phase).losses(made.lag + 2)
-        for k in parts:
-            after = [p for part in parts[k] for p in part.parameters()]
-            if any(torch.equal(a, b) for a, b in zip(after, before[k], strict=True)):
-                raise Failed(f"A weight of module {k} or its auxiliary network never moves: build only what you use.")
+        for k, weights in parts.items():
+            if any(torch.equal(p, before[p]) for p in weights if p not in left):
+                raise Failed(
+                    f"A weight of module {k} or its auxiliary network never moves: build only what you use, or say in "
+                    "`leaves` what stays on purpose."
+                )
+    _check_left(left, initial)
     trained = {k for phase in made.phases() for k in phase.trains}
-    deployed = {p for part in made.deployed() for p in part.parameters()}
+    deployed = {p for part in made.deployed() for p in part.parameters()} - left.keys()
     for k, module in enumerate(made.modules):
         if k not in trained and deployed.intersection(module.parameters()):
-            raise Failed(f"No phase trains module {k}: name it in a phase's `trains`.")
-    return "Every weight of every module and auxiliary network moves."
+            raise Failed(
+                f"No phase trains module {k}: name it in a phase's `trains`, or say in `leaves` what stays on purpose."
+            )
+    stays = f"; {', '.join(method.leaves)} stay as they are, as declared" if method.leaves else ""
+    return f"Every weight of every module and auxiliary network moves{stays}."
+
+
+def _check_left(left: dict[nn.Parameter, str], initial: dict[nn.Parameter, torch.Tensor]) -> None:
+    """What a method says that it leaves alone must be as it was."""
+    moved = {word for weight, word in left.items() if not torch.equal(weight, initial[weight])}
+    if moved:
+        word = min(moved)
+        raise Failed(f"A weight moves that `leaves` says is left alone ({word!r}): freeze it, or take the word out.")
+
+
+def left_weights(made: Method) -> dict[nn.Parameter, str]:
+    """The weights of the modules that the method says it leaves alone, each with the word that says so."""
+    left = {}
+    for k, module in enumerate(made.modules):
+        for part in module.modules():
+            for name, weight in part.named_parameters(recurse=False):
+                kind = "norms" if is_norm(part) else "biases" if name == "bias" else ""
+                for word in ("output" if k == made.last else "hidden", kind):
+                    if word in made.leaves:
+                        left[weight] = word
+    return left
+
+
+def is_norm(part: nn.Module) -> bool:
+    """Whether a layer normalises: its weights are a scale and a shift by channel."""
+    return "Norm" in type(part).__name__ and all(p.ndim <= 1 for p in part.parameters())
 
 
 def leaves_no_trace(method: type[Method]) -> str:
@@ -91,7 +158,7 @@ def leaves_no_trace(method: type[Method]) -> str:
     accuracy(made, digits(method.views)[1])
     if any(not torch.equal(before[name], value) for name, value in made.modules.state_dict().items()):
         raise Failed("Predicting changes the network: `predict` must leave weights and statistics alone.")
-    if _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
+    if made.phases() and _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
         raise Failed(
             "Training goes on with other losses after an evaluation: `predict` must leave auxiliary networks, "
             "attributes and torch's random generator alone."
@@ -173,16 +240,35 @@ def costs(method: type[Method]) -> str:
     def build() -> Method:
         return make(method, "ResNet", MODULES[-1])
 
+    if not build().phases():
+        return "Nothing is trained, so no step costs anything."
+
     def twin() -> Method:
         return make(load_method(TWIN), "ResNet", MODULES[-1])
 
     batch = batch_of(method, RECIPE.batch)
     own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
+    _check_meters(method, own)
     pace = step_ratio(build, twin, RECIPE, batch, seconds=0.5)
     return (
         f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
         f"{own.step_flops / other.step_flops:.2f} times the FLOPs and {pace.ratio:.1f} times the time of {TWIN}'s."
     )
+
+
+def _check_meters(method: type[Method], simulated: Simulation) -> None:
+    """Raise UserError where real steps, at the start or later, do not cost what was simulated."""
+    build = partial(make, method, "ResNet", MODULES[-1])
+    real, steps = real_steps(build, RECIPE, batch_of(method, RECIPE.batch))
+    check_simulation(simulated, real)
+    made, again = build(), world(method, "ResNet", MODULES[-1])
+    torch.manual_seed(0)
+    for number, phase in enumerate(made.phases()):
+        training = Training.start(made, phase)
+        training.losses(1 + randbelow(STEPS))
+        stretch = observe(made, number, training.optimizers, [training.batch] * (1 + made.lag))
+        with randomness_kept(training.batch.x.device):
+            check_in_training(again, stretch, steps[number])
 
 
 TRIALS: dict[str, Callable[[type[Method]], str]] = {
