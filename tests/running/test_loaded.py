@@ -21,7 +21,7 @@ FILES = ("methods/dgl.py", "methods/e2ebp.py", "datasets/digits.py")
 @pytest.fixture
 def small(workshop):
     """One cell of dgl: the cell, its suite, and what it is to be made from."""
-    write_suites(workshop, changed(seeds=1, limit=64))
+    write_suites(workshop, changed(seeds=1))
     suite = load_suite("tiny")
     (cell,) = cells("tiny", suite, "dgl")
     data, _ = run_one("benchmark.running.preflight:hardware_and_data", "tiny")
@@ -42,7 +42,7 @@ def said(record) -> str:
 
 def test_the_worker_says_what_it_loaded(small):
     record = run_cell(lambda fraction: None, *small)
-    assert (record.status, record.fingerprint) == ("ok", small[2])
+    assert (record.status, record.error, record.fingerprint) == ("ok", None, small[2])
     assert record.provenance.method_sha256 == file_sha256(METHODS / "dgl.py")
 
 
@@ -73,7 +73,7 @@ class Editor(Watcher):
 
 def test_cells_that_were_finished_before_the_edit_are_kept_and_the_others_say_so(workshop, monkeypatch):
     monkeypatch.setattr("benchmark.running.run.cores", lambda: 1)
-    write_suites(workshop, changed(seeds=3, limit=64))
+    write_suites(workshop, changed(seeds=3))
     watcher = Editor()
     records = run_suite("tiny", ["dgl"], watcher)
     statuses = [record.status for record in records]
@@ -88,7 +88,7 @@ def test_cells_that_were_finished_before_the_edit_are_kept_and_the_others_say_so
 
 def test_a_kept_record_of_another_file_is_trained_again(workshop):
     """Older versions kept what the file was when the run began, under the name of what it was then."""
-    write_suites(workshop, changed(seeds=1, limit=64))
+    write_suites(workshop, changed(seeds=1))
     (first,) = run_suite("tiny", ["dgl"], Watcher())
     assert first.status == "ok", first.error
     (path,) = Path(".beyond/cells").glob("*.json")
