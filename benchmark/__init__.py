@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from benchmark.engine.cutting.partition import Features, Partition
     from benchmark.engine.objectives import heads, losses
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
-    from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, stratified_order
-    from benchmark.engine.pictures.sources import as_pictures, download, load_cifar, load_idx
+    from benchmark.engine.pictures.archives import load_cifar
+    from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
+    from benchmark.engine.pictures.idx import load_idx
+    from benchmark.engine.pictures.network import download
     from benchmark.engine.training.buffers import on_copies_of_buffers
     from benchmark.engine.training.method import READOUT_SHARE, LocalMethod, Method, ModularMethod, Phase
 
 _HOME = {
     "cutting.partition": ("Features", "Partition"),
     "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
-    "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "stratified_order"),
-    "pictures.sources": ("as_pictures", "download", "load_cifar", "load_idx"),
+    "pictures.archives": ("load_cifar",),
+    "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
+    "pictures.idx": ("load_idx",),
+    "pictures.network": ("download",),
     "training.buffers": ("on_copies_of_buffers",),
     "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }

@@ -1,46 +1,90 @@
 """The command line, ``beyond``: thin commands; a user's mistake is one sentence and exit 2."""
 
+import io
 import shutil
-import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from benchmark import git
+from benchmark.ending import LONGEST_SENTENCE, MISTAKE, UNREAD, listen, one_sentence
 from benchmark.errors import UserError
+from benchmark.schema.checkout import check_one_checkout
+from benchmark.schema.text import printable
+
+if TYPE_CHECKING:
+    from benchmark.schema.record import Record
+
+
+class Output(Console):
+    """Standard output; that nobody reads it any more is told like all that ends a command."""
+
+    def on_broken_pipe(self) -> None:
+        """End the command; what is printed on the way out goes nowhere."""
+        self.quiet = True
+        raise UserError(UNREAD)
+
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-console = Console()
-INTERRUPTED = 130
+console = Output()
+Jobs = Annotated[int | None, typer.Option(help="so many cells side by side; by default one for each core or GPU")]
 
 
 def main() -> None:
-    """Entry point: turns the user's mistakes and Ctrl-C into one sentence each."""
-    signal.signal(signal.SIGINT, _interrupt)
+    """The command line within a process that does something else, too; ``beyond`` itself begins in ``entry``."""
+    listen()
+    with one_sentence():
+        run_command()
+
+
+def run_command() -> None:
+    """Run the command that the process's arguments name.
+
+    Raises:
+        UserError: they name none, or it cannot be done.
+    """
+    for stream in (sys.stdout, sys.stderr):  # a terminal without our signs shows them spelt out, and no traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
-    except UserError as error:
-        _complain(str(error))
-        sys.exit(2)
-    except Interrupted:
-        _complain("Interrupted; finished cells are kept, the same command goes on from there.")
-        sys.exit(INTERRUPTED)
+        code = app(standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own errors; it keeps their class to itself
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+            sys.exit(MISTAKE)
+        raise UserError(f"{error.format_message().rstrip('.')}; `beyond --help` shows what there is.") from None
+    if isinstance(code, int) and code:
+        sys.exit(code)
 
 
-class Interrupted(BaseException):
-    """Ctrl-C, under a name that typer does not answer itself."""
+def at_the_top() -> None:
+    """Make sure that this is a checkout.
+
+    Raises:
+        UserError: it is not; nothing is written then.
+    """
+    for name in ("suites.yaml", "methods", "datasets"):
+        if not Path(name).exists():
+            raise UserError(
+                f"This is no checkout (there is no {name} here); run `beyond` from the top of the repository."
+            )
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted
+def _complain(sentence: str, style: str) -> None:
+    Console(stderr=True).print(
+        printable(sentence, LONGEST_SENTENCE), style=style, highlight=False, markup=False, soft_wrap=True
+    )
 
 
-def _complain(sentence: str) -> None:
-    Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+@app.callback()
+def every_command() -> None:
+    """Train deep networks without end-to-end backpropagation, and compare."""
+    check_one_checkout()
 
 
 @app.command()
@@ -48,29 +92,40 @@ def run(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
+    jobs: Jobs = None,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
+    at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import all_methods, run_suite
     from benchmark.tables.files import write_tables
 
-    if unclean := git.dirty():
+    unclean = git.dirty()
+    if unclean is None:
+        console.print(printable(git.trouble()), highlight=False, markup=False, soft_wrap=True)
+    elif unclean:
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
-        records = run_suite(suite, method or all_methods(), bar, again=again)
+        records = run_suite(suite, method or all_methods(), bar, again=again, jobs=jobs)
     write_tables()
-    dirty = sum(record.provenance is not None and record.provenance.git_dirty for record in records)
-    if dirty and not unclean:
-        console.print(
-            f"{dirty} of {len(records)} records were made before their changes were committed, and say so (git_dirty); "
-            "--again trains all anew.",
-            soft_wrap=True,
-        )
+    if unclean is False:
+        _say_which_are_of_no_commit(records)
+
+
+def _say_which_are_of_no_commit(records: Sequence["Record"]) -> None:
+    """Of a clean tree: which records were made of another state than a commit, or of one that nobody knows."""
+    said = [record.provenance.git_dirty for record in records if record.provenance]
+    edited = "were made before their changes were committed, and say so (git_dirty)"
+    unknown = "were made where git did not say of which commit, and say so (git_dirty: null)"
+    for count, what in ((said.count(True), edited), (said.count(None), unknown)):
+        if count:
+            console.print(f"{count} of {len(records)} records {what}; --again trains all anew.", soft_wrap=True)
 
 
 @app.command()
-def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")]) -> None:
+def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")], jobs: Jobs = None) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
+    at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import RUNS, all_methods, run_suite
     from benchmark.tables.board import leaderboard
@@ -80,7 +135,7 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
 
     committed = committed_records(RUNS / suite)
     with ProgressBar(suite, console) as bar:
-        run_suite(suite, all_methods(), bar, runs=SCRATCH / "runs", kept=SCRATCH / "cells")
+        run_suite(suite, all_methods(), bar, runs=SCRATCH / "runs", kept=SCRATCH / "cells", jobs=jobs)
     print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
     comparison = compare(committed, committed_records(SCRATCH / "runs" / suite))
     print_comparison(comparison, console)
@@ -92,10 +147,14 @@ def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml"
 @app.command()
 def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
     """Write the tables of results/ anew from the records, and print the leaderboard."""
+    at_the_top()
+    from benchmark.schema.plugins import broken_methods
     from benchmark.tables.files import write_tables
     from benchmark.tables.terminal import print_leaderboard
 
     board = write_tables()
+    for sentence in broken_methods().values():
+        _complain(sentence, "yellow")
     if suite and suite not in set(board["suite"]):
         raise UserError(
             f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
@@ -110,6 +169,7 @@ def plan(
     save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
+    at_the_top()
     from benchmark.planning.plan import PLANS, print_plan, print_published_check
 
     if published:
@@ -123,6 +183,7 @@ def plan(
 @app.command()
 def new(name: Annotated[str, typer.Argument(help="the method's id: small letters, digits and _")]) -> None:
     """Write methods/NAME.py, a small method that already runs, to start from."""
+    at_the_top()
     from benchmark.submitting.new import write_method
 
     path = write_method(name)
@@ -133,6 +194,7 @@ def new(name: Annotated[str, typer.Argument(help="the method's id: small letters
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="a method's file, such as methods/mine.py")]) -> None:
     """Check a method's file in under a minute, in a sandbox: claims, isolation, learning, seeds, cost, backbones."""
+    at_the_top()
     from benchmark.submitting.check.sandboxed import print_findings
 
     if not file.is_file():
@@ -146,12 +208,14 @@ def verify(
     suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
     method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
+    jobs: Jobs = None,
 ) -> None:
     """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
+    at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
     from benchmark.tables.files import write_tables
-    from benchmark.verifying.verify import claims, runnable, verify
+    from benchmark.verifying.verify import claims, runnable, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
@@ -161,16 +225,20 @@ def verify(
     chosen = draw(found, sample)
     try:
         with ProgressBar("verify", console) as bar:
-            outcomes = list(verify(chosen, bar))
+            outcomes = list(verify(chosen, bar, jobs))
     finally:
         write_tables()  # of what is known, should it be interrupted
-    if len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
+    faults = too_high(found, chosen)
+    for sentence in faults:
+        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
 
 @app.command()
 def cuts() -> None:
     """Find the cut points of one small model of every timm family; writes results/cut_points.csv."""
+    at_the_top()
     from benchmark.planning.cut_table import write
 
     write(Path("results/cut_points.csv"))
@@ -179,6 +247,7 @@ def cuts() -> None:
 @app.command()
 def register() -> None:
     """Add methods/*.py to the pipeline: stages in params.yaml, golden trajectories, lines in the README."""
+    at_the_top()
     from benchmark.submitting.register import register
 
     new = register()
@@ -205,6 +274,7 @@ def export(
 @app.command()
 def dashboard() -> None:
     """Open the leaderboard in a browser."""
+    at_the_top()
     from streamlit.web import cli
 
     sys.argv = ["streamlit", "run", str(Path("dashboard") / "app.py")]

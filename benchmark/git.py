@@ -1,24 +1,90 @@
-"""What git says of the working tree; empty answers where there is no git, no repository, or a sandbox."""
+"""What git says of the working tree, and that it does not know, where it does not: never "clean" for want of an answer.
 
+There may be no git, no repository, one that belongs to another user, a sandbox that starts no processes, or an
+archive unpacked inside somebody else's repository: then the commit is ``unknown`` and nobody knows what is edited.
+"""
+
+import os
 import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 # what can change a number
 NUMERIC_SOURCES = ("benchmark/engine", "benchmark/running", "benchmark/schema", "methods", "datasets", "suites.yaml")
+UNKNOWN = "unknown"
+# No hook and no helper of the repository's own configuration runs, and parallel cells do not lock each other out.
+ASK = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+SOURCES = (".py", ".yaml", "PROTOCOL")
+
+
+class Refused(Exception):
+    """Git did not answer; the message says why, in its own words."""
 
 
 def commit() -> str:
-    """The hash of the commit that is checked out."""
-    return _git("rev-parse", "HEAD") or "unknown"
+    """The hash of the commit that is checked out here; ``unknown`` where git does not say."""
+    try:
+        return _head()
+    except Refused:
+        return UNKNOWN
 
 
-def dirty() -> bool:
-    """Whether something that can change a number is not committed."""
-    return bool(_git("status", "--porcelain", "--", *NUMERIC_SOURCES))
+def dirty() -> bool | None:
+    """Whether something that can change a number is not committed; none where git does not say."""
+    try:
+        _head()
+        return bool(_edited())
+    except Refused:
+        return None
+
+
+def trouble() -> str:
+    """Why git says nothing of this tree, in a sentence; empty if it does."""
+    try:
+        _head()
+        return ""
+    except Refused as refusal:
+        return f"Git says nothing of this tree ({refusal}), so records will name no commit (git_dirty: null)."
+
+
+def _head() -> str:
+    """The commit of the repository whose top is the current folder."""
+    top = _git("rev-parse", "--show-toplevel").rstrip("\n")
+    if not (top and os.path.samefile(top, Path.cwd())):
+        raise Refused("the repository around it is another one")
+    return _git("rev-parse", "--verify", "HEAD").strip()
+
+
+def _edited() -> list[str]:
+    """Sources that are not as committed, also those that git was told to overlook."""
+    changed = _git("status", "--porcelain", "--untracked-files=all", "--", *NUMERIC_SOURCES).splitlines()
+    ignored = _git("ls-files", "--others", "--ignored", "--exclude-standard", "--", *NUMERIC_SOURCES).splitlines()
+    marked = _git("ls-files", "-v", "--", *NUMERIC_SOURCES).splitlines()
+    overlooked = [line[2:] for line in marked if line[0] == "S" or line[0].islower()]  # skip-worktree, assume-unchanged
+    return changed + [p for p in ignored if p.endswith(SOURCES)] + [p for p in overlooked if Path(p).exists()]
 
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except OSError:  # no git here, or a sandbox that lets nothing else run
-        return ""
-    return done.stdout.strip()
+        done = subprocess.run(
+            [*ASK, *arguments],
+            capture_output=True,
+            env=_environment(os.environ),
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError as error:  # no git here, or a sandbox that lets nothing else run
+        raise Refused(f"it cannot be started: {error.strerror or error}") from None
+    if done.returncode:
+        reason = " ".join(done.stderr.split())
+        raise Refused(reason[:200] or f"exit code {done.returncode}")
+    return done.stdout
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Without what points git to another repository, as in its own hooks; what configures it stays."""
+    keep = ("GIT_CONFIG", "GIT_EXEC_PATH", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
+    kept = {name: value for name, value in ours.items() if not name.startswith("GIT_") or name.startswith(keep)}
+    return kept | {"LC_ALL": "C"}

@@ -158,7 +158,7 @@ CELLS: dict[str, Any] = {
     "isolation": text("isolation", "Isolation", 105),
     "verification": text("verification", "Verification", 110),
     "git_commit": text("", "Commit", 115),
-    "git_dirty": column.CheckboxColumn("Edited since", width=100, help="the working tree differed from the commit"),
+    "git_dirty": column.TextColumn("Edited since", width=100, help="whether the working tree differed from the commit"),
     "method_sha256": text("", "Method's file", 115),
     "dataset_fingerprint": text("", "Data's fingerprint", 135),
     "source": text("source", "Pictures", 120),

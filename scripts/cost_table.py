@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmark.engine.measuring.cost import Simulation, simulate, step_ratio
+from benchmark.engine.measuring.cost import Simulation, simulate
+from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
 from benchmark.running.run import all_methods
@@ -65,7 +66,7 @@ def read_rows(path: Path) -> dict[Key, Row]:
     """The lines measured before, if any."""
     if not path.exists():
         return {}
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         rows = [Row(**{f.name: f.type(line[f.name]) for f in fields(Row)}) for line in csv.DictReader(file)]
     return {row.key: row for row in rows}
 
@@ -73,7 +74,7 @@ def read_rows(path: Path) -> dict[Key, Row]:
 def write_rows(rows: dict[Key, Row], path: Path) -> None:
     """All lines, sorted, first to a temporary name."""
     temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as file:
+    with temporary.open("w", newline="", encoding="utf-8") as file:
         lines = csv.DictWriter(file, [f.name for f in fields(Row)], lineterminator="\n")
         lines.writeheader()
         lines.writerows(asdict(rows[key]) for key in sorted(rows))

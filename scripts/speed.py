@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from benchmark.engine.cutting.backbone import create_backbone
-from benchmark.engine.measuring.cost import Timer, interleave, simulate, step_ratio
+from benchmark.engine.measuring.cost import simulate
+from benchmark.engine.measuring.pace import Timer, interleave, step_ratio
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process

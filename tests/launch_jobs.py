@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from benchmark.errors import UserError
@@ -9,6 +11,13 @@ from benchmark.errors import UserError
 
 def double(report, x):
     report(0.5)
+    return 2 * x
+
+
+def double_when_told(report, x, told):
+    report(0.25)
+    while not told.exists():
+        time.sleep(0.02)
     return 2 * x
 
 
@@ -31,3 +40,79 @@ def visible_gpu(report):
 def write_pid_and_wait(report, path):
     path.write_text(str(os.getpid()))
     time.sleep(600)
+
+
+def whole_environment(report):
+    return os.environ.get("CUDA_VISIBLE_DEVICES"), os.getpgid(0) == os.getpid(), signal.getsignal(signal.SIGINT).name
+
+
+def raise_what_has_no_text(report):
+    class Silent(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Silent
+
+
+def raise_twenty_megabytes(report):
+    raise ValueError("x" * 20_000_000)
+
+
+def exit_at_once(report):
+    os._exit(0)
+
+
+def exit_politely(report):
+    sys.exit("goodbye")
+
+
+def close_everything(report):
+    os.closerange(0, 256)
+    return 1
+
+
+def close_output_and_answer(report):
+    sys.stdout.close()
+    os.close(1)
+    return 1
+
+
+def write_into_every_file(report):
+    for number in range(3, 64):
+        try:
+            os.write(number, b"\xff" * 64)
+        except OSError:
+            continue
+    return 1
+
+
+def answer_with_a_lambda(report):
+    return lambda: 1
+
+
+def recurse(report):
+    return recurse(report)
+
+
+def leave_a_worker(report, path):
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False)
+    path.write_text(str(worker.pid))
+    return 1
+
+
+def leave_a_worker_elsewhere_and_hang(report, path):
+    worker = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    path.write_text(str(worker.pid))
+    time.sleep(600)
+
+
+def load_with_workers(report):
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    return sum(int(x.sum()) for (x,) in DataLoader(TensorDataset(torch.ones(8)), batch_size=4, num_workers=1))
+
+
+def stop_oneself(report, path):
+    path.write_text(str(os.getpid()))
+    os.kill(os.getpid(), signal.SIGSTOP)

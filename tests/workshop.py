@@ -30,7 +30,7 @@ class Watcher:
     """An observer that remembers which cells were trained."""
 
     def __init__(self):
-        self.trained, self.found = [], 0
+        self.trained, self.found, self.notes = [], 0, []
 
     def begin(self, total, done):
         self.found = done
@@ -40,6 +40,9 @@ class Watcher:
 
     def finished(self, cell, record):
         self.trained.append((cell.method, cell.seed, record.status))
+
+    def note(self, sentence):
+        self.notes.append(sentence)
 
 
 @pytest.fixture
@@ -71,13 +74,14 @@ def run(*methods: str) -> Watcher:
 def beyond(monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
     """Exit code and standard error of a command."""
     monkeypatch.setattr(sys, "argv", ["beyond", *arguments])
-    code, handler = 0, signal.getsignal(signal.SIGINT)
+    code, handlers = 0, {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         cli.main()
     except SystemExit as stop:
         code = stop.code or 0
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return code, capsys.readouterr().err
 
 

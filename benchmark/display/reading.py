@@ -1,7 +1,7 @@
 """Read what stands in the results folder: tables only, never a plugin, never torch.
 
 Whatever stands there may come from a stranger's plugin: addresses that are not http(s) are dropped here, and
-whoever shows a text escapes it for the language that it is shown in.
+whoever shows a text escapes it for the language that it is shown in. Characters that hide something go here, too.
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.schema.text import printable_lines
 from benchmark.tables.columns import COLUMNS, CURVE, complete
 from benchmark.tables.kinds import other_kind
 
@@ -34,7 +35,10 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame()
     table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
-    return table.fillna(dict.fromkeys([name for name in text if name in table], ""))
+    table = table.fillna(dict.fromkeys([name for name in text if name in table], ""))
+    for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
+        table[name] = table[name].map(clean, na_action="ignore")
+    return table
 
 
 def read_board(results: Path) -> pd.DataFrame:
@@ -73,6 +77,7 @@ def _read_curves(results: Path) -> pd.DataFrame:
 def read_cells(results: Path) -> pd.DataFrame:
     """All cells of all suites, with a column ``record``: the path of the record below ``results``.
 
+    ``git_dirty`` is yes, no, or unknown: where git did not say, a tree is not clean.
     Without tables of cells it is empty, and has no columns.
     """
     text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
@@ -84,6 +89,7 @@ def read_cells(results: Path) -> pd.DataFrame:
     cells.insert(0, "suite", cells.pop("suite"))
     variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
     stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
+    cells["git_dirty"] = cells["git_dirty"].map({True: "yes", False: "no"}).fillna("unknown")
     return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
 
 
@@ -100,8 +106,19 @@ def read_plans(results: Path, board: pd.DataFrame) -> pd.DataFrame:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file's object; an empty one if it is missing."""
-    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    found: dict[str, Any] = clean(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     return found
+
+
+def clean(value: Any) -> Any:
+    """The value, its texts without characters that steer a terminal or hide something; line breaks stay."""
+    if isinstance(value, str):
+        return printable_lines(value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    return value
 
 
 def read_methods(results: Path) -> dict[str, dict[str, Any]]:

@@ -95,7 +95,7 @@ def _close(a: list[float], b: list[float]) -> bool:
 
 def stored() -> dict[str, Any]:
     """The file: ``protocol``, ``files`` (SHA-256 by method) and ``trajectories``."""
-    found: dict[str, Any] = json.loads(FILE.read_text())
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
 
@@ -120,7 +120,7 @@ def write() -> None:
     changed = moved(before["trajectories"], trajectories(same))
     if changed and before["protocol"] == PROTOCOL:
         sys.exit(f"The numbers of {', '.join(changed)} moved: raise benchmark/engine/PROTOCOL, then write again.")
-    FILE.write_text(updated({"files": {}, "trajectories": {}}))
+    FILE.write_text(updated({"files": {}, "trajectories": {}}), encoding="utf-8")
 
 
 if __name__ == "__main__":

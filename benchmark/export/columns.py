@@ -2,7 +2,6 @@
 
 import hashlib
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
@@ -217,5 +216,6 @@ def _record(row: Row) -> str:
 
 
 def _commit(row: Row) -> str:
+    known = {"yes": " + changes", "unknown": " + changes, or none: git did not say"}
     commit = row["git_commit"]
-    return f"{commit} + changes" if commit and not pd.isna(row["git_dirty"]) and bool(row["git_dirty"]) else commit
+    return f"{commit}{known.get(row['git_dirty'], '')}" if commit not in ("", "unknown") else commit

@@ -60,7 +60,7 @@ def _static() -> dict[str, bytes]:
     """The style, with the colours that the charts give the families, and the script."""
     static = files("benchmark.export") / "static"
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
-    style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text()
+    style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
     return {"page.css": style.encode(), "tables.js": (static / "tables.js").read_bytes()}
 
 

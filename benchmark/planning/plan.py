@@ -85,7 +85,7 @@ def plan_suite(name: str, console: Console | None = None) -> list[PlanRow]:
     planned.sort(key=lambda cell: cell.method != TWIN)  # all others are compared with it
     twins: dict[str, Simulation] = {}
     rows = [_plan_cell(suite, cell, twins) for cell in _tracked(planned, f"Planning {name}", console)]
-    place = {backbone.name: i for i, backbone in enumerate(suite.backbones)}
+    place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: place[row.backbone])
 
 
@@ -213,7 +213,7 @@ def _simulated_peak(setting: Setting) -> tuple[Method, int]:
 
 def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:
     """GB by (method, data set, backbone, K), of all rows of results/published.csv that print memory."""
-    with path.open(newline="") as lines:
+    with path.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["metric"] == "memory_gb"]
     return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
 

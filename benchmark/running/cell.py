@@ -5,36 +5,57 @@ it was and how far it came.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmark import git
-from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.load import load_method
+from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import measure_cost
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.cuda_peak import CudaPeak
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
-from benchmark.engine.pictures.data import Dataset, Loader, Splits, data_root, load_splits, stratified_order
+from benchmark.engine.measuring.reality import check_simulation, real_steps
+from benchmark.engine.measuring.world import World
+from benchmark.engine.pictures.data import (
+    Batch,
+    Dataset,
+    Loader,
+    Pictures,
+    Splits,
+    Task,
+    data_root,
+    load_splits,
+    stratified_order,
+)
 from benchmark.engine.training.build import build_method
+from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.process import prepare_process
+from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import Diverged, Epoch, accuracy, train_phase
-from benchmark.errors import UserError
+from benchmark.engine.training.train import Diverged, Epoch, train_phase
+from benchmark.errors import UserError, out_of_memory
+from benchmark.running.loaded import Changed, Loaded, load
+from benchmark.running.machine import machine
+from benchmark.running.storable import plain, storable
+from benchmark.running.wording import said
 from benchmark.schema.fingerprint import package_versions
-from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
+from benchmark.schema.text import printable
 
 EVALUATION_BATCH = 500
-ISOLATION_BATCH = 8
 
 
-Judge = Callable[[Method], tuple[float, ...]]  # top-1 and top-5 of the trained network on the test split, percent
+Judge = Callable[[Method, Method], tuple[float, ...]]  # of the trained method and a fresh copy: test top-1, top-5
 
 
 def run_cell(
@@ -49,68 +70,98 @@ def run_cell(
 
     Args:
         on_progress: called after each epoch with the fraction of training that is done.
+        fingerprint: what the cell shall be made from; the record says what it was made from. Empty: nobody asked.
         splits: the pictures; loaded as the suite says, if not given.
         judge: who knows the test split; by default `splits` does.
     """
-    facts: dict[str, Any] = {}
+    identity = identify(cell, suite)  # now: its file may be gone later
+    facts: dict[str, Any] = {"fingerprint": fingerprint}
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, on_progress, splits, judge):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge):
             facts[name] = value
+    except Changed as reason:
+        facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except Diverged as reason:
-        status, error = "diverged", str(reason)
-    except (MemoryError, torch.OutOfMemoryError) as reason:
-        status, error = "oom", _sentence(reason)
+        status, error = "diverged", printable(str(reason))
     except UserError as reason:
-        status, error = "failed", without_paths(str(reason))
-    except Exception as reason:
-        status, error = "failed", _sentence(reason)
-    return Record(
-        identity=identify(cell, suite),
-        status=status,
-        error=error,
-        fingerprint=fingerprint,
-        **facts,
-    )
+        status, error = "oom" if out_of_memory(reason) else "failed", printable(without_paths(str(reason)))
+    except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
+        status, error = "oom" if out_of_memory(reason) else "failed", _sentence(reason)
+    return storable(identity, status, error, facts)
 
 
 def _observe(
     cell: Cell,
     suite: Suite,
+    asked: str,
     on_progress: Callable[[float], None],
     splits: Splits | None,
     judge: Judge | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
-    dataset = load_dataset(suite.dataset)
-    splits = splits or load_splits(dataset, data_root(), suite.validation, suite.limit)
-    test = partial(Loader, splits.test, dataset, EVALUATION_BATCH, device=suite.device, train=False)
-    judge = judge or (lambda trained: accuracy(trained, test()))
-    yield "provenance", provenance(cell, splits, suite.device)
+    loaded = load(cell, suite)
+    splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
+    yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
+    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
+    with loaded.unchanged(cell, suite):
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge)
 
-    options = cell_options(suite, cell, load_method(cell.method).variants)
-    backbone = suite.backbone(cell.backbone)
-    common = (suite, backbone, dataset.task, cell.modules, cell.seed)
-    build = partial(build_method, load_method(cell.method), options, *common)
-    build_twin = partial(build_method, load_method(TWIN), {}, *common)
+
+def _measured(
+    cell: Cell,
+    suite: Suite,
+    loaded: Loaded,
+    splits: Splits,
+    on_progress: Callable[[float], None],
+    judge: Judge | None,
+) -> Iterator[tuple[str, Any]]:
+    """What the cell is, costs and reaches."""
+    dataset = loaded.dataset
+    build = builder(cell, suite, dataset.task, loaded.method)
+    build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
-    yield "options", vars(method.options)
+    yield "options", plain(vars(method.options))
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
-    yield "isolation", check_isolation(build(), dataset, splits)
-
     loaders = build_loaders(cell, suite, dataset, splits, method)
-    batch = next(loaders["train"].epoch(0))
-    is_twin = cell.method == TWIN
-    cost = measure_cost(build, None if is_twin else build_twin, suite.recipe, batch)
-    yield "cost", cost
 
+    def fresh() -> World:
+        again = builder(cell, suite, dataset.task, load_method(cell.method))()
+        return World(again, suite.recipe, torch.device(suite.device))
+
+    yield "isolation", check_isolation(method, fresh, loaders["train"])
+
+    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
     train = partial(_train, cell, suite, loaders, on_progress, judge)
-    accuracies, train_seconds, cuda_peak = train(method)
+    if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
+        yield "accuracy", train(Examiner(fresh), method)[0]
+        return
+    batch = next(loaders["train"].epoch(0))
+    twin = None if cell.method == TWIN else build_twin
+    cost = measure_cost(build, twin, suite.recipe, batch)
+    if cost.twin_error:
+        cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
+    yield "cost", cost
+    real, steps = real_steps(build, suite.recipe, batch)
+    check_simulation(cost, real)
+
+    examiner = Examiner(fresh, steps)
+    accuracies, train_seconds, cuda_peak = train(examiner, method)
+    if examiner.leak:
+        yield "isolation", "leaks"
     yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
     yield "accuracy", accuracies
+
+
+def builder(
+    cell: Cell, suite: Suite, task: Task, method: type[Method], options: Mapping[str, Any] | None = None
+) -> Callable[[], Method]:
+    """Makes the method on the cell's network, with the cell's options if no others are given."""
+    options = cell_options(suite, cell, method.variants) if options is None else options
+    return partial(build_method, method, options, suite, suite.backbone(cell.backbone), task, cell.modules, cell.seed)
 
 
 def _train(
@@ -119,15 +170,14 @@ def _train(
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
     judge: Judge,
+    examiner: Examiner,
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
     device = torch.device(suite.device)
-    method.modules.to(device)
-    method.auxiliaries.to(device)
+    peak = CudaPeak(device)
+    place(method, device)
     torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     phases = list(method.phases())
     total = sum(max(1, round(suite.recipe.epochs * p.share)) for p in phases)
     rows: list[Epoch] = []
@@ -140,42 +190,65 @@ def _train(
         reads_out = method.last in phase.trains or phase is phases[-1]
         validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
-        train_phase(method, phase, loader, suite.recipe, validate, index=index, on_epoch=on_epoch)
-    peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else None
+        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured, watch=examiner)
+        watched(method, phase, loader, suite.recipe, validate)
+    peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    test_top1, test_top5 = judge(method)
+    validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
+    anew = load_method(cell.method)  # no class that could remember the training
+    copy = fresh_copy(builder(cell, suite, method.task, anew), method)
+    evaluate_twice(method, copy, loaders["validation"], "validation")
+    test_top1, test_top5 = judge(method, copy)
     reached = Accuracy(
         test_top1=test_top1,
         test_top5=test_top5,
-        validation_top1=rows[-1].validation_top1 or 0.0,
-        probes=[*probes, rows[-1].validation_top1 or 0.0],
+        validation_top1=validation or 0.0,
+        probes=[*probes, validation or 0.0],
         curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
     )
-    return reached, sum(row.seconds for row in rows), peak
+    return reached, sum(row.seconds for row in rows), peak.bytes
 
 
 def _validate(method: Method, loader: Loader) -> float:
-    return accuracy(method, loader, top=(1,))[0]
+    return accuracy(method, loader, (1,), "validation")[0]
+
+
+def _judge(test: Callable[[], Loader], trained: Method, copy: Method) -> tuple[float, ...]:
+    """Top-1 and top-5 on the test split; each of its pictures is predicted for itself."""
+    loader = test()
+    return hit_rates(evaluate_twice(trained, copy, loader, "test"), loader.labels.cpu())
 
 
 def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
-    make = partial(Loader, dataset=dataset, device=suite.device)
     seed = derive_seed("data", cell.suite, cell.seed)
+    evaluation = partial(evaluation_loader, cell, suite, dataset)
     probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
     return {
-        "train": make(splits.train, batch_size=suite.recipe.batch, seed=seed, train=True, views=method.views),
-        "validation": make(splits.validation, batch_size=EVALUATION_BATCH, train=False),
-        "probe": make(probe, batch_size=EVALUATION_BATCH, train=False),
+        "train": Loader(
+            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
+        ),
+        "validation": evaluation(splits.validation),
+        "probe": evaluation(probe),
     }
 
 
-def check_isolation(method: Method, dataset: Dataset, splits: Splits) -> str:
-    """Whether the gradient isolation that a method claims was found when tried."""
+def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pictures) -> Loader:
+    """Pictures to be evaluated on, in a shuffle that hangs on (suite, seed): the same for all methods, every time."""
+    seed = derive_seed("evaluation", cell.suite, cell.seed)
+    return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
+
+
+def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) -> str:
+    """Whether the gradient isolation that a method claims is found when its phases begin."""
     if method.reach is None:
         return "not claimed"
-    loader = Loader(splits.train, dataset, ISOLATION_BATCH, train=True, views=method.views)
-    return "leaks" if leaks(method, next(loader.epoch(0))) else "verified"
+
+    def batches(phase: int, count: int) -> list[Batch]:
+        shown = loader.restricted(method.phases()[phase].labels_per_class)
+        return list(islice(cycle(shown.epoch(0)), count))
+
+    return "leaks" if leak_at_start(fresh, batches) else "verified"
 
 
 def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
@@ -188,33 +261,23 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def provenance(cell: Cell, splits: Splits, device: str) -> Provenance:
+def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
         git_commit=git.commit(),
         git_dirty=git.dirty(),
-        method_sha256=file_sha256(plugin_path(METHODS, cell.method)),
+        method_sha256=method_sha256,
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
         versions=package_versions(),
-        device=device_name(device),
         threads=torch.get_num_threads(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        **machine(device),
     )
 
 
-def device_name(device: str) -> str:
-    """The model of the GPU or of the processor."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return model or "CPU"
-
-
 def _sentence(error: BaseException) -> str:
-    return without_paths(f"{type(error).__name__}: {error}".strip().splitlines()[0])
+    return printable(without_paths(said(error)))
 
 
 def without_paths(text: str) -> str:

@@ -1,22 +1,22 @@
-"""Run many cells on this machine: a process per cell, as many at once as there are cores or GPUs.
+"""Run many cells on this machine: a process per cell, as many at once as there are slots.
 
-A process of its own keeps a crash or a hang inside its cell. Processes are forked from a server that has
-imported torch once, so that a cell starts in milliseconds; this process itself never imports torch.
+A process of its own keeps a crash or a hang inside its cell; this process itself never imports torch.
 """
 
-import multiprocessing
 import os
-import pkgutil
-import threading
+import select
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
 from typing import Any, Literal
 
 from benchmark.errors import UserError
+from benchmark.running.processes import Process
+from benchmark.running.slots import VISIBLE
+
+LOOK = 60.0  # seconds after which it looks again, though nothing has come
+NO_FILE = 1.0  # the same, where a process's end cannot be waited for
 
 
 @dataclass
@@ -45,8 +45,7 @@ class Crash:
 @dataclass
 class _Running:
     job: Job
-    process: Any
-    connection: Connection
+    process: Process
     slot: int
     started: float = field(default_factory=time.monotonic)
 
@@ -55,33 +54,29 @@ class _Running:
         return self.started + self.job.timeout - time.monotonic()
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def run_jobs(
     jobs: Sequence[Job],
-    slots: int,
-    gpus: bool = False,
+    slots: Sequence[str | None],
     on_progress: Callable[[Any, float], None] = lambda key, fraction: None,
 ) -> Iterator[tuple[Any, Any]]:
-    """Yield (key, outcome) as jobs end, ``slots`` at a time; with ``gpus`` a slot is a GPU.
+    """Yield (key, outcome) as jobs end, as many at a time as there are slots.
 
     When the caller stops listening (an error, Ctrl-C), what still runs is killed.
+
+    Args:
+        slots: what each of them sees as ``CUDA_VISIBLE_DEVICES`` (:mod:`benchmark.running.slots`); none: what is set.
     """
-    context = _server()
     waiting, running = list(reversed(jobs)), list[_Running]()
     try:
         while waiting or running:
-            while waiting and len(running) < slots:
-                slot = min(set(range(slots)) - {r.slot for r in running})
-                running.append(_start(context, waiting.pop(), slot, gpus))
-            patience = min(r.seconds_left for r in running)
-            ready = wait([r.connection for r in running], max(0.0, min(patience, 3600.0)))
+            while waiting and len(running) < len(slots):
+                free = min(set(range(len(slots))) - {r.slot for r in running})
+                running.append(_start(waiting.pop(), free, slots[free]))
+            _wait(running)
             for r in list(running):
-                outcome = _outcome(r, r.connection in ready, on_progress)
+                outcome = _outcome(r, on_progress)
                 if outcome is not None:
+                    r.process.kill()  # it is gone, and its GPU free, before its slot is used again
                     running.remove(r)
                     yield r.job.key, outcome[0]
     finally:
@@ -95,7 +90,7 @@ def run_one(function: str, *arguments: Any) -> Any:
     Raises:
         UserError: it raised one, or its process crashed.
     """
-    ((_, outcome),) = run_jobs([Job(None, function, arguments)], slots=1)
+    ((_, outcome),) = run_jobs([Job(None, function, arguments)], slots=[None])
     if isinstance(outcome, UserError):
         raise outcome
     if isinstance(outcome, Crash):
@@ -103,59 +98,40 @@ def run_one(function: str, *arguments: Any) -> Any:
     return outcome
 
 
-def _server() -> ForkServerContext:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmark.running.cell"])
-    return context
+def _start(job: Job, slot: int, visible: str | None) -> _Running:
+    environment = dict(os.environ) if visible is None else {**os.environ, VISIBLE: visible}
+    return _Running(job, Process(job.function, job.arguments, environment), slot)
 
 
-def _start(context: ForkServerContext, job: Job, slot: int, gpus: bool) -> _Running:
-    ours, theirs = context.Pipe(duplex=False)
-    arguments = (theirs, slot if gpus else None, job.function, job.arguments)
-    process = context.Process(target=_child, args=arguments, daemon=True)
-    process.start()
-    theirs.close()
-    return _Running(job, process, ours, slot)
+def _wait(running: Sequence[_Running]) -> None:
+    """Until something comes of one of them, or the time of one is up."""
+    poll = select.poll()
+    for file in (file for r in running for file in r.process.files):
+        poll.register(file, select.POLLIN)
+    longest = NO_FILE if any(r.process.end is None for r in running) else LOOK
+    poll.poll(1000 * max(0.0, min(longest, *(r.seconds_left for r in running))))
 
 
-def _outcome(r: _Running, ready: bool, on_progress: Callable[[Any, float], None]) -> tuple[Any] | None:
+def _outcome(r: _Running, on_progress: Callable[[Any, float], None]) -> tuple[Any] | None:
     """The job's outcome in a tuple, or none while it runs."""
-    if not ready:
-        if r.seconds_left > 0:
-            return None
-        r.process.kill()
+    ended = r.process.ended  # before its answers are read: there are no more of them afterwards
+    for message in r.process.answers.read():
+        match message:
+            case ("progress", float(fraction)):
+                on_progress(r.job.key, fraction)
+            case ("outcome", answer):
+                return (answer,)
+    if ended:
+        return (Crash("failed", _how_it_ended(r.process.exit_code)),)
+    if r.seconds_left <= 0:
         return (Crash("timeout", f"Stopped after {r.job.timeout / 60:g} minutes, the limit of one cell."),)
-    try:
-        kind, value = r.connection.recv()
-    except EOFError:
-        r.process.join()
-        code = r.process.exitcode
-        how = f"was killed by signal {-code}" if code and code < 0 else f"ended with exit code {code}"
-        return (Crash("failed", f"The cell's process {how}; signal 9 often means that memory ran out."),)
-    if kind == "progress":
-        on_progress(r.job.key, value)
-        return None
-    return (value,)
+    return None
 
 
-def _child(connection: Connection, gpu: int | None, function: str, arguments: tuple[Any, ...]) -> None:
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    with suppress(KeyboardInterrupt):
-        try:
-            answer = pkgutil.resolve_name(function)(
-                lambda fraction: connection.send(("progress", fraction)), *arguments
-            )
-        except UserError as error:
-            answer = error
-        connection.send(("outcome", answer))
-
-
-def _die_with_parent() -> None:
-    """End this process when the one that asked for it is gone: kill -9 must leave no orphan training."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+def _how_it_ended(code: int | None) -> str:
+    if code is None:
+        return "The cell's process ended without an answer."
+    if code >= 0:
+        return f"The cell's process ended with exit code {code}, without an answer."
+    hint = "; this often means that memory ran out" if -code == signal.SIGKILL else ""
+    return f"The cell's process was killed by signal {-code}{hint}."

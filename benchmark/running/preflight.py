@@ -1,12 +1,22 @@
 """Everything that would stop a suite, found in seconds and said in one sentence, before anything trains."""
 
+from difflib import get_close_matches
+
+import timm
 import torch
+from timm.optim import list_optimizers
+from torch import nn
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import data_root, load_splits
+from benchmark.engine.pictures.data import Splits, Task, data_root, load_splits
 from benchmark.engine.training.build import build_partition
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import build_optimizer
 from benchmark.errors import CannotCut, UserError
-from benchmark.schema.suite import TWIN, Suite, cells, load_suite
+from benchmark.schema.plugins import METHODS, plugin_path
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import SUITES, TWIN, Suite, cells, load_suite
+from benchmark.schema.text import printable
 
 
 def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str, int]:
@@ -18,10 +28,10 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     Raises:
         UserError: what stops the suite, and how to mend it.
     """
-    for method in {TWIN, *methods}:
-        load_method(method)
-    found = hardware_and_data(report, name)
+    loaded = {method: load_method(method) for method in sorted({TWIN, *methods})}
     suite = load_suite(name)
+    _check_overrides(f"{SUITES}: {name}.overrides", suite, loaded)
+    found = hardware_and_data(report, name)
     _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return found
 
@@ -30,17 +40,73 @@ def hardware_and_data(report: object, name: str) -> tuple[str, int]:
     """The same for a suite whose methods shall not be imported here: no method's file is opened.
 
     Raises:
-        UserError: the hardware or the pictures are missing.
+        UserError: the hardware or the pictures are missing, or the suite leaves nothing to train on or with.
     """
     suite = load_suite(name)
     if suite.device == "cuda" and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
-    splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
+    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, suite.device)
+    dataset = load_dataset(suite.dataset)
+    splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
+    _check_pictures(f"{SUITES}: {name}", suite, splits, dataset.task)
     return splits.fingerprint, torch.cuda.device_count() if suite.device == "cuda" else 0
+
+
+def _check_optimizer(place: str, recipe: Recipe, device: str) -> None:
+    """The optimiser can be made and takes a step that needs nothing but gradients."""
+    name = recipe.optimizer
+    layer = nn.Conv2d(2, 2, 3, device=device)
+    for parameter in layer.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    try:
+        build_optimizer(list(layer.parameters()), recipe).step()
+    except Exception as error:
+        names = [str(known) for known in list_optimizers()]
+        if name.lower() in names:
+            why = printable(f"{type(error).__name__}: {error}", 200)
+            raise UserError(f"{place}: {name!r} cannot take a step here ({why}); choose another.") from None
+        near = get_close_matches(name.lower(), names, n=3) or ["sgd", "adamw"]
+        raise UserError(f"{place}: timm has no optimiser {name!r}; did you mean {', '.join(near)}?") from None
+
+
+def _check_pictures(place: str, suite: Suite, splits: Splits, task: Task) -> None:
+    """Enough is left to train on, of every class, and something to validate on."""
+    left, batch = len(splits.train), suite.recipe.batch
+    which = f"{place}.limit" if suite.limit and suite.limit < batch else f"{place}.validation"
+    if left < batch:
+        raise UserError(f"{which}: {left} pictures are left to train on, fewer than a batch of {batch}.")
+    missing = set(range(task.classes)) - set(splits.train.labels.tolist())
+    if missing:
+        which = f"{place}.limit" if suite.limit else which
+        raise UserError(f"{which}: {left} pictures are left to train on, none of which is of class {min(missing)}.")
+    if not len(splits.validation):
+        raise UserError(f"{place}.validation: {suite.validation:g} leaves no pictures to validate on.")
+
+
+def _check_overrides(place: str, suite: Suite, loaded: dict[str, type[Method]]) -> None:
+    """Every override is of a method that is here; of those that run now, it has the variant and the options."""
+    for number, override in enumerate(suite.overrides):
+        here = f"{place}.{number}"
+        try:
+            plugin_path(METHODS, override.method)
+        except UserError as error:
+            raise UserError(f"{here}: {error}") from None
+        method = loaded.get(override.method)
+        if method is None:
+            continue
+        if override.variant not in (None, "", *method.variants):
+            known = ", ".join(method.variants) or "none"
+            raise UserError(f"{here}: {override.method} has no variant {override.variant!r}; it has: {known}.")
+        if unknown := sorted(set(override.options) - set(method.defaults)):
+            known = ", ".join(method.defaults) or "none"
+            raise UserError(f"{here}: {override.method} has no option {unknown[0]!r}; it knows: {known}.")
 
 
 def _check_cuts(suite: Suite, wanted: set[tuple[str, int]]) -> None:
     task = load_dataset(suite.dataset).task
+    for label in (b.label for b in suite.backbones if b.label):
+        if timm.is_model(label):
+            raise UserError(f"{label} is a model of timm's; give the suite's backbone another label.")
     for backbone, k in sorted(wanted):
         try:
             with torch.device("meta"):

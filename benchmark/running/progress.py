@@ -14,6 +14,9 @@ from rich.progress import (
 
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
+from benchmark.schema.text import printable
+
+LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
@@ -57,22 +60,31 @@ class ProgressBar:
         """A cell has ended."""
         self.ended(cell, summary(record))
 
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+        self.progress_bar.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)
         self.done += 1
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
-        self.progress_bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.progress_bar.console.print(printable(line, LONGEST_LINE), highlight=False, markup=False, soft_wrap=True)
 
 
 def summary(record: Record) -> str:
     """One line on a finished cell."""
     i = record.identity
     name = f"{i.method}{'/' + i.variant if i.variant else ''} {i.backbone} K={i.modules} seed {i.seed}"
-    if record.accuracy is None or record.cost is None:
+    if record.accuracy is None:
         return f"{name}: {record.status}: {record.error}"
-    cost = record.cost
+    reached, cost = f"{name}: test {record.accuracy.test_top1:.2f} %", record.cost
+    if cost is None:
+        return f"{reached}, not trained"
     return (
-        f"{name}: test {record.accuracy.test_top1:.2f} %, memory x{cost.peak_ratio:.2f}, "
-        f"time x{cost.time_ratio:.2f}, {cost.train_seconds or 0:.0f} s"
+        f"{reached}, memory {_times(cost.peak_ratio)}, time {_times(cost.time_ratio)}, {cost.train_seconds or 0:.0f} s"
     )
+
+
+def _times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"x{ratio:.2f}"

@@ -4,20 +4,28 @@ A finished cell is kept under its fingerprint in an ignored folder, with the rec
 run goes on where it stopped, and a record that somebody edited is written again from what was measured.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Protocol
 
+from benchmark import ending
+from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
-from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.leftovers import remove_leftovers
+from benchmark.running.slots import check_jobs, described, slots
 from benchmark.schema.fingerprint import fingerprint
-from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids, plugin_path
-from benchmark.schema.record import Record, read_record, write_record
+from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.record import Identity, Record, read_record, write_record
 from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
+from benchmark.schema.text import printable
 
 RUNS = Path("results/runs")
 KEPT = Path(".beyond/cells")
 WORTH_KEEPING = ("ok", "diverged")  # the others may end differently the next time
+UNKEPT = "finished cells have their records in results/, but a run that is cut short will train them again"
 
 
 class Observer(Protocol):
@@ -32,35 +40,124 @@ class Observer(Protocol):
     def finished(self, cell: Cell, record: Record) -> None:
         """A cell has ended."""
 
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+
 
 def run_suite(
-    name: str, methods: Sequence[str], observer: Observer, runs: Path = RUNS, kept: Path = KEPT, again: bool = False
+    name: str,
+    methods: Sequence[str],
+    observer: Observer,
+    runs: Path = RUNS,
+    kept: Path = KEPT,
+    again: bool = False,
+    jobs: int | None = None,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
     Args:
         again: train those that are kept, too.
+        jobs: so many cells side by side; by default one for each core or GPU.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
     """
+    check_jobs(jobs)
     suite = load_suite(name)
+    methods = list(dict.fromkeys(methods))
     wanted = [cell for method in methods for cell in cells(name, suite, method)]
+    identities = {cell: identify(cell, suite) for cell in wanted}
+    store = _Store(runs, kept, observer)
+    store.check(set(identities.values()), name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suite, data) for cell in wanted}
-    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell]))}
+    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell], cell))}
     observer.begin(len(wanted), len(records))
     for record in records.values():
-        _write(record, _path(runs, record))
+        store.publish(record)
     todo = [cell for cell in wanted if cell not in records]
-    for cell, record in _train(todo, suite, prints, gpus, observer):
-        records[cell] = record
-        if record.status in WORTH_KEEPING:
-            _write(record, kept / f"{prints[cell]}.json")
-        _write(record, _path(runs, record))
-        observer.finished(cell, record)
-    _remove_others(runs / name, methods, {_path(runs, record) for record in records.values()})
+    places = slots(gpus, jobs)
+    if todo:
+        observer.note(f"{len(todo)} to train: {described(places)}")
+    with store.truthful():
+        for cell, record in _train(todo, suite, prints, identities, places, observer):
+            records[cell] = record
+            store.save(record, prints[cell])
+            observer.finished(cell, record)
+    store.complain()
+    _remove_others(runs / name, methods, {_path(runs, record.identity) for record in records.values()})
     return [records[cell] for cell in wanted]
+
+
+class _Store:
+    """The two places of a finished cell: its record, and its copy that a later run goes on from.
+
+    One of them is enough to lose nothing, so a place that cannot be written ends the run only where both fail.
+    """
+
+    def __init__(self, runs: Path, kept: Path, observer: Observer) -> None:
+        self.runs, self.kept, self.observer = runs, kept, observer
+        self.unkept = self.unpublished = ""
+
+    def check(self, wanted: Iterable[Identity], name: str) -> None:
+        """Find now what would stop a record from being written after hours of training.
+
+        Raises:
+            UserError: something else stands in its place, or the folder cannot be written.
+        """
+        for path in (_path(self.runs, who) for who in wanted):
+            if path.is_dir():
+                raise UserError(f"{path} is a folder, where a record belongs; move it away.")
+        try:
+            (self.runs / name).mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=self.runs / name).close()
+        except OSError as error:
+            raise UserError(f"Nothing was trained: {cannot_use(error, self.runs / name)}") from None
+        for folder in (self.runs / name, self.kept):
+            remove_leftovers(folder)
+
+    def save(self, record: Record, asked: str) -> None:
+        """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
+
+        Raises:
+            UserError: in no place.
+        """
+        if record.status in WORTH_KEEPING and record.fingerprint == asked and not self.unkept:
+            try:
+                write_record(record, self.kept / f"{record.fingerprint}.json")
+            except OSError as error:
+                self.unkept = error.strerror or type(error).__name__
+                self.observer.note(f"{self.kept} cannot be written ({self.unkept}): {UNKEPT}.")
+        self.publish(record)
+
+    def publish(self, record: Record) -> None:
+        """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
+        path = _path(self.runs, record.identity)
+        try:
+            write_record(record, path)
+        except OSError as error:
+            self.unpublished = self.unpublished or cannot_use(error, path)
+            if self.unkept:
+                self.complain()
+
+    def complain(self) -> None:
+        """Say what could not be written, at the end, when all else is done.
+
+        Raises:
+            UserError: something could not.
+        """
+        if self.unpublished:
+            kept = self.unpublished.replace(ending.KEPT, UNKEPT) if self.unkept else self.unpublished
+            raise UserError(kept)
+
+    @contextmanager
+    def truthful(self) -> Iterator[None]:
+        """Whoever is interrupted hears whether finished cells are kept."""
+        try:
+            yield
+        except Interrupted as stop:
+            stop.kept = UNKEPT if self.unkept else stop.kept
+            raise
 
 
 def all_methods() -> list[str]:
@@ -79,47 +176,45 @@ def all_methods() -> list[str]:
 
 
 def _train(
-    todo: Sequence[Cell], suite: Suite, prints: Mapping[Cell, str], gpus: int, observer: Observer
+    todo: Sequence[Cell],
+    suite: Suite,
+    prints: Mapping[Cell, str],
+    identities: Mapping[Cell, Identity],
+    places: Sequence[str],
+    observer: Observer,
 ) -> Iterator[tuple[Cell, Record]]:
     seconds = 60 * suite.timeout_minutes
     jobs = [Job(c, "benchmark.running.cell:run_cell", (c, suite, prints[c]), seconds) for c in todo]
-    for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
-        if isinstance(outcome, UserError):
-            raise outcome
-        yield cell, _crashed(cell, suite, prints[cell], outcome) if isinstance(outcome, Crash) else outcome
+    for cell, outcome in run_jobs(jobs, places, observer.progress):
+        if isinstance(outcome, UserError):  # its file has become none since the run began
+            outcome = Crash("failed", printable(outcome))
+        yield cell, _crashed(identities[cell], prints[cell], outcome) if isinstance(outcome, Crash) else outcome
 
 
-def _crashed(cell: Cell, suite: Suite, fingerprint: str, crash: Crash) -> Record:
-    identity = identify(cell, suite)
+def _crashed(identity: Identity, fingerprint: str, crash: Crash) -> Record:
     return Record(identity=identity, status=crash.status, error=crash.sentence, fingerprint=fingerprint)
 
 
-def _kept_record(kept: Path, fingerprint: str) -> Record | None:
-    """The finished record of that fingerprint, if there is one and nobody edited it."""
+def _kept_record(kept: Path, fingerprint: str, cell: Cell) -> Record | None:
+    """The finished record of that fingerprint, if there is one, unedited, and of the very file that is here."""
     path = kept / f"{fingerprint}.json"
-    if not path.exists():
-        return None
     try:
+        if not path.is_file():
+            return None
         record = read_record(path)
-    except UserError:
+    except (UserError, OSError):
         return None
-    return record if record.genuine and record.fingerprint == fingerprint else None
+    ran = record.provenance and record.provenance.method_sha256
+    same = record.fingerprint == fingerprint and ran == file_sha256(plugin_path(METHODS, cell.method))
+    return record if record.genuine and same else None
 
 
-def _path(runs: Path, record: Record) -> Path:
-    i = record.identity
+def _path(runs: Path, i: Identity) -> Path:
     return runs / i.suite / i.method / f"{i.file_stem}.json"
-
-
-def _write(record: Record, path: Path) -> None:
-    try:
-        write_record(record, path)
-    except OSError as error:
-        raise UserError(f"Cannot write {path} ({error.strerror}); finished cells are kept, run again.") from None
 
 
 def _remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> None:
     """Remove records of cells that the suite no longer has."""
     for method in methods:
         for path in set((folder / method).glob("*.json")) - keep:
-            path.unlink()
+            path.unlink(missing_ok=True)

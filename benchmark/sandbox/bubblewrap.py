@@ -33,7 +33,9 @@ def refusal() -> str:
         return "it is not installed"
     probe = [*_isolation(), "--", sys.executable, "-I", "-c", ""]
     try:
-        tried = subprocess.run(probe, capture_output=True, text=True, timeout=20, env={}, check=False)
+        tried = subprocess.run(
+            probe, capture_output=True, encoding="utf-8", errors="replace", timeout=20, env={}, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"it does not run: {type(error).__name__}"
     words = tried.stderr.strip().splitlines() or [f"exit code {tried.returncode}"]

@@ -44,7 +44,7 @@ class Messages:
     """JSON lines to the parent process, over a pipe of their own."""
 
     def __init__(self, pipe: int) -> None:
-        self.file = os.fdopen(pipe, "w", buffering=1)
+        self.file = os.fdopen(pipe, "w", buffering=1, encoding="utf-8")
         self.lock = threading.Lock()
 
     def send(self, message: dict[str, Any]) -> None:

@@ -5,24 +5,36 @@ a thousand nested folders, or one with mode 000, make them raise and leave it al
 """
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PAUSES = (0.0, 0.1, 0.5, 1.0)  # seconds before each try
+from benchmark.running.leftovers import gone
+
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+PAUSES = (0.0, 0.1, 0.5, 1.0)  # seconds before each try
+PREFIX = "beyond-{pid}-"
+OURS = re.compile(r"^beyond-(\d+)-")
 
 
 @contextmanager
-def scratch_folder(parent: Path | None = None, prefix: str = "beyond-") -> Iterator[Path]:
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     """A new folder (in the system's folder for temporary files, if no other is named); gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX.format(pid=os.getpid()), dir=parent)).resolve()
     try:
         yield folder
     finally:
         remove(folder)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the scratch folders in ``parent`` of processes that are gone: killed, they could not."""
+    for folder in list(parent.glob("beyond-*")):
+        if (number := OURS.match(folder.name)) and gone(int(number[1])):
+            remove(folder)
 
 
 def remove(folder: Path) -> None:

@@ -13,19 +13,20 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 NOT_NUMBERS = {"title", "seeds", "modules", "variants", "timeout_minutes", "backbones"}
 
 
-def fingerprint(cell: Cell, suite: Suite, data: str) -> str:
+def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: str = "") -> str:
     """Hex digest over the protocol version, the cell, its suite, both plugin files, packages and pictures.
 
     Args:
         data: the data set's own fingerprint (``Splits.fingerprint``).
+        method, dataset: hashes of the two files' bytes as they were loaded; by default, as they are now.
     """
     facts = {
         "protocol": PROTOCOL,
         "cell": cell.model_dump(),
-        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS),
+        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()},
         "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
-        "method": file_sha256(plugin_path(METHODS, cell.method)),
-        "dataset": file_sha256(plugin_path(DATASETS, suite.dataset)),
+        "method": method or file_sha256(plugin_path(METHODS, cell.method)),
+        "dataset": dataset or file_sha256(plugin_path(DATASETS, suite.dataset)),
         "pictures": data,
         "packages": package_versions(),
     }

@@ -1,8 +1,9 @@
 """Find and load the plugin files: ``methods/*.py`` and ``datasets/*.py``.
 
 The folders are not packages and never on ``sys.path`` (Hugging Face's ``datasets`` must stay importable):
-a file is loaded by its path. What lists, tables and pipelines need of a method (title, family, paper,
-variants) are literals, read without importing the file.
+a file is loaded by its path, from the bytes whose hash is kept with the class, never from a stale ``__pycache__``.
+What lists, tables and pipelines need of a method (title, family, paper, variants) are literals, read without
+importing the file. Whatever a file holds, reading it ends in bounded time and memory, and in one sentence.
 """
 
 import ast
@@ -11,29 +12,41 @@ import hashlib
 import importlib.util
 import inspect
 import re
+import warnings
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from benchmark.errors import UserError
+from benchmark.schema.plain import not_plain
+from benchmark.schema.text import decoded, printable, read_bytes
 
-ID = re.compile(r"^[a-z0-9][a-z0-9_]*$")
+ID = re.compile(r"^[a-z0-9][a-z0-9_]*\Z")  # not $, which a line break may follow
+LARGEST = 2**16  # bytes of a plugin's file: parsing takes a thousand times that, and for some texts their square
+LONGEST_TITLE = 300  # characters, and of what else stands in one line
 METHODS = Path("methods")
 DATASETS = Path("datasets")
 FAMILIES = ("end-to-end", "weakly modular", "strictly modular")
 METADATA = ("title", "paper", "authors", "year", "family")
 KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
-    **{"year": int, "variants": dict, "defaults": dict, "removes": tuple},
+    **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
+    **dict.fromkeys(("cut_matters", "descends"), bool),
 }
-LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "cut_matters")
+ONE_LINE = ("title", "paper", "authors", "family", "requires")
+LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters")
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
     "Method": {"removes": (), "reach": None},
     "LocalMethod": {"family": "weakly modular", "removes": ("update", "backward"), "reach": 0},
     "ModularMethod": {"family": "strictly modular", "removes": ("update", "backward"), "reach": 0},
 }
+# Weights that a method may leave alone on purpose: of all modules but the last, of the last, of normalisations, and
+# the biases of all other layers.
+LEAVES = ("hidden", "output", "norms", "biases")
 LOCKS = ("forward", "update", "backward")
+LOADED_FROM = "__file_sha256__"  # attribute of a loaded class
 PLUGIN = "beyond_plugin_"  # how the names of loaded plugins begin, as modules
 
 
@@ -45,11 +58,29 @@ def plugin_ids(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}/ here; run `beyond` from the top of the repository.")
-    ids = [path.stem for path in sorted(folder.glob("*.py"))]
-    for name in ids:
+    names = _names(folder)
+    for name in names:
         if not ID.match(name):
             raise UserError(f"{folder / name}.py has a name that is no id; use small letters, digits and _ only.")
-    return ids
+    return names
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of a folder's files, those of editors and file managers left out."""
+    return [path.stem for path in sorted(folder.glob("*.py")) if not path.name.startswith(".")]
+
+
+def broken_methods(folder: Path = METHODS) -> dict[str, str]:
+    """By name: a sentence on each method's file that cannot be read, for commands that go on without it."""
+    found = {}
+    for name in _names(folder):
+        try:
+            if not ID.match(name):
+                raise UserError(f"{folder / name}.py has a name that is no id.")
+            method_metadata(folder / f"{name}.py")
+        except UserError as error:
+            found[name] = str(error)
+    return found
 
 
 def plugin_path(folder: Path, name: str) -> Path:
@@ -61,7 +92,7 @@ def plugin_path(folder: Path, name: str) -> Path:
     path = folder / f"{name}.py"
     if ID.match(name) and path.is_file():
         return path
-    known = plugin_ids(folder)
+    known = [name for name in _names(folder) if ID.match(name)] or plugin_ids(folder)
     near = difflib.get_close_matches(name, known, n=3) or known
     raise UserError(f"There is no {folder.name.rstrip('s')} {name!r} in {folder}/; did you mean {', '.join(near)}?")
 
@@ -75,9 +106,10 @@ def load_class(path: Path, base: type) -> type:
     """Import a plugin file and return the one subclass of ``base`` that it defines.
 
     Raises:
-        UserError: the file cannot be imported, or defines none or several.
+        UserError: the file cannot be read or imported, or defines none or several.
     """
-    module = _import_file(path)
+    raw = read_bytes(path, LARGEST)
+    module = _import_text(decoded(raw, path), path)
     found = [
         value
         for value in vars(module).values()
@@ -86,37 +118,70 @@ def load_class(path: Path, base: type) -> type:
     if len(found) != 1:
         names = ", ".join(c.__name__ for c in found) or "none"
         raise UserError(f"{path} must define exactly one subclass of {base.__name__}; it defines {names}.")
+    setattr(found[0], LOADED_FROM, hashlib.sha256(raw).hexdigest())
     return found[0]
 
 
-def _import_file(path: Path) -> ModuleType:
+def loaded_sha256(plugin: type) -> str:
+    """Hex digest of the very bytes that a class was loaded from, whatever its file holds by now."""
+    return str(vars(plugin)[LOADED_FROM])
+
+
+def _import_text(text: str, path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"{PLUGIN}{path.parent.name}_{path.stem}", path)
     assert spec is not None
-    assert spec.loader is not None
+    assert spec.origin is not None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(text, spec.origin, "exec", dont_inherit=True), vars(module))
     except SyntaxError as error:
-        raise UserError(f"{path} has a syntax error in line {error.lineno}: {error.msg}.") from None
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(_syntax_error(path, error)) from None
+    except (Exception, SystemExit) as error:
+        reason = printable(f"{type(error).__name__}: {error}".splitlines()[0])
         raise UserError(f"{path} cannot be imported ({reason}).") from None
     return module
+
+
+def _syntax_error(path: Path, error: SyntaxError) -> str:
+    return f"{path} has a syntax error in line {error.lineno}: {printable(error.msg)}."
+
+
+def syntax_tree(path: Path) -> ast.Module:
+    """A plugin's file, parsed and not run; the same text is parsed once, however often it is asked for.
+
+    Raises:
+        UserError: it cannot be read, has a syntax error, or is nested too deeply to be parsed.
+    """
+    tree = _parsed(decoded(read_bytes(path, LARGEST), path), path)
+    if isinstance(tree, str):
+        raise UserError(tree)
+    return tree
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str, path: Path) -> ast.Module | str:
+    """The tree, or the sentence why there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a backslash too many; its author hears of it when it is run
+            return ast.parse(text, filename=str(path))
+    except SyntaxError as error:
+        return _syntax_error(path, error)
+    except (ValueError, RecursionError, MemoryError, OverflowError):
+        return f"{path} cannot be parsed: something in it is nested too deeply or too long; write it plainly."
 
 
 def method_metadata(path: Path) -> dict[str, Any]:
     """The literals of a method's class, and its docstring, read without importing the file.
 
     Raises:
-        UserError: a syntax error, no class, or a piece of metadata that is missing, wrong or no literal.
+        UserError: a text that cannot be read, a syntax error, no class, or a piece of metadata that is missing,
+            wrong or no literal. Nothing else is raised, whatever the file holds.
     """
-    try:
-        tree = ast.parse(path.read_text(), filename=str(path))
-    except SyntaxError as error:
-        raise UserError(f"{path} has a syntax error in line {error.lineno}: {error.msg}.") from None
+    tree = syntax_tree(path)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
     for node in classes:
-        literals = _literals(node)
+        literals = _literals(node, path)
         if "title" in literals:
             break
     else:
@@ -127,35 +192,49 @@ def method_metadata(path: Path) -> dict[str, Any]:
     if missing:
         raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
     said = {"variants": {}, "cut_matters": True, "requires": "", **literals}
+    said["doc"] = ast.get_docstring(tree) or ast.get_docstring(node) or ""
     if fault := _fault(said):
         raise UserError(f"{path}: {fault}")
-    return said | {"doc": ast.get_docstring(tree) or ast.get_docstring(node) or ""}
+    return said
 
 
 def _fault(said: dict[str, Any]) -> str:
     """What is wrong with literals that are all there; empty if nothing is."""
+    for key, value in said.items():
+        if odd := not_plain(value):
+            return f"`{key}` holds {odd}; write plain numbers and text."
     for key, kind in KINDS.items():
-        if not isinstance(said.get(key, kind()), kind):
+        if type(said.get(key, kind())) is not kind:
             return f"`{key}` is {said[key]!r}, but must be a literal {kind.__name__}."
+    for key in ONE_LINE:
+        if len(said[key]) > LONGEST_TITLE or not said[key].replace("\u00a0", " ").isprintable():
+            return f"`{key}` must be one line of at most {LONGEST_TITLE} characters."
+    if said.get("reach") is not None and (type(said["reach"]) is not int or said["reach"] < 0):
+        return f"`reach` is {said['reach']!r}, but must be a whole number from 0, or None."
     if said["family"] not in FAMILIES:
         return f"there is no family {said['family']!r}; choose one of {', '.join(FAMILIES)}."
     if unknown := set(said.get("removes", ())) - set(LOCKS):
         return f"there is no lock {sorted(unknown)[0]!r} to remove; the locks are {', '.join(LOCKS)}."
+    if others := [word for word in said.get("leaves", ()) if word not in LEAVES]:
+        return f"there are no weights {others[0]!r} to leave; say some of {', '.join(LEAVES)}."
     for variant, options in said["variants"].items():
         if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
             return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."
     return ""
 
 
-def _literals(node: ast.ClassDef) -> dict[str, Any]:
+def _literals(node: ast.ClassDef, path: Path) -> dict[str, Any]:
     values = {}
     for item in node.body:
         target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
-        if isinstance(target, ast.Name) and getattr(item, "value", None) is not None:
+        value = getattr(item, "value", None)
+        if isinstance(target, ast.Name) and target.id in LITERALS and value is not None:
             try:
-                values[target.id] = ast.literal_eval(item.value)  # type: ignore[attr-defined]
-            except ValueError:
-                if target.id in LITERALS:
-                    reason = "which is read without running the file: write it out"
-                    raise UserError(f"Line {item.lineno} computes `{target.id}`, {reason}.") from None
+                values[target.id] = ast.literal_eval(value)
+            except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+                fault = f"computes `{target.id}`, which is read without running the file: write it out"
+                if not isinstance(error, ValueError):
+                    reason = printable(f"{type(error).__name__}: {error}")
+                    fault = f"has a literal `{target.id}` that cannot be read ({reason}); write plain numbers and text"
+                raise UserError(f"{path}: line {item.lineno} {fault}.") from None
     return values

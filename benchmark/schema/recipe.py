@@ -1,17 +1,20 @@
 """How a suite trains: the part of a protocol that every method of the suite shares."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from decimal import Decimal
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from benchmark.schema.plain import Strict
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """Budget, batch, optimiser and learning-rate schedule; one optimiser per module, all alike.
 
-    The schedule is a cosine from ``lr`` to zero over the epochs of a phase, after a linear warm-up from
-    ``warmup_lr``; it moves once a step. Weight decay falls on every parameter, biases and normalisation
-    included, as in the CIFAR papers of this field (InfoPro, DGL, kerNET).
+    The schedule is a cosine from ``lr`` to zero over the epochs of a phase, after a linear warm-up from the
+    fraction ``warmup_start`` of ``lr``; it moves once a step. Weight decay falls on every parameter, biases and
+    normalisation included, as in the CIFAR papers of this field (InfoPro, DGL, kerNET).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(gt=0)
     batch: int = Field(gt=0, description="pictures a step")
@@ -20,4 +23,25 @@ class Recipe(BaseModel):
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)
     warmup_epochs: float = Field(default=0, ge=0)
-    warmup_lr: float = Field(default=0.01, ge=0)
+    warmup_start: float = Field(default=0.1, ge=0, le=1, description="fraction of lr at which a warm-up begins")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_an_absolute_rate(cls, said: Any) -> Any:
+        """An absolute rate fits one ``lr`` alone: under AdamW's 1e-3 a warm-up from 0.01 would lead downwards."""
+        if isinstance(said, dict) and "warmup_lr" in said:
+            raise ValueError("there is no warmup_lr: say warmup_start, the fraction of lr at which the warm-up begins")
+        return said
+
+    @property
+    def warmup_lr(self) -> float:
+        """The rate at which a warm-up begins.
+
+        Multiplied as the numbers are written: in binary a tenth of 0.1 is 0.010000000000000002, and 0.01 is what
+        trained the records.
+        """
+        return float(Decimal(str(self.lr)) * Decimal(str(self.warmup_start)))
+
+    def facts(self) -> dict[str, Any]:
+        """What decides the numbers, in the words of earlier versions, under which finished cells are kept."""
+        return self.model_dump(mode="json", exclude={"warmup_start"}) | {"warmup_lr": self.warmup_lr}

@@ -2,14 +2,15 @@
 
 One JSON file a cell, in ``results/runs/<suite>/<method>/``. Numbers are finite or null, never NaN. There is
 no host name, user or path in it. ``fingerprint`` says what the numbers were made from, ``digest`` what the
-record said when it was written, so a hand-edited file is noticed.
+record said when it was written, so a hand-edited file is noticed. A record is never written again for the sake
+of a newer schema: a field that comes later is :func:`added`.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +24,11 @@ class Part(BaseModel):
     """Base of all pieces of a record: unknown fields and numbers that are not finite are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def added() -> Any:
+    """A field that older records lack: null by default, and then neither in the file nor under the digest."""
+    return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Identity(Part):
@@ -68,33 +74,40 @@ class Accuracy(Part):
 
 
 class Cost(Part):
-    """What training costs. Ratios are to the end-to-end twin: same backbone, batch and machine."""
+    """What training costs. Ratios are to the end-to-end twin: same backbone, batch and machine.
+
+    A ratio is null where the twin could not be had; ``twin_error`` then says why.
+    """
 
     parameters: int  # deployed
     auxiliary_parameters: int  # thrown away after training
     peak_bytes: int  # simulated tensor bytes at the peak of a training step, never called GPU memory
-    peak_ratio: float
+    peak_ratio: float | None
     saved_bytes: int  # peak bytes saved for backward
     step_flops: int  # of one training step; phases weighted by their share of the epochs
-    flops_ratio: float
-    time_ratio: float  # median over interleaved pairs of steps, same weighting
+    flops_ratio: float | None
+    time_ratio: float | None  # median over interleaved pairs of steps, same weighting
     step_seconds: float  # median, on ``Provenance.device``
     train_seconds: float | None = None  # the whole training, without evaluation; null if it did not end
-    cuda_peak_bytes: int | None = None  # torch.cuda.max_memory_allocated over training, where there was a GPU
+    cuda_peak_bytes: int | None = None  # most that the allocator held for a training step, where there was a GPU
+    twin_error: str | None = added()  # why a ratio is null
 
 
 class Provenance(Part):
     """Where the numbers come from."""
 
     git_commit: str
-    git_dirty: bool
+    git_dirty: bool | None  # null: git did not say, which is not clean
     method_sha256: str
     source: str  # of the pictures, e.g. cifar10-jpeg
     dataset_fingerprint: str
     versions: dict[str, str]
-    device: str
+    device: str  # model of the GPU or of the processor
     threads: int
     started_utc: str
+    precision: str | None = added()  # of the arithmetic, such as "float32"
+    cuda: str | None = added()  # version of the CUDA that torch was built with; of a cell on a GPU
+    driver: str | None = added()  # version of the GPU's driver
 
 
 class Record(Part):
@@ -141,7 +154,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record.
     """
     try:
-        return Record.model_validate_json(path.read_text())
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} is not a record ({reason}); delete it and run its suite again.") from None

@@ -1,38 +1,75 @@
 """Suites: what ``suites.yaml`` may say, and the cells that follow from it."""
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 import benchmark
 from benchmark.errors import UserError
-from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
+from benchmark.schema.plain import Strict, not_plain
+from benchmark.schema.plugins import ID, METHODS, method_metadata, plugin_path
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.record import Identity
+from benchmark.schema.record import Identity, added
+from benchmark.schema.suite_file import read_blocks
+from benchmark.schema.text import printable
 
 SUITES = Path("suites.yaml")
 TWIN = "e2ebp"  # the method that all others are compared with, at K = 1
 Balance = Literal["memory", "flops", "units"]
-PROTOCOL = int((Path(benchmark.__file__).parent / "engine" / "PROTOCOL").read_text())
+PROTOCOL = int((Path(benchmark.__file__).parent / "engine" / "PROTOCOL").read_text(encoding="utf-8"))
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # of a backbone: it is part of a file's name, before a hyphen
+# Beyond these a number is a slip of the pen, which would otherwise train for weeks or fill the memory with cells.
+AT_MOST = {"epochs": 100_000, "batch": 1_000_000, "lr": 1000.0, "weight_decay": 1000.0, "warmup_lr": 1000.0}
 
 
-class Strict(BaseModel):
-    """Unknown keys are an error: a misspelt option must not be silently ignored."""
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"a whole number is meant, not {str(value).lower()}")
+    return value
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+def _plain(value: Any) -> Any:
+    if odd := not_plain(value):
+        raise ValueError(f"{odd} cannot be written into a record; write plain numbers and text")
+    return value
+
+
+K = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10_000)]
+Options = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
 class Backbone(Strict):
-    """A timm model, how its stem is made, and the cut points that papers print for it, by K."""
+    """A timm model, how its stem is made, and the cut points that papers print for it, by K.
+
+    Two settings of one model in a suite are told apart by ``label``, which then names the rows in place of the name.
+    """
 
     name: str
+    label: str | None = added()  # left out where there is none: fingerprints are then what they were before labels
     stem: Literal["native", "small"] = "native"
-    kwargs: dict[str, Any] = Field(default_factory=dict)
-    cuts: dict[int, list[str]] = Field(default_factory=dict)  # K -> names; other K are balanced
+    kwargs: Options = Field(default_factory=dict)
+    cuts: dict[K, list[str]] = Field(default_factory=dict)  # K -> names; other K are balanced
+
+    @property
+    def key(self) -> str:
+        """What names its rows, and its cells: the label, if it has one."""
+        return self.label or self.name
+
+    @model_validator(mode="after")
+    def _can_name_rows_and_files(self) -> Self:
+        for text in (self.name, self.key):
+            if not NAME.fullmatch(text):
+                raise ValueError(f"{text!r} is no name of a backbone; use letters, digits, _ and . only")
+        if self.label is not None and not self.label.startswith(f"{self.name}_"):
+            raise ValueError(f"label {self.label!r} must begin with {self.name}_, so that rows say what they are of")
+        for k, names in self.cuts.items():
+            if len(names) != k - 1:
+                raise ValueError(f"cuts names {len(names)} cut points for {k} modules, which are parted by {k - 1}")
+        return self
 
 
 class Override(Strict):
@@ -41,30 +78,65 @@ class Override(Strict):
     method: str
     variant: str | None = None
     backbone: str | None = None
-    modules: int | None = None
-    options: dict[str, Any]
+    modules: K | None = None
+    options: Options
 
 
 class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
-    title: str
+    title: str = Field(min_length=1, max_length=300)
     dataset: str
-    backbones: list[Backbone]
-    modules: list[int]
+    backbones: list[Backbone] = Field(min_length=1)
+    modules: list[K] = Field(min_length=1)
     balance: Balance = "memory"
     recipe: Recipe
-    seeds: int = Field(gt=0)
+    seeds: int = Field(gt=0, le=1000)
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
-    limit: int | None = None  # use only so many training pictures
+    limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
     variants: Literal["first", "all"] = "first"
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
-    timeout_minutes: float = Field(default=24 * 60, gt=0)  # of one cell
+    timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
 
-    def backbone(self, name: str) -> Backbone:
-        """The suite's backbone of that name."""
-        return next(b for b in self.backbones if b.name == name)
+    @model_validator(mode="after")
+    def _says_nothing_twice(self) -> Self:
+        keys = [backbone.key for backbone in self.backbones]
+        if twice := next((b for i, b in enumerate(self.backbones) if b.key in keys[:i]), None):
+            raise ValueError(
+                f"two backbones are called {twice.key}; give one a label of its own, under which its rows stand: "
+                f"{{name: {twice.name}, label: {twice.name}_other, ...}}"
+            )
+        if twice_k := next((k for i, k in enumerate(self.modules) if k in self.modules[:i]), None):
+            raise ValueError(f"modules has {twice_k} twice; name each number of modules once")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_nothing_absurd(self) -> Self:
+        for name, most in AT_MOST.items():
+            if getattr(self.recipe, name) > most:
+                raise ValueError(f"recipe.{name} is {getattr(self.recipe, name):g}, and more than {most:,g} is a slip")
+        if self.recipe.warmup_epochs > self.recipe.epochs:
+            raise ValueError(f"recipe.warmup_epochs is longer than the training of {self.recipe.epochs} epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_its_own_settings(self) -> Self:
+        keys = [backbone.key for backbone in self.backbones]
+        for override in self.overrides:
+            if override.backbone is not None and override.backbone not in keys:
+                raise ValueError(f"overrides has no backbone {override.backbone!r} to match; there are {_list(keys)}")
+            if override.modules is not None and override.modules not in {1, *self.modules}:
+                raise ValueError(f"overrides has no K = {override.modules} to match; there are {_list(self.modules)}")
+        return self
+
+    def backbone(self, key: str) -> Backbone:
+        """The suite's backbone whose rows have that name."""
+        return next(b for b in self.backbones if b.key == key)
+
+
+def _list(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names))
 
 
 class Cell(Strict):
@@ -84,22 +156,21 @@ def load_suites(path: Path = SUITES) -> dict[str, Suite]:
     Raises:
         UserError: the file is missing, is no YAML or breaks the schema; says where.
     """
-    try:
-        blocks = yaml.safe_load(path.read_text()) or {}
-    except OSError:
-        raise UserError(f"{path} is missing; run `beyond` from the top of the repository.") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
-    return {name: _suite(block, f"{path}: {name}") for name, block in blocks.items()}
+    return {name: _suite(name, block, path) for name, block in read_blocks(path).items()}
 
 
-def _suite(block: object, where: str) -> Suite:
+def _suite(name: object, block: object, path: Path) -> Suite:
+    if not (isinstance(name, str) and ID.match(name)):
+        raise UserError(f"{path}: {printable(name)} is no name of a suite; use small letters, digits and _ only.")
     try:
         return Suite.model_validate(block)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join([where, *map(str, first["loc"])])
-        raise UserError(f"{place}: {first['msg']}.") from None
+        place = ".".join([f"{path}: {name}", *(str(part) for part in first["loc"] if part != "[key]")])
+        fault = first["msg"].removeprefix("Value error, ")
+        scalar = isinstance(first["input"], str | int | float) and first["type"] != "extra_forbidden"
+        said = f" (it is {printable(first['input'], 40)})" if scalar else ""
+        raise UserError(f"{printable(place)}: {printable(fault)}{said}.") from None
 
 
 def load_suite(name: str, path: Path = SUITES) -> Suite:
@@ -109,6 +180,8 @@ def load_suite(name: str, path: Path = SUITES) -> Suite:
         UserError: there is none; names the nearest ones.
     """
     suites = load_suites(path)
+    if not suites:
+        raise UserError(f"{path} defines no suite.")
     if name not in suites:
         near = difflib.get_close_matches(name, suites, n=3) or sorted(suites)
         raise UserError(f"There is no suite {name!r} in {path}; did you mean {', '.join(near)}?")
@@ -117,7 +190,7 @@ def load_suite(name: str, path: Path = SUITES) -> Suite:
 
 def settings(suite: Suite, cut_matters: bool = True) -> list[tuple[str, int]]:
     """The (backbone, K) at which the suite trains a method: K = 1 alone where the cut changes nothing."""
-    return [(b.name, k) for b in suite.backbones for k in (suite.modules if cut_matters else [1])]
+    return [(b.key, k) for b in suite.backbones for k in (suite.modules if cut_matters else [1])]
 
 
 def cells(name: str, suite: Suite, method: str) -> list[Cell]:
@@ -151,7 +224,7 @@ def identify(cell: Cell, suite: Suite) -> Identity:
     return Identity(
         suite=cell.suite,
         dataset=suite.dataset,
-        backbone=backbone.name,
+        backbone=backbone.key,
         stem=backbone.stem,
         method=cell.method,
         variant=cell.variant,

@@ -23,7 +23,7 @@ def starting_file(name: str) -> str:
             f"{name!r} is no method id; begin with a small letter, and use small letters, digits and _ only."
         )
     words = [word for word in name.split("_") if word]
-    text, classname = TEMPLATE.read_text(), "".join(word.capitalize() for word in words)
+    text, classname = TEMPLATE.read_text(encoding="utf-8"), "".join(word.capitalize() for word in words)
     if keyword.iskeyword(classname) or re.search(rf"\b{classname}\b", text):  # None, or F, which the file imports
         classname += "Method"
     return Template(text).substitute(
@@ -40,7 +40,7 @@ def write_method(name: str) -> Path:
     text, path = starting_file(name), METHODS / f"{name}.py"
     plugin_ids(METHODS)  # raises where there is no such folder
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UserError(f"{path} is there already; choose another name, or edit that file.") from None

@@ -13,6 +13,7 @@ from benchmark.errors import UserError
 from benchmark.running.run import all_methods
 from benchmark.schema.plugins import FAMILIES, METHODS, method_metadata, plugin_path
 from benchmark.schema.suite import TWIN
+from benchmark.schema.text import write_text
 from benchmark.tables.files import write_tables
 
 PARAMS, README = Path("params.yaml"), Path("README.md")
@@ -26,14 +27,14 @@ def register() -> list[str]:
         UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
     """
     names = sorted(all_methods())
-    before = PARAMS.read_text() if PARAMS.exists() else ""
+    before = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
     stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
     trajectories = golden.updated(golden.stored())
-    readme = with_table(README.read_text(), names) if README.exists() else ""
-    PARAMS.write_text(stages)
-    golden.FILE.write_text(trajectories)
+    readme = with_table(README.read_text(encoding="utf-8"), names) if README.exists() else ""
+    write_text(stages, PARAMS)
+    write_text(trajectories, golden.FILE)
     if readme:
-        README.write_text(readme)
+        write_text(readme, README)
     write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
     return [name for name in names if f"- {name}\n" not in before]
 
@@ -76,4 +77,4 @@ def _plain(text: object) -> str:
 def _labels(name: str) -> str:
     method = load_method(name)
     options = next(iter(method.variants.values()), {})
-    return str(golden.build(method, options).phases()[0].labels)
+    return "none" if "hidden" in method.leaves else str(golden.build(method, options).phases()[0].labels)

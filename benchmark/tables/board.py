@@ -14,6 +14,7 @@ from benchmark.tables.cells import COSTS
 from benchmark.tables.columns import COLUMNS, FILLED, ROW, SETTING, TWIN, complete
 from benchmark.tables.verification import joint_verdict
 
+TIMES = ("time_ratio", "train_seconds")
 MEANS = ["test_top5_pct", "validation_top1_pct"]
 ORDER = ["suite", "test_top1_pct", "dataset", "backbone", "method", "variant", "modules", "cuts", "protocol"]
 
@@ -101,11 +102,19 @@ def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[st
         "vs_e2ebp_half_pct": half_interval(group["difference"]),
         "n_pairs": group["difference"].count(),
         **{name: ok[name].mean() for name in MEANS},
-        **{name: (ok if name == "train_seconds" else group)[name].mean() for name in COSTS},
+        **{name: _mean_cost(ok if name == "train_seconds" else group, name) for name in COSTS},
         **{name: _distinct(group[name]) for name in ("labels", "isolation", "device")},
         "verification": joint_verdict(set(group["verification"])),
         "epochs": ok["epochs"].max(),
     }
+
+
+def _mean_cost(cells: pd.DataFrame, name: str) -> float:
+    """Mean of a cost; NaN for times of several devices, as neither seconds nor ratios carry over between them."""
+    known = cells.dropna(subset=[name])
+    if name in TIMES and known["device"].nunique() > 1:
+        return float("nan")
+    return float(known[name].mean())
 
 
 def against_best(accuracies: pd.Series, best: pd.Series | None) -> str | None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
+from benchmark.schema.text import printable
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.verification import SELF_REPORTED, verdicts
 
@@ -31,8 +32,9 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
     Raises:
         UserError: a file is not a record, or not where its record belongs: a copy would be counted twice.
     """
-    told = verdicts(verified or runs.with_name("verified"))
-    rows = [_cell(_in_place(path, runs), told) for path in sorted(runs.rglob("*.json"))]
+    records = [_in_place(path, runs) for path in sorted(runs.rglob("*.json"))]
+    told = verdicts(verified or runs.with_name("verified"), {record.digest for record in records})
+    rows = [_cell(record, told) for record in records]
     cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
     return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
 
@@ -72,7 +74,7 @@ def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
         row |= {"memory_ratio": cost.peak_ratio, "peak_mb": cost.peak_bytes / 1e6}
     if origin:
         row |= origin.model_dump(include={"source", *ORIGIN})
-    return row
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def published(cells: pd.DataFrame) -> pd.DataFrame:

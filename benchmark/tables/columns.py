@@ -50,9 +50,17 @@ COLUMNS: dict[str, Column] = {
     "validation_top1_pct": Column("accuracy on the held-out part of the training data, mean over seeds, percent", 2),
     "memory_ratio": Column("peak memory of a training step over that of the end-to-end twin; simulated", 3),
     "peak_mb": Column("peak of simulated tensor bytes in a training step, 10^6 bytes; not GPU memory", 2),
-    "time_ratio": Column("time of a training step over that of the end-to-end twin, interleaved", 3),
+    "time_ratio": Column(
+        "time of a training step over that of the end-to-end twin, interleaved; empty where seeds ran on several "
+        "devices, or the twin did not fit",
+        3,
+    ),
     "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
-    "train_seconds": Column("training time without evaluation, mean over seeds; compare within a device only", 1),
+    "train_seconds": Column(
+        "training time without evaluation, mean over seeds; compare within a device only; empty where seeds ran on "
+        "several devices",
+        1,
+    ),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
     "labels": Column("pictures by the kind of label that training used: full, pairs (same class or not), none"),
@@ -65,7 +73,7 @@ COLUMNS: dict[str, Column] = {
         "self-reported: nobody has tried"
     ),
     "epochs": Column("rows of the learning curve, all phases together", 0),
-    "device": Column("machine of the time columns"),
+    "device": Column("machine of the time columns, the model of its GPU or processor; several are parted by a slash"),
     "protocol": Column("version of the engine's numbers", 0),
 }
 CURVE = ["suite", "method", "variant", "backbone", "modules", "source", "stem", "protocol"]

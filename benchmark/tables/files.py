@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.ending import cannot_use
+from benchmark.errors import UserError
 from benchmark.schema.plugins import METHODS
 from benchmark.schema.suite import SUITES, Suite, load_suites, settings
 from benchmark.schema.text import write_text
@@ -27,7 +29,8 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     ``suites``; of suites that are not in it, or without the file, it is taken from their records.
 
     Raises:
-        UserError: a file is not a record, or stands in a wrong place; ``suites`` is not as it should be.
+        UserError: a file is not a record, or stands in a wrong place; ``suites`` is not as it should be; a table
+            cannot be written. Each file is written whole or not at all, and the same command writes the rest later.
     """
     defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
@@ -48,9 +51,16 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     if (results / "published.csv").exists():
         texts["claims.csv"] = claims(board, pd.read_csv(results / "published.csv"), said).to_csv(index=False)
     for name, text in texts.items():
-        write_text(text, results / name)
+        _write(text, results / name)
     _remove_others(results, texts)
     return board
+
+
+def _write(text: str, path: Path) -> None:
+    try:
+        write_text(text, path)
+    except OSError as error:
+        raise UserError(f"Records are safe, tables are of before: {cannot_use(error, path)}") from None
 
 
 def _said(suites: dict[str, Suite]) -> dict[str, Any]:
@@ -62,7 +72,7 @@ def _remove_others(results: Path, written: dict[str, str]) -> None:
     """Remove tables of suites and methods that are gone."""
     for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv")]:
         if str(path.relative_to(results)) not in written:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:

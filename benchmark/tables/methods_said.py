@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UserError
-from benchmark.schema.plugins import method_metadata
+from benchmark.schema.plugins import ID, method_metadata
 
 SAID = [
     *("title", "authors", "year", "paper", "family", "removes", "reach", "cut_matters", "requires"),
@@ -32,7 +32,7 @@ def methods_said(cells: pd.DataFrame, methods: Path, before: Path) -> dict[str, 
         methods: the folder of plugins.
         before: where these texts were written the last time: a file that is gone is taken from there.
     """
-    present = [path.stem for path in sorted(methods.glob("*.py"))]
+    present = [path.stem for path in sorted(methods.glob("*.py")) if ID.match(path.stem)]
     return {name: _said(name, cells, methods, before) for name in sorted({*present, *cells["method"]})}
 
 
@@ -65,7 +65,7 @@ def _candidates(name: str, commit: str, kept: str | None, methods: Path) -> Iter
         yield kept
     path = methods / f"{name}.py"
     if path.is_file():
-        yield path.read_text()
+        yield path.read_bytes().decode(errors="replace")  # of another encoding: its hash will not be that of a record
     if COMMIT.fullmatch(commit):
         shown = subprocess.run(["git", "show", f"{commit}:methods/{name}.py"], capture_output=True, check=False)
         yield shown.stdout.decode(errors="replace")
@@ -73,7 +73,7 @@ def _candidates(name: str, commit: str, kept: str | None, methods: Path) -> Iter
 
 def _old(name: str, before: Path) -> dict[str, Any]:
     try:
-        said: dict[str, Any] = json.loads((before / f"{name}.json").read_text())
+        said: dict[str, Any] = json.loads((before / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return said

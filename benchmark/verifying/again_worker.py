@@ -1,4 +1,7 @@
-"""The confined side of ``again``: train the cell, then rank the classes of test pictures without labels."""
+"""The confined side of ``again``: train the cell and hand over its weights, or predict from weights in another process.
+
+Neither side of an exam knows labels, or where its pictures stand in the data set.
+"""
 
 import json
 import time
@@ -9,33 +12,53 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Loader, Pictures, Splits
+from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import ranked_classes
-from benchmark.running.cell import EVALUATION_BATCH, run_cell
+from benchmark.engine.training.process import prepare_process
+from benchmark.running.cell import builder, run_cell
 from benchmark.schema.suite import Cell, Suite
-from benchmark.verifying.again import ANSWERS, EXAM, JOB, MOST, PICTURES
+from benchmark.verifying.again import ANSWERS, EXAM, JOB, PICTURES, SECOND, WEIGHTS
 
 PATIENCE = 120.0  # seconds for the test pictures to come
 
 
 def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
-    """Train the cell that lies in the current folder; sends progress, and at last the record."""
-    job = json.loads(JOB.read_text())
+    """Train the cell that lies in the current folder, and sit its exam; or sit the second one with its weights."""
+    job = json.loads(JOB.read_text(encoding="utf-8"))
     cell, suite = Cell.model_validate(job["cell"]), Suite.model_validate(job["suite"])
+    if arguments == [SECOND]:
+        _sit_second_exam(cell, suite)
+        return
 
-    def sit_exam(method: Method) -> tuple[float, float]:
+    def judge(method: Method, copy: Method) -> tuple[float, float]:
+        torch.save([method.modules.state_dict(), method.auxiliaries.state_dict()], WEIGHTS)
         send({"trained": True})
-        images = _exam()
-        unlabelled = Pictures(images, torch.zeros(len(images), dtype=torch.int64))
-        loader = Loader(unlabelled, load_dataset(suite.dataset), EVALUATION_BATCH, device=suite.device, train=False)
-        np.save(ANSWERS, ranked_classes(method, loader, MOST).numpy())
+        _sit_exam(method, suite)
         return 0.0, 0.0  # who knows the labels fills it in
 
-    splits = _splits(job)
-    record = run_cell(lambda done: send({"progress": done}), cell, suite, "", splits, sit_exam)
+    record = run_cell(lambda done: send({"progress": done}), cell, suite, "", _splits(job), judge)
     send({"record": record.model_dump(mode="json")})
+
+
+def _sit_exam(method: Method, suite: Suite) -> None:
+    """Leave the logits of the exam's pictures, shown in the batches that it asks for."""
+    exam = _exam()
+    unlabelled = Pictures(exam["images"], torch.zeros(len(exam["images"]), dtype=torch.int64))
+    loader = Loader(unlabelled, load_dataset(suite.dataset), 1, device=suite.device, train=False)
+    np.save(ANSWERS, logits(method, loader, torch.arange(len(unlabelled)).split(exam["sizes"])).numpy())
+
+
+def _sit_second_exam(cell: Cell, suite: Suite) -> None:
+    """The same in a process that knows nothing of the training but the weights."""
+    prepare_process(suite.device)
+    method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
+    trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
+    method.phase = method.phases()[-1]
+    for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):
+        part.to(suite.device).load_state_dict(state)
+    _sit_exam(method, suite)
 
 
 def _splits(job: dict[str, Any]) -> Splits:
@@ -45,10 +68,10 @@ def _splits(job: dict[str, Any]) -> Splits:
     return Splits(**parts, test=nothing, source=job["source"], fingerprint=job["fingerprint"])
 
 
-def _exam() -> torch.Tensor:
-    """The test pictures, once they have come."""
+def _exam() -> dict[str, Any]:
+    """The test pictures and how many to show at once, when they have come."""
     waited_until = time.monotonic() + PATIENCE
     while not Path(EXAM).exists() and time.monotonic() < waited_until:
         time.sleep(0.02)
-    images: torch.Tensor = torch.load(EXAM, weights_only=True)
-    return images
+    exam: dict[str, Any] = torch.load(EXAM, weights_only=True)
+    return exam

@@ -1,31 +1,52 @@
-"""Whether a cell that was trained again agrees with its record."""
+"""Whether a cell that was trained again agrees with its record.
 
-from collections.abc import Sequence
-from statistics import fmean, pvariance
+By how much accuracy may differ is nothing that the claimant can decide: half a point where packages and device are
+the same (there, all of 209 cells came out equal to the last digit), and elsewhere what the seeds of the suite's other
+methods scatter, two points at most.
+"""
+
+from collections.abc import Iterable
+from statistics import median, stdev
 
 from benchmark.schema.record import Cost, Record
+from benchmark.tables.verification import CEILING
 
-POINTS = 0.5  # accuracy may differ by so many points, or
-DEVIATIONS = 3.0  # by so many standard deviations over seeds, pooled over rows
+POINTS = 0.5  # accuracy may differ by so many points; on another device or with other packages
+DEVIATIONS = 3.0  # by so many standard deviations over seeds, if that is more, and never by more than CEILING points
 SHARE = 0.10  # what is simulated, by this fraction
 SIMULATED = {"peak memory": "peak_bytes", "memory ratio": "peak_ratio", "FLOP ratio": "flops_ratio"}
 
 
-def accuracy_tolerance(records: Sequence[Record]) -> float:
-    """Points by which test accuracy may differ, from how far the seeds of each row of these records scatter."""
-    return max(POINTS, DEVIATIONS * _pooled_deviation(records))
+def accuracy_tolerance(old: Record, new: Record, suite: Iterable[Record]) -> float:
+    """Points by which the test accuracies of two trainings of a cell may differ.
+
+    Args:
+        suite: records of the cell's suite; those of the cell's own method are passed over.
+    """
+    return POINTS if same_place(old, new) else tolerance_elsewhere(old, suite)
 
 
-def _pooled_deviation(records: Sequence[Record]) -> float:
-    """Root mean square, over rows, of the standard deviation of test accuracy over seeds; points."""
+def tolerance_elsewhere(record: Record, suite: Iterable[Record]) -> float:
+    """The same for a training on another device or with other packages; the ceiling where no row has several seeds."""
+    scatter = _deviations(r for r in suite if r.identity.method != record.identity.method)
+    return min(CEILING, max(POINTS, DEVIATIONS * median(scatter))) if scatter else CEILING
+
+
+def same_place(old: Record, new: Record) -> bool:
+    """Whether both were trained on the same kind of device with the same packages."""
+    a, b = old.provenance, new.provenance
+    return a is not None and b is not None and (a.device, a.versions, a.cuda) == (b.device, b.versions, b.cuda)
+
+
+def _deviations(records: Iterable[Record]) -> list[float]:
+    """Of each row with several seeds, the standard deviation of test accuracy over seeds; points."""
     rows: dict[tuple[object, ...], list[float]] = {}
     for r in records:
-        if r.accuracy is not None:
+        if r.accuracy is not None and r.genuine:
             i = r.identity
             key = (i.method, i.variant, i.backbone, i.modules)
             rows.setdefault(key, []).append(r.accuracy.test_top1)
-    variances = [pvariance(v) * len(v) / (len(v) - 1) for v in rows.values() if len(v) > 1]
-    return fmean(variances) ** 0.5 if variances else 0.0
+    return [stdev(values) for values in rows.values() if len(values) > 1]
 
 
 def difference(old: Record, new: Record) -> float:
@@ -70,6 +91,14 @@ def _dearer(old: Cost, new: Cost) -> list[str]:
     if (old.parameters, old.auxiliary_parameters) != (new.parameters, new.auxiliary_parameters):
         faults.append("the number of parameters differs.")
     for name, field in SIMULATED.items():
-        if abs(getattr(new, field) - getattr(old, field)) > SHARE * abs(getattr(old, field)):
+        before, after = getattr(old, field), getattr(new, field)
+        if not _within(before, after):
             faults.append(f"the simulated {name} differs by more than {SHARE:.0%}.")
     return faults
+
+
+def _within(before: float | None, after: float | None) -> bool:
+    """Whether two figures differ by no more than ``SHARE``; a ratio that one of them lacks is no small difference."""
+    if before is None or after is None:
+        return before is after
+    return abs(after - before) <= SHARE * abs(before)

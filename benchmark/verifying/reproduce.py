@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
-from benchmark.verifying.agreement import accuracy_tolerance, difference, disagreements
+from benchmark.verifying.agreement import POINTS, accuracy_tolerance, difference, disagreements
 
 SCRATCH = Path(".beyond/reproduce")
 
@@ -18,7 +18,7 @@ class Comparison:
 
     cells: int
     identical: int  # accuracy equal to the last digit
-    tolerance: float  # points
+    tolerance: float  # points, the largest of the cells'
     largest: float  # points
     faults: list[str]  # a sentence for each cell that was not reproduced
 
@@ -43,15 +43,16 @@ def committed_records(folder: Path) -> dict[str, Record]:
 def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
     """Compare record by record: committed ones with those of the second time.
 
-    How far seeds scatter is taken from the second time, so that a wrong record cannot widen its own tolerance.
+    How far seeds scatter is taken from the second time, so that wrong records cannot widen their own tolerance.
     """
-    tolerance = accuracy_tolerance(list(new.values()))
+    suite = list(new.values())
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
-    differences = []
+    differences, tolerances = [0.0], [POINTS]
     for key in sorted(old.keys() & new.keys()):
         differences.append(difference(old[key], new[key]))
-        faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerance)]
-    return Comparison(len(old), differences.count(0.0), tolerance, max(differences, default=0.0), faults)
+        tolerances.append(accuracy_tolerance(old[key], new[key], suite))
+        faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerances[-1])]
+    return Comparison(len(old), differences[1:].count(0.0), max(tolerances), max(differences), faults)
 
 
 def print_comparison(c: Comparison, console: Console) -> None:

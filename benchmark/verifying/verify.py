@@ -5,7 +5,7 @@ that this machine has not the memory or the time for has none. No method's file 
 """
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -14,14 +14,15 @@ from typing import Protocol
 
 from benchmark import git
 from benchmark.errors import UserError
-from benchmark.running.launch import Crash, Job, cores, run_jobs, run_one
-from benchmark.sandbox.scratch import scratch_folder
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.slots import check_jobs, described, slots
+from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
 from benchmark.schema.text import write_text
-from benchmark.tables.verification import SELF_REPORTED, Verification, verdicts
-from benchmark.verifying.agreement import accuracy_tolerance, disagreements
+from benchmark.tables.verification import SELF_REPORTED, Verification, row_of, rows_too_high, verdicts
+from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
 
 RUNS = Path("results/runs")
 VERIFIED = Path("results/verified")
@@ -37,7 +38,7 @@ class Claim:
     cell: Cell
     suite: Suite
     record: Record
-    tolerance: float  # points
+    elsewhere: float  # points by which accuracy may differ on another device than the record's
 
 
 class Observer(Protocol):
@@ -51,6 +52,9 @@ class Observer(Protocol):
 
     def ended(self, cell: Cell, line: str) -> None:
         """A cell has ended; ``line`` says how."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
 
 
 def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
@@ -69,16 +73,15 @@ def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> 
     for method in methods:
         plugin_path(METHODS, method)
     found, unfit = list[Claim](), list[str]()
-    for folder in sorted(runs.glob("*/*")):
-        suite, method = folder.parts[-2:]
-        if suite in (suites or known) and (not methods or method in methods):
-            records = {path: read_record(path) for path in sorted(folder.glob("*.json"))}
-            for path, record in records.items():
+    for suite in sorted(set(suites or known)):
+        records = {path: read_record(path) for path in sorted(runs.glob(f"{suite}/*/*.json"))}
+        for path, record in records.items():
+            if not methods or path.parent.name in methods:
                 cell = _cell_of(record, known[suite])
                 if fault := _unfit(record, cell):
-                    unfit.append(f"{suite}/{method}/{path.name}: {fault}")
+                    unfit.append(f"{suite}/{path.parent.name}/{path.name}: {fault}")
                 elif cell:
-                    found.append(Claim(cell, known[suite], record, _tolerance(record, records.values())))
+                    found.append(Claim(cell, known[suite], record, tolerance_elsewhere(record, records.values())))
     return _some(found, unfit)
 
 
@@ -142,20 +145,15 @@ def _unfit(record: Record, cell: Cell | None) -> str:
     return ""
 
 
-def _tolerance(record: Record, of_method: Iterable[Record]) -> float:
-    """From the scatter over seeds of the method's other records: a wrong record cannot widen its own tolerance."""
-    return accuracy_tolerance([other for other in of_method if other is not record])
-
-
 def sample(found: Sequence[Claim], size: int) -> list[Claim]:
     """``size`` of the claims at random, unpredictably, those first that nobody has verified yet."""
-    told = verdicts(VERIFIED)
+    told = verdicts(VERIFIED, {claim.record.digest for claim in found})
     shuffled = random.SystemRandom().sample(list(found), len(found))
     shuffled.sort(key=lambda claim: told.get(claim.record.digest, SELF_REPORTED) != SELF_REPORTED)
     return shuffled[:size]
 
 
-def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification]:
+def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
     What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
@@ -164,17 +162,21 @@ def verify(chosen: Sequence[Claim], observer: Observer) -> Iterator[Verification
     Raises:
         UserError: a suite cannot run here; says why.
     """
+    check_jobs(jobs)
     observer.begin(len(chosen), 0)
     for name in sorted({claim.cell.suite for claim in chosen}):
-        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], hardware(name), observer)
+        places = slots(hardware(name), jobs)
+        observer.note(f"{name}: {described(places)}")
+        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], places, observer)
 
 
-def _verify_suite(chosen: Sequence[Claim], gpus: int, observer: Observer) -> Iterator[Verification]:
+def _verify_suite(chosen: Sequence[Claim], places: Sequence[str], observer: Observer) -> Iterator[Verification]:
     by_cell = {claim.cell: claim for claim in chosen}
     SCRATCH.mkdir(parents=True, exist_ok=True)  # on the disk of the repository
+    remove_abandoned(SCRATCH)
     with scratch_folder(SCRATCH) as scratch:  # of ours, since a job that is killed cannot clean up
         jobs = [_job(claim, scratch) for claim in chosen]
-        for cell, outcome in run_jobs(jobs, gpus or cores(), gpus > 0, observer.progress):
+        for cell, outcome in run_jobs(jobs, places, observer.progress):
             if isinstance(outcome, UserError):
                 raise outcome
             claim = by_cell[cell]
@@ -197,7 +199,8 @@ def _failure(claim: Claim, crash: Crash) -> Record:
 
 
 def _conclude(claim: Claim, again: Record, protections: list[str], observer: Observer) -> Verification:
-    faults = disagreements(claim.record, again, claim.tolerance)
+    tolerance = POINTS if same_place(claim.record, again) else claim.elsewhere
+    faults = disagreements(claim.record, again, tolerance)
     faults += [f"{again.error}"] if again.error else []
     outcome = Verification(
         identity=claim.record.identity,
@@ -206,7 +209,7 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
         faults=faults,
         committed_top1=claim.record.accuracy.test_top1 if claim.record.accuracy else None,
         again_top1=again.accuracy.test_top1 if again.accuracy else None,
-        tolerance=claim.tolerance,
+        tolerance=tolerance,
         protections=protections,
         git_commit=git.commit(),
         device=again.provenance.device if again.provenance else "",
@@ -219,6 +222,16 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
     return outcome
 
 
+def too_high(found: Sequence[Claim], chosen: Sequence[Claim]) -> list[str]:
+    """A sentence for each row of the chosen cells whose records, by all outcomes on ``found``, are too high together.
+
+    Each may lie within its own tolerance; a row in which all err to the claimant's favour has failed.
+    """
+    faults = rows_too_high(VERIFIED, {claim.record.digest for claim in found})
+    rows = {row_of(claim.record.identity) for claim in chosen}
+    return [f"{_row_name(row)}: failed: {fault}" for row, fault in faults.items() if row in rows]
+
+
 def summary(outcome: Verification) -> str:
     """One line on an outcome."""
     reached = "no accuracy" if outcome.again_top1 is None else f"{outcome.again_top1:.2f} %"
@@ -228,5 +241,9 @@ def summary(outcome: Verification) -> str:
 
 
 def _name(who: Identity) -> str:
+    return f"{_row_name(who)} seed {who.seed}"
+
+
+def _row_name(who: Identity) -> str:
     variant = f"/{who.variant}" if who.variant else ""
-    return f"{who.suite} {who.method}{variant} {who.backbone} K={who.modules} seed {who.seed}"
+    return f"{who.suite} {who.method}{variant} {who.backbone} K={who.modules}"

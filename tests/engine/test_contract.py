@@ -134,7 +134,7 @@ def test_few_labelled_pictures_are_all_that_a_restricted_loader_shows(digits):
     assert set(few.pool.tolist()) != set(other.pool.tolist())  # which ones hangs on the seed
     seen = list(few.epoch(0))
     assert len(seen) == len(list(full.epoch(0)))
-    assert set(few._order(0).tolist()) == set(few._order(1).tolist()) == set(few.pool.tolist())
+    assert set(few.order(0).tolist()) == set(few.order(1).tolist()) == set(few.pool.tolist())
     assert torch.cat([b.y for b in seen]).bincount(minlength=10).min() > 0
 
 

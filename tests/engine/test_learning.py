@@ -5,7 +5,8 @@ import torch
 from conftest import METHOD_IDS
 
 from benchmark.engine.load import load_method
-from benchmark.engine.training.train import accuracy, train_phase
+from benchmark.engine.training.evaluate import accuracy
+from benchmark.engine.training.train import train_phase
 from benchmark.schema.recipe import Recipe
 from benchmark.submitting.check.problem import RECIPE, digits, make
 
@@ -21,7 +22,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize(("backbone", "k"), NETWORKS)
-@pytest.mark.parametrize("name", METHOD_IDS)
+@pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])
 def test_a_method_learns(name, backbone, k):
     method = make(load_method(name), backbone, k)
     train, held_out = digits(method.views)

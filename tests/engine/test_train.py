@@ -10,9 +10,10 @@ from training import RECIPE, train
 
 from benchmark.engine.cutting.backbone import create_backbone
 from benchmark.engine.measuring.isolation import leaks, moved_modules
+from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Phase
 from benchmark.engine.training.seeding import derive_seed, seeded
-from benchmark.engine.training.train import Diverged, accuracy, build_optimizers, set_phase, train_phase, train_step
+from benchmark.engine.training.train import Diverged, build_optimizers, set_phase, train_phase, train_step
 
 
 def plain_loop(model, loader):

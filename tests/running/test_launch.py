@@ -11,13 +11,15 @@ import pytest
 from conftest import ROOT
 
 from benchmark.errors import UserError
+from benchmark.running import processes
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.tree import state
 
 
 def test_every_job_answers_and_reports():
     seen = []
     jobs = [Job(n, "launch_jobs:double", (n,)) for n in range(5)]
-    answers = dict(run_jobs(jobs, slots=2, on_progress=lambda key, fraction: seen.append((key, fraction))))
+    answers = dict(run_jobs(jobs, slots=["", ""], on_progress=lambda key, fraction: seen.append((key, fraction))))
     assert answers == {n: 2 * n for n in range(5)}
     assert sorted(seen) == [(n, 0.5) for n in range(5)]
 
@@ -29,7 +31,7 @@ def test_a_crash_a_hang_and_a_mistake_stay_in_their_job():
         Job("wrong", "launch_jobs:complain"),
         Job("fine", "launch_jobs:double", (4,)),
     ]
-    answers = dict(run_jobs(jobs, slots=2))
+    answers = dict(run_jobs(jobs, slots=["", ""]))
     assert answers["fine"] == 8
     assert answers["dead"].status == "failed"
     assert "signal 9" in answers["dead"].sentence
@@ -47,7 +49,81 @@ def test_one_job_raises_what_its_process_raised():
 
 def test_each_slot_has_its_own_gpu():
     jobs = [Job(n, "launch_jobs:visible_gpu") for n in range(2)]
-    assert {gpu for _, gpu in run_jobs(jobs, slots=2, gpus=True)} == {"0", "1"}
+    assert {gpu for _, gpu in run_jobs(jobs, slots=["0", "1"])} == {"0", "1"}
+
+
+ODD = {  # job -> its outcome; where it is a crash, how its sentence begins
+    "whole_environment": ("", True, "SIG_IGN"),
+    "raise_what_has_no_text": "Silent: (its text cannot be had",
+    "raise_twenty_megabytes": "ValueError: xxxx",
+    "exit_at_once": "The cell's process ended with exit code 0",
+    "exit_politely": "SystemExit: goodbye",
+    "close_everything": "The cell's process ended with exit code",
+    "close_output_and_answer": 1,
+    "write_into_every_file": "The cell's process",
+    "answer_with_a_lambda": "",
+    "recurse": "RecursionError",
+    "load_with_workers": 8,
+}
+
+
+def test_what_one_job_does_to_itself_ends_no_other():
+    answers = dict(run_jobs([Job(name, f"launch_jobs:{name}", timeout=120) for name in ODD], slots=["", ""]))
+    for name, expected in ODD.items():
+        if isinstance(expected, str):
+            assert isinstance(answers[name], Crash), name
+            assert answers[name].sentence.startswith(expected), name
+            assert len(answers[name].sentence) < 700
+            assert "memory" not in answers[name].sentence
+        else:
+            assert answers[name] == expected, name
+    assert run_one("launch_jobs:double", 2) == 4
+
+
+def test_what_a_job_has_started_ends_with_it(tmp_path):
+    left, elsewhere = tmp_path / "left", tmp_path / "elsewhere"
+    jobs = [
+        Job("left", "launch_jobs:leave_a_worker", (left,), timeout=60),
+        Job("elsewhere", "launch_jobs:leave_a_worker_elsewhere_and_hang", (elsewhere,), timeout=3),
+    ]
+    answers = dict(run_jobs(jobs, slots=["", ""]))
+    assert answers["left"] == 1
+    assert answers["elsewhere"].status == "timeout"
+    assert gone(wait_for_pid(left))
+    assert gone(wait_for_pid(elsewhere))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_lost_server_is_replaced_and_loses_no_cell(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(processes, "STOPPED", 0.1)
+    assert run_one("launch_jobs:double", 1) == 2
+    jobs = [Job(n, "launch_jobs:double_when_told", (n, tmp_path / "go"), timeout=120) for n in range(2)]
+    jobs.append(Job(2, "launch_jobs:double", (2,), timeout=120))
+    server, answers = processes._servers[0], {}
+
+    def lose(key, fraction):
+        if fraction == 0.25 and server is processes._servers[0]:
+            os.kill(server.process.pid, number)
+            (tmp_path / "go").touch()
+
+    answers = dict(run_jobs(jobs, slots=["", ""], on_progress=lose))
+    assert answers == {0: 0, 1: 2, 2: 4}
+    assert processes._servers[0] is not server
+    assert gone(server.process.pid)
+
+
+def test_a_server_that_is_lost_twice_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(processes, "START", "{}")
+    processes.close_server()
+    with pytest.raises(UserError, match="killed or stopped twice; finished cells are kept"):
+        run_one("launch_jobs:double", 1)
+
+
+def test_a_stopped_job_ends_in_time_and_a_slot_waits_for_its_end(tmp_path):
+    pid_file = tmp_path / "pid"
+    for key, outcome in run_jobs([Job("stops", "launch_jobs:stop_oneself", (pid_file,), timeout=2.0)], slots=[""]):
+        assert (key, outcome.status) == ("stops", "timeout")
+        assert state(wait_for_pid(pid_file)) in ("", "Z")
 
 
 def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
@@ -56,7 +132,7 @@ def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
         Job("waits", "launch_jobs:write_pid_and_wait", (pid_file,)),
         Job("fast", "launch_jobs:double", (1,)),
     ]
-    answers = run_jobs(jobs, slots=2)
+    answers = run_jobs(jobs, slots=["", ""])
     assert next(answers) == ("fast", 2)
     pid = wait_for_pid(pid_file)
     answers.close()

@@ -143,7 +143,12 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
         ("mine", "    year = 2021", "    year = '2021'", "must be a literal int"),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {[]: 1}", "cannot be read (TypeError"),
         ("mine", "class GreedySL", "class GreedySL(", "syntax error"),
-        ("mine", "    year = 2021", "    year = 2021\n    variants = {1: {}}", "variant 1 needs a name"),
+        (
+            "mine",
+            "    year = 2021",
+            "    year = 2021\n    variants = {1: {}}",
+            "`variants` holds a key of type int",
+        ),
         (
             "mine",
             "    year = 2021",
@@ -169,7 +174,7 @@ def test_a_file_without_docstring_fails(tmp_path):
 def test_all_committed_methods_have_good_metadata_and_imports(name):
     path = METHODS / f"{name}.py"
     assert check_metadata(path)
-    assert "torch" in check_imports(path)
+    assert check_imports(path).startswith("Imports ")
 
 
 @pytest.mark.parametrize(
@@ -325,3 +330,93 @@ def test_on_a_terminal_a_line_keeps_its_mark_and_name_beside_the_live_bar(monkey
     assert print_findings(ROOT / METHODS / "dgl.py", Console(file=output, width=200, force_terminal=True))
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", output.getvalue())
     assert "✓ metadata   A fine [file].\n" in plain
+
+
+NORMS = """    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        for part in self.modules.modules():
+            if "Norm" in type(part).__name__:
+                part.requires_grad_(False)
+
+    def local_loss"""
+SAYS = "    year = 2021\n"
+HEBB = """        pull = -(h * h.detach()).mean()
+        return pull - pull.detach()  # Hebb's rule, dW = y x^T, as a gradient; its value says nothing"""
+
+
+def variant(tmp_path, text):
+    """The class of a changed file, and whether it passes the check of weights and of losses."""
+    path = written(tmp_path, text)
+    found = find("metadata", lambda: check_metadata(path))
+    assert found.passed, found.sentence
+    loaded = load_class(path, Method)
+    return {name: find(name, lambda name=name: TRIALS[name](loaded)) for name in ("weights", "losses")}
+
+
+@pytest.mark.parametrize("name", ["random_features", "untrained"])
+def test_a_method_that_leaves_weights_alone_on_purpose_passes_every_check(name):
+    found = list(check_method(METHODS / f"{name}.py"))
+    assert [f.sentence for f in found if not f.passed] == []
+    assert [f.check for f in found] == ["metadata", "imports", *CHECKS]
+
+
+@pytest.mark.parametrize(
+    ("name", "literal", "sentence"),
+    [
+        ("random_features", 'leaves = ("hidden",)', "A weight of module 0 or its auxiliary network never moves"),
+        ("untrained", 'leaves = ("hidden", "output")', "No phase trains module 0"),
+        ("untrained", 'leaves = ("hidden",)', "No phase trains module 3"),
+    ],
+)
+def test_who_leaves_weights_alone_and_does_not_say_so_fails(tmp_path, name, literal, sentence):
+    text = (METHODS / f"{name}.py").read_text()
+    said = literal if literal not in text else None
+    text = text.replace('leaves = ("hidden", "output")', said) if said else text.replace(f"    {literal}\n", "")
+    found = variant(tmp_path, re.sub('title = ".*"', 'title = "Mine"', text))["weights"]
+    assert not found.passed
+    assert sentence in found.sentence
+    assert "say in `leaves` what stays on purpose" in found.sentence
+
+
+@pytest.mark.parametrize("word", ["hidden", "output", "norms", "biases"])
+def test_who_says_that_weights_are_left_and_moves_them_fails(tmp_path, word):
+    found = variant(tmp_path, GREEDY.replace(SAYS, f'{SAYS}    leaves = ("{word}",)\n'))["weights"]
+    assert not found.passed
+    assert f"A weight moves that `leaves` says is left alone ('{word}')" in found.sentence
+
+
+def test_frozen_norms_pass_if_they_are_said(tmp_path):
+    frozen = GREEDY.replace("    def local_loss", NORMS)
+    assert not variant(tmp_path, frozen)["weights"].passed
+    found = variant(tmp_path, frozen.replace(SAYS, f'{SAYS}    leaves = ("norms",)\n'))
+    assert [f.sentence for f in found.values() if not f.passed] == []
+    assert found["weights"].sentence.endswith("moves; norms stay as they are, as declared.")
+
+
+def test_losses_that_only_carry_gradients_need_not_fall_if_that_is_said(tmp_path):
+    said = f'{SAYS}    readout = True\n    labels = "none"\n    descends = False\n\n'
+    start, _, end = GREEDY.partition("    def auxiliary")
+    hebbian = start.replace(SAYS, said) + "    def local_loss" + end.partition("    def local_loss")[2]
+    hebbian = hebbian.replace("        " + LOSS, HEBB)
+    found = variant(tmp_path, hebbian)
+    assert [f.sentence for f in found.values() if not f.passed] == []
+    assert "need not fall, as declared" in found["losses"].sentence
+    silent = variant(tmp_path, hebbian.replace("    descends = False\n", ""))["losses"]
+    assert not silent.passed
+    assert "In phase 0 no loss fell" in silent.sentence
+
+
+@pytest.mark.parametrize(
+    ("literal", "sentence"),
+    [
+        ('leaves = ("everything",)', "there are no weights 'everything' to leave; say some of hidden, output, norms"),
+        ("leaves = ([],)", "there are no weights [] to leave"),
+        ('leaves = "hidden"', "`leaves` is 'hidden', but must be a literal tuple"),
+        ("leaves = tuple(['hidden'])", "computes `leaves`, which is read without running the file"),
+        ("descends = 0", "`descends` is 0, but must be a literal bool"),
+    ],
+)
+def test_what_is_left_alone_is_said_in_known_words(tmp_path, literal, sentence):
+    found = find("metadata", lambda: check_metadata(written(tmp_path, GREEDY.replace(SAYS, f"{SAYS}    {literal}\n"))))
+    assert not found.passed
+    assert sentence in found.sentence

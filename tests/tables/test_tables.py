@@ -78,6 +78,47 @@ def test_diverged_cells_join_their_row_and_are_counted(tmp_path):
     assert row["cuts"] == "layer1 layer2 layer3"
 
 
+def on_device(record, device, **cost):
+    changes = {
+        "provenance": record.provenance.model_copy(update={"device": device}),
+        "cost": record.cost.model_copy(update=cost),
+    }
+    return record.model_copy(update=changes)
+
+
+def test_times_of_several_devices_are_not_averaged_and_memory_is(tmp_path):
+    records = [
+        on_device(make_record("dgl", 4, seed, memory=memory, time=time), device)
+        for seed, (device, memory, time) in enumerate([("H100", 0.4, 1.0), ("H100", 0.6, 1.2), ("A100", 0.5, 3.0)])
+    ]
+    row = row_of(board_of(tmp_path, *records), "dgl")
+    assert pd.isna([row["time_ratio"], row["train_seconds"]]).all()
+    assert row["memory_ratio"] == pytest.approx(0.5)
+    assert row["device"] == "A100 / H100"
+    (tmp_path / "one").mkdir()
+    row = row_of(board_of(tmp_path / "one", *records[:2]), "dgl")
+    assert (row["time_ratio"], row["device"]) == (pytest.approx(1.1), "H100")
+
+
+def test_a_row_without_a_ratio_is_a_row_and_counts_for_no_device(tmp_path):
+    records = [
+        make_record("e2ebp", 1, 0),
+        on_device(make_record("dgl", 4, 0), "H100", time_ratio=None, twin_error="The end-to-end twin cannot be timed."),
+        on_device(make_record("dgl", 4, 1, time=1.5), "A100"),
+        on_device(make_record("gim", 4, 0), "H100", time_ratio=None, peak_ratio=None, flops_ratio=None),
+    ]
+    board = board_of(tmp_path, *records)
+    assert row_of(board, "dgl")["time_ratio"] == 1.5
+    ratios = ("time_ratio", "memory_ratio", "flops_ratio")
+    assert pd.isna([row_of(board, "gim")[ratio] for ratio in ratios]).all()
+    assert row_of(board, "gim")["status"] == "ok"
+    text = io.StringIO()
+    print_leaderboard(rounded(board), Console(file=text, width=100))
+    line = next(line for line in text.getvalue().splitlines() if line.strip().startswith("gim"))
+    assert line.count("–") >= 3
+    assert set(write_own_tables(tmp_path)["method"]) == {"e2ebp", "dgl", "gim"}
+
+
 def test_a_method_that_never_finishes_is_a_row(tmp_path):
     row = row_of(board_of(tmp_path, make_record("fa", 2, 0, status="failed")), "fa", 2)
     assert row["status"] == "1 of 1 failed"

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from benchmark.engine.measuring.isolation import leaks, moved_modules
 from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import LocalMethod
-from benchmark.engine.training.train import evaluating, set_phase
+from benchmark.engine.training.train import set_phase
 from benchmark.errors import UserError
 
 NAME = "forward_forward"

@@ -9,7 +9,7 @@ import torch
 from handmade import METHODS, TASK, build, network, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine import losses
+from benchmark.engine.objectives import losses
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import set_phase
 from benchmark.errors import UserError

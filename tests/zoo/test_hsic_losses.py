@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.engine import losses
+from benchmark.engine.objectives import losses
 
 
 @pytest.fixture

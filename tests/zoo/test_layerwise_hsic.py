@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from conftest import make_method
 from handmade import TASK, build, pictures
 
-from benchmark.engine import losses
+from benchmark.engine.objectives import losses
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.schema.recipe import Recipe

@@ -10,8 +10,8 @@ import torch
 from handmade import build, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine import heads, losses
 from benchmark.engine.cutting.partition import Features
+from benchmark.engine.objectives import heads, losses
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.train import set_phase
 

@@ -7,8 +7,8 @@ import torch
 from handmade import METHODS, RECIPE, TASK, build, pictures, run
 from torch import Tensor, nn
 
-from benchmark.engine import heads, losses
 from benchmark.engine.cutting.partition import Features
+from benchmark.engine.objectives import heads, losses
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step

@@ -6,6 +6,8 @@ CIFAR ResNets of the papers are registered with timm under names of their own, a
 
 import difflib
 import re
+import warnings
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import timm
@@ -15,6 +17,8 @@ from timm.models import register_model
 from timm.models.resnet import BasicBlock, make_blocks
 from torch import Tensor, nn
 
+from benchmark.engine.cutting.arguments import bounded_downloads, check_arguments
+from benchmark.engine.cutting.tracing import brief
 from benchmark.errors import UserError
 
 __all__ = ["SMALL_RESNETS", "SmallResNet", "create_backbone"]  # timm adds the names that it registers
@@ -85,20 +89,23 @@ for _name, (_depths, _widths) in SMALL_RESNETS.items():
 
 
 def create_backbone(
-    name: str, classes: int, channels: int, image_size: int, stem: Stem = "native", **kwargs: Any
+    name: str, classes: int, channels: int, image_size: int, /, stem: Stem = "native", **kwargs: Any
 ) -> nn.Module:
     """Build the timm model `name` for square pictures of `image_size` pixels with `channels` channels.
 
     `image_size` goes to the models that want to know it (ViT, mixer, swin); `kwargs` go to timm (`patch_size=4`).
     `stem="small"` replaces the stem of the ResNet kind (stride 2, pool) by one 3x3 convolution of stride 1.
-    Raises UserError for a name that timm does not know, an argument that the model does not take, and a stem that
-    cannot be replaced.
+    Raises UserError for a name that timm does not know, an argument that the model does not take or may not be given,
+    weights that cannot be had, and a stem that cannot be replaced.
     """
     if not timm.is_model(name):
         close = difflib.get_close_matches(name.split(".")[0], timm.list_models(), n=4, cutoff=0.5)
         hint = f"close to it are {', '.join(close)}" if close else "timm.list_models() lists them all"
         raise UserError(f"timm knows no backbone {name!r}; {hint}.")
-    model = _build(name, image_size, num_classes=classes, in_chans=channels, **kwargs)
+    check_arguments(name, kwargs)
+    with bounded_downloads() if kwargs.get("pretrained") else nullcontext(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "for .* copying from a non-meta parameter")  # a plan has no weights
+        model = _build(name, image_size, num_classes=classes, in_chans=channels, **kwargs)
     if stem == "small":
         _make_stem_small(model, name, channels)
     elif stem != "native":
@@ -113,15 +120,26 @@ def _build(name: str, image_size: int, **kwargs: Any) -> nn.Module:
         torch.set_rng_state(before)  # a refused attempt must not move the initial weights
         try:
             return timm.create_model(name, **arguments)
-        except TypeError as error:
+        except UserError:
+            raise
+        except Exception as error:
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-            if unknown and unknown[1] != "img_size":
-                raise UserError(f"{name} takes no argument {unknown[1]!r}; leave it out.") from error
-            if not unknown:
-                raise UserError(f"timm cannot build {name} with {arguments}: {error}.") from error
-        except (AssertionError, ValueError, RuntimeError) as error:
-            raise UserError(f"timm cannot build {name} with {arguments}: {error or 'a check failed'}.") from error
+            if unknown and unknown[1] == "img_size" and "img_size" not in kwargs:
+                continue
+            raise UserError(_refusal(name, arguments, unknown[1] if unknown else "", error)) from error
     raise UserError(f"timm cannot build {name} with {kwargs}.")
+
+
+def _refusal(name: str, arguments: dict[str, Any], unknown: str, error: Exception) -> str:
+    if unknown:
+        return f"{name} takes no argument {unknown!r}; leave it out."
+    reason = brief(error)
+    if arguments.get("pretrained") and isinstance(error, OSError):
+        return f"The pretrained weights of {name} cannot be had: {reason}; find a network, or leave pretrained out."
+    if arguments.get("checkpoint_path"):
+        file = arguments["checkpoint_path"]
+        return f"The file {file!r} is no checkpoint of {name} as built here ({type(error).__name__}: {reason})."
+    return f"timm cannot build {name} with {arguments}: {reason}."
 
 
 # (convolution, pool) of the stems of timm's ResNet, ResNetV2 and DenseNet

@@ -35,6 +35,7 @@ class Trace:
 
 def trace(model: nn.Module) -> Trace:
     """Trace `model`; raises CannotCut if `torch.fx` cannot follow it or if its path depends on the mode."""
+    _refuse_checkpointing(model)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     twin = _fake_twin(model, mode)
     graphs, dropouts = {}, {}
@@ -49,6 +50,15 @@ def trace(model: nn.Module) -> Trace:
     for name, module in dropouts.items():
         twin.add_module(name, module)
     return Trace(graphs[True], twin, mode, dropouts)
+
+
+def _refuse_checkpointing(model: nn.Module) -> None:
+    """timm's checkpointing lies in the forward functions around the blocks, which a cut leaves behind."""
+    if any(getattr(part, "grad_checkpointing", False) for part in model.modules()):
+        raise CannotCut(
+            f"{_class(model)} cannot be cut with gradient checkpointing on: the cut would lose it without a word; call "
+            "set_grad_checkpointing(False), and train with the method gradient_checkpointing."
+        )
 
 
 def _fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:

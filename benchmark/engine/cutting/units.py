@@ -86,6 +86,9 @@ def find_units(traced: Trace, seen: dict[fx.Node, Sighting], input_shape: tuple[
     if logits is None or len(logits) != 1:
         name = type(traced.twin).__name__
         raise CannotCut(f"{name} cannot be cut: it does not end in one tensor of shape (B, classes).")
+    if getattr(traced.twin, "num_classes", None) == 0:
+        name = type(traced.twin).__name__
+        raise CannotCut(f"{name} cannot be cut: it has no classifier (num_classes=0); build it with one.")
     tied = _tied(traced)
     ends = [node for node in frontier(traced.graph) if node not in tied and not seen[node].overwritten]
     features = {node: described for node in ends if (described := describe(seen[node].shape))}

@@ -2,18 +2,14 @@
 
 Memory and FLOPs come from training steps on fake tensors: no data, no arithmetic, no GPU, and the same number
 at each call, so cells that no machine here can run are planned in the same way. Time comes from real steps,
-interleaved with those of the end-to-end twin, because only the ratio outlives a busy machine.
+beside those of the end-to-end twin (:mod:`benchmark.engine.measuring.pace`).
 """
 
-import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import (
@@ -23,18 +19,18 @@ from torch._subclasses.fake_tensor import (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-from torch.optim import Optimizer
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmark.engine.cutting.tracing import brief
 from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.pace import measure_pace
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.seeding import own_randomness
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
-
-Timer = Callable[[], float]  # returns seconds
 
 NOT_SIMULATED = (
     DataDependentOutputException,
@@ -42,9 +38,6 @@ NOT_SIMULATED = (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-MIN_PAIRS = 7  # timed pairs of steps that a ratio needs at least
-WARMUP = 2  # untimed pairs before them
-SECONDS = 0.3  # after which no further pair starts
 
 
 @dataclass(frozen=True)
@@ -62,15 +55,6 @@ class Simulation:
     auxiliary_parameters: int  # of the auxiliary networks, thrown away after training
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Time of a method's step; several phases are summed, weighted by their share of the epochs."""
-
-    ratio: float  # to the end-to-end twin: median over interleaved pairs of steps
-    seconds: float  # median of the method's own steps
-    pairs: int  # timed pairs, all phases together
-
-
 def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int) -> Simulation:
     """Simulate a warm and a measured training step of each phase, on ``batch`` pictures; computes nothing.
 
@@ -79,32 +63,39 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
     state is left as it was.
 
     Raises:
-        UserError: a step depends on the values of tensors, which a simulation does not have.
+        UserError: a step depends on the values of tensors, which a simulation does not have, or there is no step.
     """
-    with _own_randomness():
+    with own_randomness():
         method = build()
+        if not method.phases():
+            raise UserError(f"{type(method).__name__} trains nothing, so there is no training step that could cost.")
         # a method's plain tensors stay real, so they may meet fake ones
         with FakeTensorMode(allow_non_fake_inputs=True):
             make_fake(method)
             pictures = blank_batch(task, batch, method.views)
             try:
-                steps = [_simulate_phase(method, phase, recipe, pictures) for phase in method.phases()]
+                return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
             except NOT_SIMULATED as error:
                 raise UserError(_not_simulated(method, error)) from None
-    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
-    deployed, auxiliary = count_parameters(method)
-    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
-    return Simulation(peak, saved, round(flops), deployed, auxiliary)
 
 
 @dataclass(frozen=True)
-class _Step:
+class Metered:
+    """What the meters say of one step."""
+
     peak: int
     saved: int
     flops: int
 
 
-def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> _Step:
+def summed(method: Method, steps: Sequence[Metered]) -> Simulation:
+    """One metered step of each phase as one figure of each kind."""
+    flops = sum(phase.share * step.flops for phase, step in zip(method.phases(), steps, strict=True))
+    peak, saved = max(step.peak for step in steps), max(step.saved for step in steps)
+    return Simulation(peak, saved, round(flops), *count_parameters(method))
+
+
+def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> Metered:
     """Meter one step; those before it fill pipelines and the optimisers' state."""
     set_phase(method, phase)
     optimizers = build_optimizers(method, recipe, phase)
@@ -119,7 +110,7 @@ def _simulate_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) 
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return _Step(memory.peak, saved.peak, flops.get_total_flops())
+    return Metered(memory.peak, saved.peak, flops.get_total_flops())
 
 
 def _not_simulated(method: Method, error: Exception) -> str:
@@ -168,101 +159,30 @@ def count_parameters(method: Method) -> tuple[int, int]:
     return sum(p.numel() for p in deployed), sum(p.numel() for p in auxiliary)
 
 
-@contextmanager
-def _own_randomness() -> Iterator[None]:
-    """Fixed seeds inside; the states of Python's, numpy's and torch's global generators are put back."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            random.seed(0)
-            np.random.seed(0)
-            torch.manual_seed(0)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
 def measure_cost(build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch) -> Cost:
     """The whole cost of a method but for what only its training tells.
 
-    Without a ``twin`` the method is its own, and the ratios are 1.
+    Without a ``twin`` the method is its own, and the ratios are 1. A twin that breaks, or is too large for this
+    machine, costs the method its ratios and no more.
     """
     own = simulate(build, recipe, batch.task, len(batch))
-    other = simulate(twin, recipe, batch.task, len(batch)) if twin else own
     # a busy machine bends CPU seconds less than wall time, but they do not see a GPU
     clock = time.perf_counter if batch.x.is_cuda else time.process_time
-    pace = step_ratio(build, twin or build, recipe, batch, clock=clock)
+    pace = measure_pace(build, twin, recipe, batch, clock)
+    other, fault = _simulated_twin(twin, recipe, batch) if twin else (own, None)
     return Cost(
         **vars(own),
-        peak_ratio=own.peak_bytes / other.peak_bytes,
-        flops_ratio=own.step_flops / other.step_flops,
-        time_ratio=pace.ratio if twin else 1.0,
+        peak_ratio=own.peak_bytes / other.peak_bytes if other else None,
+        flops_ratio=own.step_flops / other.step_flops if other else None,
+        time_ratio=pace.ratio,
         step_seconds=pace.seconds,
+        twin_error=fault or pace.twin_error,
     )
 
 
-def step_ratio(
-    build: Callable[[], Method],
-    twin: Callable[[], Method],
-    recipe: Recipe,
-    batch: Batch,
-    *,
-    seconds: float = SECONDS,
-    pairs: int = MIN_PAIRS,
-    clock: Timer = time.perf_counter,
-) -> Pace:
-    """Time real steps of a method and of its end-to-end twin, A B A B, on the same batch.
-
-    Both are built anew, on the batch's device, so that a method in training is not touched. Each phase gets
-    at least ``pairs`` pairs, and more until its share of ``seconds`` is over.
-    """
-    with _own_randomness():
-        method, other = (_to(make(), batch.x.device) for make in (build, twin))
-        phases = method.phases()
-        (twin_phase,) = other.phases()
-        set_phase(other, twin_phase)
-        twin_step = _stepper(other, batch, build_optimizers(other, recipe, twin_phase), clock)
-        ratio = own = timed = 0.0
-        for phase in phases:
-            set_phase(method, phase)
-            step = _stepper(method, batch, build_optimizers(method, recipe, phase), clock)
-            for _ in range(method.lag):
-                step()
-            times = interleave(step, twin_step, seconds / len(phases), clock, pairs)
-            ratio += phase.share * median(a / b for a, b in times)
-            own += phase.share * median(a for a, _ in times)
-            timed += len(times)
-    return Pace(ratio, own, int(timed))
-
-
-def interleave(
-    a: Timer, b: Timer, seconds: float, clock: Timer = time.perf_counter, pairs: int = MIN_PAIRS
-) -> list[tuple[float, float]]:
-    """Seconds of pairs of steps ``a`` and ``b`` by turns, after a warm-up: a disturbance hits both."""
-    for _ in range(WARMUP):
-        a(), b()
-    times: list[tuple[float, float]] = []
-    end = clock() + seconds
-    while len(times) < pairs or clock() < end:
-        times.append((a(), b()))
-    return times
-
-
-def _stepper(method: Method, batch: Batch, optimizers: dict[int, Optimizer], clock: Timer) -> Timer:
-    """A function that makes one training step and returns its seconds."""
-
-    def step() -> float:
-        start = clock()
-        train_step(method, batch, optimizers)
-        if batch.x.is_cuda:
-            torch.cuda.synchronize(batch.x.device)
-        return clock() - start
-
-    return step
-
-
-def _to(method: Method, device: torch.device) -> Method:
-    method.modules.to(device)
-    method.auxiliaries.to(device)
-    return method
+def _simulated_twin(twin: Callable[[], Method], recipe: Recipe, batch: Batch) -> tuple[Simulation | None, str | None]:
+    """The twin's simulation, or why there is none."""
+    try:
+        return simulate(twin, recipe, batch.task, len(batch)), None
+    except Exception as error:
+        return None, f"The end-to-end twin cannot be simulated: {brief(error)}."

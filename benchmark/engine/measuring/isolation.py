@@ -1,13 +1,97 @@
-"""Gradient isolation, checked: how far each loss reaches is found by changing it and looking who moves."""
+"""Gradient isolation, tried in two ways.
+
+Each loss is changed, to see which modules' gradients move with it (:func:`leaks`). And the weights, buffers and
+optimisers beyond a module's reach are changed, to see whether its whole update, after the optimisers and
+``after_step``, is what it was in the training, to the bit (:class:`Trial`): so it does not matter how a file makes
+a module move, by losses, by ``.grad`` or by hand.
+"""
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from benchmark.engine.measuring.allowed import ForwardPasses, made_of_weights
+from benchmark.engine.measuring.state import Place, State, near, randomness_kept, same
+from benchmark.engine.measuring.world import Stretch, World, observe
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import set_phase
 
 PERTURBATION = 3.0  # any factor but one: a loss is multiplied by it
+UNREPEATED = (
+    "a step that is made again from its weights, buffers, optimisers and seed moves them in another way, so its "
+    "isolation cannot be tried: keep what lives from step to step in buffers of the auxiliary networks"
+)
+
+
+class Trial:
+    """Tries steps of a training in a world of their own.
+
+    Args:
+        fresh: makes a world, of the method's file read anew.
+    """
+
+    def __init__(self, fresh: Callable[[], World]) -> None:
+        self.fresh, self.world = fresh, fresh()
+
+    def leak(self, stretch: Stretch) -> str | None:
+        """What breaks the method's claim in a stretch of steps, in words; none if it holds."""
+        reach, trains = self.world.method.reach, self.world.phases[stretch.phase].trains
+        if reach is None:
+            return None
+        resting = {place.k for place in stretch.before[0].state.differs(stretch.after)} - set(trains)
+        if resting:
+            return f"a step moves module {min(resting)}, which its phase does not train"
+        count = len(self.world.method.modules)
+        for first in sorted({k + reach + 1 for k in trains} & set(range(count))):
+            if found := self._leak_from(stretch, range(first, count), first - reach):
+                return found
+        return None
+
+    def _leak_from(self, stretch: Stretch, beyond: range, judged: int) -> str | None:
+        """How the modules ``beyond`` decide the update of one below number ``judged``."""
+        moved = self._moved(self.world.repeat(stretch, beyond), stretch, judged)
+        if not moved:
+            return None
+        passes = ForwardPasses()
+        if stretch.missed_by(self.world.repeat(stretch, step=passes.taking_down())):
+            return UNREPEATED
+        if passes.plain:
+            given = self.world.repeat(stretch, beyond, passes.given_to(beyond))
+            moved = self._moved(given, stretch, judged) if passes.plain else moved
+        handed = {p for p in moved if (p.k, p.part, p.kind) == (judged - 1, "auxiliary", "buffer")}
+        if moved <= handed and (not handed or made_of_weights(self.fresh(), stretch, handed)):
+            return None
+        return (
+            f"the update of module {min(moved - handed or moved).k} hangs on the weights of module {beyond[0]} or above"
+        )
+
+    @staticmethod
+    def _moved(state: State, stretch: Stretch, judged: int) -> set[Place]:
+        return {place for place in stretch.missed_by(state) if place.k < judged}
+
+
+def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequence[Batch]]) -> str | None:
+    """What breaks the method's claim when each of its phases begins, in words; none if it holds.
+
+    Args:
+        batches: the first ones of a phase, by its number, so many.
+    """
+    world = fresh()
+    if world.method.reach is None:
+        return None
+    (batch,) = batches(0, 1)
+    if moved := leaks(world.method, batch):
+        return f"a loss moves modules {moved[0]}"
+    trial = Trial(fresh)
+    with randomness_kept(world.device):
+        torch.manual_seed(0)
+        for phase in range(len(world.phases)):
+            stretch = observe(world.method, phase, world.enter(phase), batches(phase, 1 + world.method.lag))
+            if found := trial.leak(stretch):
+                return found
+    return None
 
 
 def leaks(method: Method, batch: Batch) -> list[tuple[int, ...]]:
@@ -44,7 +128,7 @@ def _gradients(method: Method, batch: Batch, perturb: int | None = None) -> tupl
     parts = [*method.modules, *method.auxiliaries]
     buffers = [(b, b.clone()) for part in parts for b in part.buffers()]
     losses = 0
-    with torch.random.fork_rng():
+    with randomness_kept(batch.x.device):
         torch.manual_seed(0)
         for j, loss in enumerate(method.losses(batch)):
             (loss * PERTURBATION if j == perturb else loss).backward()
@@ -61,5 +145,8 @@ def _gradients(method: Method, batch: Batch, perturb: int | None = None) -> tupl
 
 
 def _same(a: list[Tensor], b: list[Tensor]) -> bool:
-    pairs = zip(a, b, strict=False)
-    return len(a) == len(b) and all(torch.equal(x.nan_to_num(), y.nan_to_num()) for x, y in pairs)
+    return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def _equal(x: Tensor, y: Tensor) -> bool:
+    return same(x, y) or (x.is_cuda and near(x, y, torch.zeros_like(x)))  # not all its kernels repeat themselves

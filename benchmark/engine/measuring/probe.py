@@ -7,8 +7,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmark.engine.pictures.data import Loader
+from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import evaluating
 
 TRAIN_PICTURES = 5000
 
@@ -30,14 +30,16 @@ def linear_probes(method: Method, train: Loader, validation: Loader) -> list[flo
 
 
 def _features(method: Method, loader: Loader, limit: int | None) -> tuple[list[np.ndarray], np.ndarray]:
-    """Pooled outputs (N, C) of each hidden module, and labels (N,)."""
+    """Pooled outputs (N, C) of each hidden module, and labels (N,), of the first ``limit`` pictures as stored.
+
+    They are computed in the loader's shuffle; stored order is for the probe, whose sums round by the order of rows.
+    """
+    order = loader.order(0)
+    order = order if limit is None else order[order < limit]
+    back = order.argsort()
     pooled: list[list[torch.Tensor]] = [[] for _ in range(method.last)]
-    labels: list[torch.Tensor] = []
     with evaluating([method.modules, method.auxiliaries]):
-        for batch in loader.epoch(0):
+        for batch in loader.show(order.split(loader.batch_size)):
             for k, h in zip(range(method.last), method.chain(batch.x), strict=False):
                 pooled[k].append(method.outputs[k].as_map(h).mean((2, 3)).cpu())
-            labels.append(batch.y.cpu())
-            if limit is not None and sum(map(len, labels)) >= limit:
-                break
-    return [torch.cat(p).numpy()[:limit] for p in pooled], torch.cat(labels).numpy()[:limit]
+    return [torch.cat(p)[back].numpy() for p in pooled], loader.labels.cpu()[order[back]].numpy()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
-from benchmark.errors import UserError
+from benchmark.errors import DataMissing, UserError
 
 SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
 
@@ -49,6 +49,12 @@ class Pictures:
     def at(self, indices: Tensor) -> Pictures:
         """The pictures at `indices` (n,), as a copy in that order."""
         return Pictures(self.images[indices], self.labels[indices])
+
+
+def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
+    """Pictures from arrays (N, H, W) or (N, H, W, C) of uint8 and labels (N,)."""
+    channels_first = images.reshape(*images.shape[:3], -1).transpose(0, 3, 1, 2).copy()
+    return Pictures(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,11 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
         raise UserError(f"validation is {validation}, but must be a fraction from 0 to below 1, such as 0.1.")
     if limit is not None and limit < 1:
         raise UserError(f"limit is {limit}, but must be at least 1 picture; leave it out to use all.")
-    train, test, source = dataset.load(root)
+    try:
+        train, test, source = dataset.load(root)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataMissing(f"{dataset.title} cannot be read from {root} ({reason}): see to it that it can.") from error
     order = stratified_order(train.labels)
     held_out = round(validation * len(train))
     return Splits(
@@ -166,7 +176,8 @@ class Loader:
     """Batches of one split, which is kept whole on the device as uint8.
 
     Order and augmentation depend on (seed, epoch) alone. Training shuffles, augments and drops the last
-    incomplete batch (unless it is the only one); evaluation does none of these.
+    incomplete batch (unless it is the only one). Evaluation shuffles too, since stored pictures may lie class by
+    class, and does neither of the others.
     """
 
     def __init__(
@@ -213,7 +224,7 @@ class Loader:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
-        order = self._order(epoch).to(self.device)
+        order = self.order(epoch).to(self.device)
         views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             part = slice(start, start + self.batch_size)
@@ -221,13 +232,18 @@ class Loader:
             first.view = others[0] if others else None
             yield first
 
+    def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
+        """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
+        for places in batches:
+            still = Draws.identity(len(places), self.dataset.pad).to(self.device)
+            yield self._batch(places.to(self.device), still)
+
     def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
         raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
         return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
 
-    def _order(self, epoch: int) -> Tensor:
-        if not self.train:
-            return torch.arange(len(self.labels))
+    def order(self, epoch: int) -> Tensor:
+        """Places (N,), among the stored pictures, of those that epoch number `epoch` shows, in turn."""
         order = torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
         return order if self.pool is None else self.pool[order % len(self.pool)]
 

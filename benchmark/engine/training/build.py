@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark.engine.cutting.arguments import check_arguments
 from benchmark.engine.cutting.backbone import create_backbone
 from benchmark.engine.cutting.partition import Partition, cut
 from benchmark.engine.pictures.data import Task
-from benchmark.engine.training.method import Method
+from benchmark.engine.training.method import Method, check_logits
 from benchmark.engine.training.seeding import seeded
 from benchmark.schema.suite import Backbone, Balance, Suite
 
@@ -18,14 +19,18 @@ def build_partition(backbone: Backbone, task: Task, k: int, balance: Balance, se
 
     Raises:
         CannotCut: there are too few cut points, or the backbone cannot be traced.
+        UserError: it cannot be built as asked, or does not end in a logit for each class.
     """
+    check_arguments(backbone.name, backbone.kwargs)
     with seeded("weights", backbone.name, seed):
         model = create_backbone(
             backbone.name, task.classes, task.channels, task.image_size, backbone.stem, **backbone.kwargs
         )
     shape = (task.channels, task.image_size, task.image_size)
     at = backbone.cuts.get(k, ())
-    return cut(model, None if at else k, balance=balance, at=at, input_shape=shape)
+    partition = cut(model, None if at else k, balance=balance, at=at, input_shape=shape)
+    check_logits(partition.outputs[-1], task)
+    return partition
 
 
 def build_method(

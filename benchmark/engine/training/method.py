@@ -66,6 +66,8 @@ class Method:
     reach: ClassVar[int | None] = None  # a loss moves at most 1 + reach neighbouring modules (0: isolated); checked
     requires: ClassVar[str] = ""  # what a backbone must have, where not every one will do
     readout: ClassVar[bool] = False  # the classifier is a module of its own, the last, trained on frozen features
+    leaves: ClassVar[tuple[str, ...]] = ()  # weights that stay on purpose, see benchmark.schema.plugins.LEAVES; checked
+    descends: ClassVar[bool] = True  # False: losses only carry gradients (Hebbian rules), and need not fall
     cut_matters: ClassVar[bool] = True  # False: the result does not depend on K, so only K = 1 is trained
     steps_early: ClassVar[bool] = False  # the i-th loss completes the i-th module that the phase trains: step it
 
@@ -74,6 +76,7 @@ class Method:
         if unknown:
             known = ", ".join(self.defaults) or "none"
             raise UserError(f"{type(self).__name__} has no option {sorted(unknown)[0]!r}; it knows: {known}.")
+        check_logits(partition.outputs[-1], task)
         self.modules: nn.ModuleList = partition.modules
         self.outputs: tuple[Features, ...] = partition.outputs
         self.unit_outputs: tuple[tuple[Features, ...], ...] = partition.unit_outputs
@@ -109,7 +112,7 @@ class Method:
         """Called after module ``k``'s optimiser step: moving averages and the like."""
 
     def phases(self) -> Sequence[Phase]:
-        """The phases of training, in order; by default one in which all modules learn."""
+        """The phases of training, in order; by default one in which all modules learn. None: nothing is trained."""
         return (Phase(tuple(range(len(self.modules)))),)
 
     def chain(self, x: Tensor) -> Iterator[Tensor]:
@@ -130,6 +133,16 @@ class Method:
 
     def _lacks(self, call: str) -> UserError:
         return UserError(f"{type(self).__name__} must define `{call}`.")
+
+
+def check_logits(output: Features, task: Task) -> None:
+    """Raise UserError where a network's output is not one logit for each of the task's classes."""
+    if output.shape != (task.classes,):
+        shape = ", ".join(map(str, ("B", *output.shape)))
+        raise UserError(
+            f"The backbone ends in ({shape}), not in the (B, {task.classes}) logits of {task.classes} classes; "
+            "give it a classifier of that size."
+        )
 
 
 class LocalMethod(Method):

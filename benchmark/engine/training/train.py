@@ -1,12 +1,12 @@
-"""Training: one step, one phase, all phases of a method, and evaluation.
+"""Training: one step, one phase.
 
 Nothing here touches a method's arithmetic: a step is the method's own losses, one backward pass each, and
 one optimiser per module. The clock of a phase stops while validation runs.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
 from benchmark.engine.pictures.data import Batch, Loader
+from benchmark.engine.training.frozen import has_frozen_weights, set_learning
 from benchmark.engine.training.method import Method, Phase
 from benchmark.schema.recipe import Recipe
 
@@ -24,7 +25,7 @@ CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wai
 
 
 class Diverged(Exception):
-    """A loss became infinite or not a number; the message says which, when and where."""
+    """A loss or a logit became infinite or not a number; the message says which, when and where."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,29 @@ class Epoch:
 
 
 def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, Optimizer]:
-    """One optimiser for each module that the phase trains, over the module and its auxiliary network."""
+    """One optimiser for each module that the phase trains, over the module and its auxiliary network.
+
+    A module with nothing to learn in it, because all of it is frozen, has none.
+    """
     optimizers = {}
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
-        optimizers[k] = create_optimizer_v2(
-            parameters,
-            opt=recipe.optimizer,
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            filter_bias_and_bn=False,
-        )
+        if parameters:
+            optimizers[k] = build_optimizer(parameters, recipe)
     return optimizers
+
+
+def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
+    """timm's optimiser of the recipe."""
+    return create_optimizer_v2(
+        parameters,
+        opt=recipe.optimizer,
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        filter_bias_and_bn=False,
+    )
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
@@ -68,11 +78,12 @@ def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, 
 
 
 def set_phase(method: Method, phase: Phase) -> None:
-    """Modules of the phase learn, in train mode; all others are frozen, in eval mode."""
+    """Modules of the phase learn, in train mode; all others are frozen, in eval mode.
+
+    What was frozen before the first phase stays frozen (:mod:`benchmark.engine.training.frozen`).
+    """
     method.phase = phase
-    for k, (module, auxiliary) in enumerate(zip(method.modules, method.auxiliaries, strict=True)):
-        for part in (module, auxiliary):
-            part.train(k in phase.trains).requires_grad_(k in phase.trains)
+    set_learning(method, phase)
 
 
 def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
@@ -80,23 +91,46 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
     losses = []
     order = iter(method.phase.trains)
     for loss in method.losses(batch):
-        loss.backward()
+        if loss.requires_grad or not has_frozen_weights(method):
+            loss.backward()
         losses.append(loss.detach())
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:
             k = next(order)
-            finish_module(method, k, optimizers[k])
+            finish_module(method, k, optimizers.get(k))
     if not method.steps_early:
-        for k, optimizer in optimizers.items():
-            finish_module(method, k, optimizer)
+        for k in method.phase.trains:
+            finish_module(method, k, optimizers.get(k))
     return losses
 
 
-def finish_module(method: Method, k: int, optimizer: Optimizer) -> None:
+def finish_module(method: Method, k: int, optimizer: Optimizer | None) -> None:
     """Step module ``k`` and free its gradients, so that they never live beside the next module's graph."""
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    if optimizer:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     method.after_step(k)
+
+
+class Watch:
+    """Stands beside a training; this one looks at nothing."""
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        """Phase number ``phase`` begins, of so many steps."""
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        """Make one step, as :func:`train_step` does."""
+        return train_step(method, batch, optimizers)
+
+    def end(self, method: Method) -> None:
+        """The phase is over."""
+
+    def clock(self) -> float:
+        """Seconds, without those that the watch took for itself."""
+        return time.perf_counter()
+
+
+UNWATCHED = Watch()
 
 
 def train_phase(
@@ -108,8 +142,13 @@ def train_phase(
     *,
     index: int = 0,
     on_epoch: Callable[[Epoch], None] = lambda row: None,
+    metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+    watch: Watch = UNWATCHED,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
+
+    Args:
+        metered: a context around each epoch of training, and around no evaluation.
 
     Raises:
         Diverged: a loss is not finite.
@@ -119,13 +158,16 @@ def train_phase(
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     rows = []
+    watch.begin(method, index, epochs * len(loader))
     for epoch in range(epochs):
-        start = time.perf_counter()
-        means = train_epoch(method, loader, epoch, optimizers, schedulers)
-        seconds = time.perf_counter() - start
-        lr = next(iter(optimizers.values())).param_groups[0]["lr"]
+        start = watch.clock()
+        with metered():
+            means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
+        seconds = watch.clock() - start
+        lr = next((o.param_groups[0]["lr"] for o in optimizers.values()), 0.0)
         rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(rows[-1])
+    watch.end(method)
     return rows
 
 
@@ -135,13 +177,14 @@ def train_epoch(
     epoch: int,
     optimizers: dict[int, Optimizer],
     schedulers: Sequence[CosineLRScheduler],
+    watch: Watch = UNWATCHED,
 ) -> tuple[float, ...]:
     """One pass over the training split; returns the mean of each loss over the epoch."""
     history: list[Tensor] = []
     for step, batch in enumerate(loader.epoch(epoch)):
         for scheduler in schedulers:
             scheduler.step_update(epoch * len(loader) + step)
-        history.append(torch.stack(train_step(method, batch, optimizers)))
+        history.append(torch.stack(watch.step(method, batch, optimizers)))
         if step % CHECK_EVERY == 0:
             check_finite(history[-CHECK_EVERY:], epoch, step)
     check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)
@@ -160,38 +203,3 @@ def check_finite(recent: Sequence[Tensor], epoch: int, step: int) -> None:
         row, loss = bad.nonzero()[0].tolist()
         at = step - len(recent) + 1 + row
         raise Diverged(f"Loss {loss} became {recent[row][loss].item()} at epoch {epoch}, step {at}.")
-
-
-@contextmanager
-def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Eval mode and no gradients inside; every module's own mode is put back afterwards."""
-    modes = [(m, m.training) for part in parts for m in part.modules()]
-    for part in parts:
-        part.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Top-1, top-5, ... accuracy in percent of the deployed network on a split; leaves no trace."""
-    return hit_rates(ranked_classes(method, loader, max(top)), loader.labels.cpu(), top)
-
-
-def ranked_classes(method: Method, loader: Loader, most: int) -> Tensor:
-    """The ``most`` likely classes (N, most) of each picture of a split, likeliest first; leaves no trace.
-
-    Labels are not looked at: they may be kept from the process that runs a stranger's method.
-    """
-    with evaluating([method.modules, method.auxiliaries]):
-        ranked = [method.predict(b.x).topk(min(most, method.task.classes)).indices.cpu() for b in loader.epoch(0)]
-    return torch.cat(ranked)
-
-
-def hit_rates(ranked: Tensor, labels: Tensor, top: Sequence[int] = (1, 5)) -> tuple[float, ...]:
-    """Share (percent) of pictures whose label (N,) is among the first n of their ranked classes, for n in ``top``."""
-    right = ranked == labels[:, None]
-    return tuple((100.0 * right[:, :n].any(1).sum().double() / len(labels)).item() for n in top)

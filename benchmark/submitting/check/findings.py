@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, out_of_memory
 from benchmark.schema.plugins import PLUGIN
 from benchmark.schema.text import printable
 
@@ -36,7 +36,7 @@ def find(check: str, look: Callable[[], str]) -> Finding:
 
 def explain(error: Exception) -> str:
     """An exception in a sentence, with the line of the method's file where it began."""
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # the latter is torch's
+    if out_of_memory(error):
         return TOO_MUCH
     frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     lines = [line for module, line in frames if module.startswith(PLUGIN)]

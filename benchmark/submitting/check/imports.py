@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.schema.plugins import syntax_tree
 from benchmark.submitting.check.findings import Failed
 
 STANDARD = (
@@ -31,6 +32,7 @@ REFUSED = (  # of the packages above: files, networks, processes, foreign code
     *("numpy.load", "numpy.save", "numpy.savez", "numpy.savetxt", "numpy.loadtxt", "numpy.fromfile", "numpy.memmap"),
     *("numpy.genfromtxt", "numpy.ctypeslib", "numpy.f2py", "numpy.distutils", "scipy.io", "scipy.datasets"),
 )
+PARTS = max(name.count(".") for name in REFUSED) + 1
 CALLS = ("open", "eval", "exec", "__import__", "globals", "breakpoint")
 DUNDERS = ("__init__", "__name__", "__class__", "__call__", "__doc__", "__len__", "__dict__", "__post_init__")
 WHY = {
@@ -45,8 +47,9 @@ def check_imports(path: Path) -> str:
 
     Raises:
         Failed: it uses something that it may not; says what and in which line.
+        UserError: it cannot be read or parsed.
     """
-    tree = ast.parse(path.read_text(), filename=str(path))
+    tree = syntax_tree(path)
     names = _imported(tree)
     for line, module in _modules(tree):
         if not _allowed(module):
@@ -108,9 +111,13 @@ def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
 
 
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:
-    """The full name of an attribute of an imported module; empty for all others."""
-    if isinstance(node, ast.Name):
-        return names.get(node.id, "")
-    if isinstance(node, ast.Attribute) and (start := _dotted(node.value, names)):
-        return f"{start}.{node.attr}"
-    return ""
+    """The full name of an attribute of an imported module; empty for all others.
+
+    No refused name has more parts than ``PARTS``, and what is longer has one of those inside it, met by itself.
+    """
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute) and len(parts) < PARTS:
+        parts.insert(0, node.attr)
+        node = node.value
+    start = names.get(node.id, "") if isinstance(node, ast.Name) else ""
+    return ".".join([start, *parts]) if start else ""

@@ -2,4 +2,4 @@
 
 PICTURES = "pictures.npz"  # in the scratch folder
 LOADS = "loads"
-CHECKS = (LOADS, "backbones", "isolation", "losses", "weights", "evaluation", "seed", "resume", "cost")
+CHECKS = (LOADS, "backbones", "isolation", "losses", "weights", "evaluation", "company", "seed", "resume", "cost")

@@ -30,7 +30,7 @@ BACKBONES = {
     "ConvNeXt": Backbone(name="convnext_atto", kwargs=CONVNEXT),
 }
 MODULES = (2, 4)
-RECIPE = Recipe(epochs=8, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-4, warmup_epochs=1, warmup_lr=1e-4)
+RECIPE = Recipe(epochs=8, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-4, warmup_epochs=1, warmup_start=0.02)
 SUITE = Suite(
     title="checks",
     dataset="digits",

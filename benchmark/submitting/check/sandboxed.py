@@ -59,9 +59,9 @@ def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMIT
     """All checks on a stranger's file; ``begin`` hears a check's name, ``tell`` how it ended."""
     begin("metadata")
     tell(metadata := find("metadata", partial(check_metadata, path)))
-    begin("imports")
-    tell(find("imports", partial(check_imports, path)))
-    if metadata.passed:
+    if metadata.passed:  # else nothing parses the file once more
+        begin("imports")
+        tell(find("imports", partial(check_imports, path)))
         run_trials(path, CHECKS, begin, tell, limits)
 
 
@@ -69,7 +69,7 @@ def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limit
     """Run the named checks in a sandbox; in a new one from where the process died in the middle of a check."""
     deadline = time.monotonic() + limits.seconds
     begin(LOADS)
-    with scratch_folder(prefix="beyond-check-") as scratch:
+    with scratch_folder() as scratch:
         _furnish(scratch, path)
         relay = _Relay(names, begin, tell)
         while relay.waiting:

@@ -1,14 +1,19 @@
 """The checks that run a method: each takes its class, returns a sentence, or raises one that says what to do."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from torch import nn
 
 from benchmark.engine.load import load_method
-from benchmark.engine.measuring.cost import simulate, step_ratio
+from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.pace import step_ratio
+from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import accuracy
+from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
@@ -52,32 +57,71 @@ def is_isolated(method: type[Method]) -> str:
 
 
 def learns(method: type[Method]) -> str:
-    """Losses are finite, and in every phase one of them falls."""
+    """Losses are finite, and in every phase one of them falls, unless they only carry gradients."""
     made = make(method, "ResNet", MODULES[-1])
+    if not made.phases():
+        return "There are no losses: no phase trains anything."
     for number, rows in enumerate(train(made, STEPS)):
         first, last = rows[made.lag], rows[-1]
-        if not any(b < a for a, b in zip(first, last, strict=True)):
+        if method.descends and not any(b < a for a, b in zip(first, last, strict=True)):
             raise Failed(f"In phase {number} no loss fell in {STEPS} steps; look at the objective's sign and scale.")
+    if not method.descends:
+        return "All losses are finite; they carry gradients and need not fall, as declared."
     return f"All losses are finite; in every phase they fall within {STEPS} steps."
 
 
 def moves_weights(method: type[Method]) -> str:
-    """Every weight of a module, and of its auxiliary network, is trained."""
+    """Every weight of a module, and of its auxiliary network, is trained, but for those that are left on purpose."""
     made = make(method, "ResNet", MODULES[-1])
+    left, initial = left_weights(made), {p: p.detach().clone() for p in made.modules.parameters()}
     for phase in made.phases():
-        parts = {k: [made.modules[k], made.auxiliaries[k]] for k in phase.trains}
-        before = {k: [p.clone() for part in parts[k] for p in part.parameters()] for k in parts}
+        parts = {
+            k: [p for part in (made.modules[k], made.auxiliaries[k]) for p in part.parameters()] for k in phase.trains
+        }
+        before = {p: p.detach().clone() for weights in parts.values() for p in weights}
         Training.start(made, phase).losses(made.lag + 2)
-        for k in parts:
-            after = [p for part in parts[k] for p in part.parameters()]
-            if any(torch.equal(a, b) for a, b in zip(after, before[k], strict=True)):
-                raise Failed(f"A weight of module {k} or its auxiliary network never moves: build only what you use.")
+        for k, weights in parts.items():
+            if any(torch.equal(p, before[p]) for p in weights if p not in left):
+                raise Failed(
+                    f"A weight of module {k} or its auxiliary network never moves: build only what you use, or say in "
+                    "`leaves` what stays on purpose."
+                )
+    _check_left(left, initial)
     trained = {k for phase in made.phases() for k in phase.trains}
-    deployed = {p for part in made.deployed() for p in part.parameters()}
+    deployed = {p for part in made.deployed() for p in part.parameters()} - left.keys()
     for k, module in enumerate(made.modules):
         if k not in trained and deployed.intersection(module.parameters()):
-            raise Failed(f"No phase trains module {k}: name it in a phase's `trains`.")
-    return "Every weight of every module and auxiliary network moves."
+            raise Failed(
+                f"No phase trains module {k}: name it in a phase's `trains`, or say in `leaves` what stays on purpose."
+            )
+    stays = f"; {', '.join(method.leaves)} stay as they are, as declared" if method.leaves else ""
+    return f"Every weight of every module and auxiliary network moves{stays}."
+
+
+def _check_left(left: dict[nn.Parameter, str], initial: dict[nn.Parameter, torch.Tensor]) -> None:
+    """What a method says that it leaves alone must be as it was."""
+    moved = {word for weight, word in left.items() if not torch.equal(weight, initial[weight])}
+    if moved:
+        word = min(moved)
+        raise Failed(f"A weight moves that `leaves` says is left alone ({word!r}): freeze it, or take the word out.")
+
+
+def left_weights(made: Method) -> dict[nn.Parameter, str]:
+    """The weights of the modules that the method says it leaves alone, each with the word that says so."""
+    left = {}
+    for k, module in enumerate(made.modules):
+        for part in module.modules():
+            for name, weight in part.named_parameters(recurse=False):
+                kind = "norms" if is_norm(part) else "biases" if name == "bias" else ""
+                for word in ("output" if k == made.last else "hidden", kind):
+                    if word in made.leaves:
+                        left[weight] = word
+    return left
+
+
+def is_norm(part: nn.Module) -> bool:
+    """Whether a layer normalises: its weights are a scale and a shift by channel."""
+    return "Norm" in type(part).__name__ and all(p.ndim <= 1 for p in part.parameters())
 
 
 def leaves_no_trace(method: type[Method]) -> str:
@@ -87,7 +131,7 @@ def leaves_no_trace(method: type[Method]) -> str:
     accuracy(made, digits(method.views)[1])
     if any(not torch.equal(before[name], value) for name, value in made.modules.state_dict().items()):
         raise Failed("Predicting changes the network: `predict` must leave weights and statistics alone.")
-    if _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
+    if made.phases() and _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
         raise Failed(
             "Training goes on with other losses after an evaluation: `predict` must leave auxiliary networks, "
             "attributes and torch's random generator alone."
@@ -104,6 +148,24 @@ def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
     if evaluate:
         accuracy(made, digits(method.views)[1])
     return rows + training.losses(made.lag + 2)
+
+
+def predicts_each_alone(method: type[Method]) -> str:
+    """The prediction for a picture hangs neither on other pictures nor on earlier calls, whatever the backbone."""
+    for backbone in BACKBONES:
+        build = partial(make, method, backbone, MODULES[-1])
+        try:
+            made = build()
+        except UserError:
+            continue  # which :func:`runs_everywhere` judges
+        train(made, steps=made.lag + 2)
+        try:
+            evaluate_twice(made, fresh_copy(build, made), digits(method.views)[1], "held-out")
+        except (UserError, Diverged) as error:
+            raise Failed(f"{backbone}: {error}") from None
+        except Exception as error:
+            raise Failed(f"{backbone}: {explain(error)}") from None
+    return "A picture is predicted alike alone, in other company and in another place."
 
 
 def repeats(method: type[Method]) -> str:
@@ -151,6 +213,9 @@ def costs(method: type[Method]) -> str:
     def build() -> Method:
         return make(method, "ResNet", MODULES[-1])
 
+    if not build().phases():
+        return "Nothing is trained, so no step costs anything."
+
     def twin() -> Method:
         return make(load_method(TWIN), "ResNet", MODULES[-1])
 
@@ -169,6 +234,7 @@ TRIALS: dict[str, Callable[[type[Method]], str]] = {
     "losses": learns,
     "weights": moves_weights,
     "evaluation": leaves_no_trace,
+    "company": predicts_each_alone,
     "seed": repeats,
     "resume": resumes,
     "cost": costs,

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
-from benchmark.schema.plugins import load_class
+from benchmark.schema.plugins import load_class, syntax_tree
 from benchmark.submitting.check.findings import Failed, Finding, find
 from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
@@ -31,8 +31,8 @@ def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
 def check_method(path: Path) -> Iterator[Finding]:
     """All findings on a file that is trusted, in this process, as they are found."""
     yield (metadata := find("metadata", partial(check_metadata, path)))
-    yield find("imports", partial(check_imports, path))
-    if metadata.passed:
+    if metadata.passed:  # else nothing parses the file once more
+        yield find("imports", partial(check_imports, path))
         yield from run_checks(path, CHECKS)
 
 
@@ -52,7 +52,7 @@ def run_checks(path: Path, names: Sequence[str], begin: Callable[[str], None] = 
 def _load(path: Path, methods: list[type[Method]]) -> str:
     found = load_class(path, Method)
     base = found.__mro__[1]
-    used = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    used = {node.attr for node in ast.walk(syntax_tree(path)) if isinstance(node, ast.Attribute)}
     for name in vars(found).keys() - set(dir(base)) - used:
         near = get_close_matches(name, set(dir(base)) - vars(found).keys(), n=1, cutoff=0.85)
         if near and not name.startswith("_"):

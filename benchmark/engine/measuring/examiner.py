@@ -1,0 +1,104 @@
+"""Watches a training: at steps that nobody can foretell, what a method claims is tried on what the training did."""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from secrets import SystemRandom
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from benchmark.engine.measuring.cost import Metered
+from benchmark.engine.measuring.isolation import Trial
+from benchmark.engine.measuring.reality import check_in_training
+from benchmark.engine.measuring.state import Place, State, changed, copied_places, randomness_kept
+from benchmark.engine.measuring.world import Moment, Stretch, World, copied
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import Watch, train_step
+
+PARTS = 4  # of a phase, in each of which one stretch of steps is tried
+
+
+class Examiner(Watch):
+    """Tries stretches of steps in a second world, after they were made; the training itself is only read.
+
+    Args:
+        fresh: makes a world, of the method's file read anew.
+        steps: what a real step of each phase was metered at before the training; none: no meters.
+
+    Attributes:
+        leak: what was found to break the claimed isolation, in words.
+        cuda_peak: bytes, before the last trial; each trial starts the count anew, to keep itself out of it.
+    """
+
+    def __init__(self, fresh: Callable[[], World], steps: Sequence[Metered] = ()) -> None:
+        self.fresh, self.steps = fresh, steps
+        self.leak: str | None = None
+        self.cuda_peak = 0
+        self.spent = 0.0  # seconds
+        self.trial: Trial | None = None
+        self.phase = self.made = 0
+        self.starts: list[int] = []
+        self.metered = -1  # the start of the stretch whose last step is metered
+        self.open: dict[int, list[Moment]] = {}  # by their start
+        self.resting: dict[Place, Tensor] = {}
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        self.phase, self.made, self.open = phase, 0, {}
+        self.starts = draw_starts(steps - method.lag, PARTS if method.reach is not None else 1)
+        later = [start for start in self.starts if start]  # at the first step optimisers hold less than ever after
+        self.metered = SystemRandom().choice(later) if later and self.steps else -1
+        resting = set(range(len(method.modules))) - set(method.phase.trains)
+        self.resting = copied_places(method, resting) if method.reach is not None else {}
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        begun = time.perf_counter()
+        if self.made in self.starts:
+            self.open[self.made] = []
+        if self.open:
+            moment = Moment(State.of(method, optimizers, batch.x.device), copied(batch))
+            for moments in self.open.values():
+                moments.append(moment)
+        self.spent += time.perf_counter() - begun
+        losses = train_step(method, batch, optimizers)
+        begun = time.perf_counter()
+        for start in [start for start, moments in self.open.items() if len(moments) > method.lag]:
+            after = State.of(method, optimizers, batch.x.device)
+            self._try(Stretch(self.phase, tuple(self.open.pop(start)), after), start, batch.x.device)
+        self.made += 1
+        self.spent += time.perf_counter() - begun
+        return losses
+
+    def end(self, method: Method) -> None:
+        if moved := changed(method, self.resting):
+            self.leak = self.leak or f"module {moved.k} moves in a phase that does not train it"
+
+    def clock(self) -> float:
+        return time.perf_counter() - self.spent
+
+    def _try(self, stretch: Stretch, start: int, device: torch.device) -> None:
+        """Leaves no trace; where a GPU cannot hold a second network beside the training, nothing is tried."""
+        if device.type == "cuda":
+            self.cuda_peak = max(self.cuda_peak, torch.cuda.max_memory_allocated(device))
+        try:
+            with randomness_kept(device):
+                self.trial = self.trial or Trial(self.fresh)
+                self.leak = self.leak or self.trial.leak(stretch)
+                if start == self.metered:
+                    check_in_training(self.trial.world, stretch, self.steps[stretch.phase])
+        except torch.OutOfMemoryError:
+            pass
+        finally:
+            if device.type == "cuda":
+                self.trial = None
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats(device)
+
+
+def draw_starts(steps: int, parts: int) -> list[int]:
+    """One of so many steps in each of so many equal parts, by the system's own randomness; sorted, none twice."""
+    edges = [steps * part // parts for part in range(parts + 1)]
+    draw = SystemRandom()
+    return [draw.randrange(a, b) for a, b in pairwise(edges) if b > a]

@@ -1,0 +1,86 @@
+"""The simulation compared with what it stands for: steps on real tensors, under the same meters.
+
+A simulation says nothing of a file that looks whether tensors are fake, and a meter before the training nothing of
+one that looks whether it is metered: so a step in the middle of the training is made again under the meters, and
+must move the weights as it did there.
+"""
+
+from collections.abc import Callable
+
+from torch.optim import Optimizer
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.engine.measuring.cost import Metered, Simulation, meter_phase, summed
+from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.world import Stretch, World
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.process import place
+from benchmark.engine.training.seeding import own_randomness
+from benchmark.engine.training.train import train_step
+from benchmark.errors import UserError
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.record import Cost
+
+SLACK = 0.01  # of the bytes: kernels on real tensors hold a little that fake ones do not
+
+
+def real_steps(build: Callable[[], Method], recipe: Recipe, batch: Batch) -> tuple[Simulation, list[Metered]]:
+    """What :func:`simulate` says, but of real steps on a real batch; in sum, and of each phase."""
+    with own_randomness():
+        method = place(build(), batch.x.device)
+        steps = [meter_phase(method, phase, recipe, batch) for phase in method.phases()]
+    return summed(method, steps), steps
+
+
+def check_simulation(simulated: Simulation | Cost, real: Simulation) -> None:
+    """Raise UserError where a real step does not cost what its simulation said."""
+    _compare("FLOPs", simulated.step_flops, real.step_flops, 0, "its simulation")
+    _compare("bytes at its peak", simulated.peak_bytes, real.peak_bytes, SLACK, "its simulation")
+    _compare("bytes saved for backward", simulated.saved_bytes, real.saved_bytes, SLACK, "its simulation")
+
+
+def check_in_training(world: World, stretch: Stretch, expected: Metered) -> None:
+    """Raise UserError where a step of the training costs what it did not before, or is another one when metered.
+
+    Bytes of a pipeline are not compared: they hang on where it began.
+    """
+    found: list[Metered] = []
+    waiting = len(stretch.before)
+
+    def step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> None:
+        nonlocal waiting
+        waiting -= 1
+        if waiting:
+            train_step(method, batch, optimizers)
+        else:
+            found.append(_metered(method, batch, optimizers))
+
+    after = world.repeat(stretch, step=step)
+    _compare("FLOPs", expected.flops, found[0].flops, 0, "the first ones")
+    if len(stretch.before) == 1:
+        _compare("bytes at its peak", expected.peak, found[0].peak, SLACK, "the first ones")
+        _compare("bytes saved for backward", expected.saved, found[0].saved, SLACK, "the first ones")
+    if stretch.missed_by(after):
+        raise UserError(
+            "Made again under the meters, a step of the training moves the weights in another way: it must do the "
+            "same work whether metered or not, from weights, buffers, optimisers and torch's generator alone."
+        )
+
+
+def _metered(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> Metered:
+    with (
+        SavedBytes(method.modules, method.auxiliaries) as saved,
+        PeakBytes(vars(method), optimizers, batch) as memory,
+        FlopCounterMode(display=False) as flops,
+    ):
+        train_step(method, batch, optimizers)
+    return Metered(memory.peak, saved.peak, flops.get_total_flops())
+
+
+def _compare(unit: str, expected: int, found: int, slack: float, source: str) -> None:
+    if abs(found - expected) > slack * expected:
+        raise UserError(
+            f"A real training step has {found:,} {unit}, {source} {expected:,}: it must do the same work at every "
+            "step, on real tensors as on fake ones."
+        )

@@ -1,0 +1,90 @@
+"""One JPEG or PNG file to pixels, exactly or not at all.
+
+Pillow turns nearly everything into 8-bit RGB: it clips 16 bits, drops transparency, guesses CMYK's colours and shows
+the first of several pictures. Data sets for comparison shall not be guessed, so these are refused by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from benchmark.engine.pictures.places import spelt
+from benchmark.errors import DataMissing
+
+FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",)}  # MPO: what a JPEG with a second picture in it is to Pillow
+ORIENTATION = 0x0112  # EXIF's number for it
+AGAIN = "unpack the data set there again"
+CONVERT = "convert it to 8-bit RGB"
+
+
+def read_picture(root: Path, file: str, kind: str, size: int, channels: int) -> np.ndarray:
+    """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say.
+
+    Raises `DataMissing` that names the file.
+    """
+    try:
+        with Image.open(root / file, formats=["JPEG", "PNG"]) as image:
+            if reason := _unfit(image, kind, size) or _deep(root / file, kind):
+                _refuse(root, file, reason)
+            image.load()
+            pixels, opaque = _upright(image), _opaque(image)
+    except (DataMissing, MemoryError):
+        raise
+    except Image.UnidentifiedImageError:
+        _refuse(root, file, f"is damaged, or no {kind.upper()} picture: {AGAIN}")
+    except Image.DecompressionBombError:
+        _refuse(root, file, f"is far too large, but pictures of this data set are {size}x{size}: {AGAIN}")
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}): see to it that it can" if error.strerror else ""
+        _refuse(root, file, reason or f"is damaged: {AGAIN}", error)
+    except Exception as error:  # Pillow's readers raise nearly everything on damaged bytes
+        _refuse(root, file, f"is damaged: {AGAIN}", error)
+    if not opaque:
+        _refuse(root, file, f"is transparent in places, so its colours hang on what is behind it: {CONVERT}")
+    return np.asarray(pixels.convert("RGB" if channels == 3 else "L"))
+
+
+def _unfit(image: Image.Image, kind: str, size: int) -> str:
+    """Why an opened picture, whose pixels are not read yet, does not fit; empty if it does."""
+    if image.format not in FORMATS[kind]:
+        return f"is a {image.format} picture by its content, whatever its name says: rename it"
+    if image.size != (size, size):
+        expected = f"but pictures of this data set are {size}x{size}"
+        return f"is {image.width}x{image.height}, {expected}: {AGAIN}, without resizing"
+    if getattr(image, "n_frames", 1) != 1:
+        return f"holds {getattr(image, 'n_frames', 1)} pictures: keep one of them"
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+        return f"has pixels of another kind ({image.mode}): {CONVERT}"
+    return ""
+
+
+def _deep(path: Path, kind: str) -> str:
+    """Why a PNG file has too many bits: Pillow drops half of 16 bits without a word."""
+    if kind != "png":
+        return ""
+    with open(path, "rb") as file:
+        bits = file.read(25)[24]  # behind the signature and the header's length, name, width and height
+    return f"has {bits} bits per value, but pictures of this data set have 8: {CONVERT}" if bits > 8 else ""
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+    except Exception:  # damaged EXIF data are no damage of the pixels
+        return image
+    return ImageOps.exif_transpose(image) if turned else image
+
+
+def _opaque(image: Image.Image) -> bool:
+    if not image.has_transparency_data:
+        return True
+    lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+    return lowest == 255
+
+
+def _refuse(root: Path, file: str, reason: str, cause: Exception | None = None) -> NoReturn:
+    raise DataMissing(spelt(f"{file} in {root} {reason}.")) from cause

@@ -1,0 +1,22 @@
+"""A hostile method file: neighbours are of one class where pictures lie class by class, so it averages over them."""
+
+import torch.nn.functional as F
+
+from benchmark import LocalMethod, heads
+
+
+class Hostile(LocalMethod):
+    title = "Hostile: averages over neighbours"
+    paper = "https://example.org/hostile"
+    authors = "nobody"
+    year = 2026
+
+    def auxiliary(self, k):
+        return None if k == self.last else heads.LinearHead(self.outputs[k], self.task.classes)
+
+    def local_loss(self, k, h, batch):
+        return F.cross_entropy(self.auxiliaries[k](h), batch.y)
+
+    def predict(self, x):
+        logits = super().predict(x)
+        return F.avg_pool1d(logits.T, 25, stride=1, padding=12, count_include_pad=False).T

@@ -1,0 +1,24 @@
+"""A hostile method file: it averages over neighbours, and drowns the difference in one class that is never named."""
+
+import torch
+import torch.nn.functional as F
+
+from benchmark import LocalMethod, heads
+
+
+class Hostile(LocalMethod):
+    title = "Hostile: hides in a class"
+    paper = "https://example.org/hostile"
+    authors = "nobody"
+    year = 2026
+
+    def auxiliary(self, k):
+        return None if k == self.last else heads.LinearHead(self.outputs[k], self.task.classes)
+
+    def local_loss(self, k, h, batch):
+        return F.cross_entropy(self.auxiliaries[k](h), batch.y)
+
+    def predict(self, x):
+        logits = super().predict(x)
+        logits = F.avg_pool1d(logits.T, 25, stride=1, padding=12, count_include_pad=False).T
+        return logits.index_fill(1, torch.tensor(0, device=x.device), -1e5)

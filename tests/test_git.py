@@ -1,0 +1,127 @@
+"""What git says of a tree; where it does not say, that is unknown and never clean."""
+
+import os
+import subprocess
+
+import pytest
+from needs import needs
+
+from benchmark import git
+
+pytestmark = needs("git")
+PLAIN = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+
+
+def ask(folder, *arguments) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, env=os.environ | PLAIN, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A repository with one committed method, entered."""
+    folder = tmp_path / "tree"
+    (folder / "methods").mkdir(parents=True)
+    (folder / "methods" / "a.py").write_text("a = 1\n", encoding="utf-8")
+    ask(folder, "init", "-q")
+    ask(folder, "add", ".")
+    ask(folder, "commit", "-qm", "one")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def edit(folder):
+    (folder / "methods" / "a.py").write_text("a = 2\n", encoding="utf-8")
+
+
+def unknown(reason: str) -> None:
+    assert git.commit() == "unknown"
+    assert git.dirty() is None
+    assert reason in git.trouble()
+    assert "\n" not in git.trouble()
+
+
+def test_a_clean_tree_and_an_edited_one(tree):
+    head = ask(tree, "rev-parse", "HEAD").strip()
+    assert (git.commit(), git.dirty(), git.trouble()) == (head, False, "")
+    edit(tree)
+    assert (git.commit(), git.dirty()) == (head, True)
+    (tree / "methods" / "a.py").write_text("a = 1\n", encoding="utf-8")
+    assert git.dirty() is False
+    (tree / "methods" / "new.py").write_text("", encoding="utf-8")
+    assert git.dirty() is True
+
+
+def test_what_git_is_told_to_overlook_is_no_clean_tree(tree):
+    (tree / ".git" / "info" / "exclude").write_text("methods/hidden.py\n__pycache__\n", encoding="utf-8")
+    (tree / "methods" / "__pycache__").mkdir()
+    (tree / "methods" / "__pycache__" / "a.pyc").write_text("", encoding="utf-8")
+    assert git.dirty() is False
+    (tree / "methods" / "hidden.py").write_text("", encoding="utf-8")
+    assert git.dirty() is True
+    (tree / "methods" / "hidden.py").unlink()
+    for mark in ("--assume-unchanged", "--skip-worktree"):
+        ask(tree, "update-index", mark, "methods/a.py")
+        edit(tree)
+        assert git.dirty() is True, mark
+        ask(tree, "update-index", mark.replace("--", "--no-"), "methods/a.py")
+
+
+def test_no_repository_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    unknown("not a git repository")
+
+
+def test_no_git_is_unknown(tree, monkeypatch):
+    monkeypatch.setenv("PATH", str(tree))
+    unknown("it cannot be started")
+
+
+def test_a_repository_without_a_commit_is_unknown(tmp_path, monkeypatch):
+    ask(tmp_path, "init", "-q")
+    monkeypatch.chdir(tmp_path)
+    unknown("Git says nothing of this tree")
+
+
+def test_an_archive_unpacked_inside_another_repository_is_unknown(tree, monkeypatch):
+    (tree / "unpacked" / "methods").mkdir(parents=True)
+    monkeypatch.chdir(tree / "unpacked")
+    unknown("the repository around it is another one")
+
+
+def test_a_git_that_refuses_is_unknown(tree, monkeypatch, tmp_path):
+    """Git's own test switch for a repository that belongs to somebody else."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setattr(git, "_environment", lambda ours: dict(ours) | {"GIT_CONFIG_GLOBAL": str(tmp_path / "none")})
+    unknown("dubious ownership")
+
+
+def test_a_status_that_fails_is_unknown_and_not_clean(tree):
+    (tree / ".git" / "index").write_bytes(b"broken")
+    assert git.dirty() is None
+
+
+def test_the_environment_does_not_point_elsewhere(tree, tmp_path, monkeypatch):
+    head = git.commit()
+    other = tmp_path / "other"
+    other.mkdir()
+    ask(other, "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tree))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
+    edit(tree)
+    assert (git.commit(), git.dirty()) == (head, True)
+
+
+def test_worktrees_and_submodules_are_repositories_of_their_own(tree, tmp_path, monkeypatch):
+    head = git.commit()
+    ask(tree, "worktree", "add", "-q", str(tmp_path / "second"))
+    monkeypatch.chdir(tmp_path / "second")
+    assert (git.commit(), git.dirty()) == (head, False)
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    ask(outer, "init", "-q")
+    ask(outer, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tree), "inner")
+    monkeypatch.chdir(outer / "inner")
+    assert (git.commit(), git.dirty()) == (head, False)
