@@ -389,22 +389,14 @@ def test_a_record_that_could_not_be_written_is_none(options):
     assert _record(said | {"options": options}, done, cell, suite).error == "It ended without a record."
 
 
-def test_the_device_that_a_process_names_is_one_bounded_line():
-    suite = load_suite("digits")
-    said = json.loads((ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json").read_text())
-    said["provenance"]["device"] = "\x1b[2J\n" * 10**5
-    record = _record(said, Ending("done", ""), cells("digits", suite, "dgl")[0], suite)
-    assert record.provenance.device.isprintable()
-    assert len(record.provenance.device) < 1000
-
-
-@pytest.mark.parametrize("shape", [(10**12, 5), (10**12,), (2**31, 2**31), (0, 5), (3, 0), (), (-1, 5)])
+@pytest.mark.parametrize("shape", [(10**12, 5), (10**12,), (2**31, 2**31), (0, 5), (3, 0), (), (-1, 5), (3, 5)])
 def test_a_table_is_as_large_as_its_file_whatever_its_header_says(tmp_path, shape):
     with open(tmp_path / "answers.npy", "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         file.truncate(2**28)
     tracemalloc.start()
-    assert _answers(tmp_path / "answers.npy", 3) is None
+    with pytest.raises(_Refused, match="no answers"):
+        _answers(tmp_path / "answers.npy", 3, 5)
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
 
