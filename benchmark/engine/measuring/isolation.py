@@ -19,6 +19,7 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import set_phase
 
 PERTURBATION = 3.0  # any factor but one: a loss is multiplied by it
+ADVICE = ": detach between them, or raise `reach`"
 UNREPEATED = (
     "a step that is made again from its weights, buffers, optimisers and seed moves them in another way, so its "
     "isolation cannot be tried: keep what lives from step to step in buffers of the auxiliary networks"
@@ -83,7 +84,7 @@ def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequ
         return None
     (batch,) = batches(0, 1)
     if moved := leaks(world.method, batch):
-        return f"a loss moves modules {moved[0]}"
+        return f"a loss moves modules {moved[0]}{ADVICE}"
     trial = Trial(fresh)
     with randomness_kept(world.device):
         torch.manual_seed(0)
