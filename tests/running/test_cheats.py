@@ -20,7 +20,7 @@ LEAKS = {
     "backprop_by_hand": "the update of module 0 hangs on the weights of module 1",
     "honest_with_eight": "a loss moves modules (0, 1)",
     "honest_at_first": UNREPEATED,
-    "one_step_late": UNREPEATED,
+    "one_step_late": "a loss moves modules (0, 1)",
     "gradient_in_a_buffer": "the update of module 0 hangs on the weights of module 1",
 }
 METERS = {
@@ -54,9 +54,10 @@ def test_a_claim_of_isolation_that_is_not_so_fails_the_check(name, sentence):
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_a_claim_of_isolation_that_is_not_so_is_recorded(name, tmp_path, monkeypatch):
+def test_a_claim_of_isolation_that_is_not_so_stands_on_no_good_row(name, tmp_path, monkeypatch):
+    """It leaks; or, where its steps have other costs once it cheats, it fails."""
     record = cell(name, tmp_path, monkeypatch)
-    assert (record.status, record.isolation) == ("ok", "leaks")
+    assert record.isolation == "leaks" or "A real training step has" in record.error
 
 
 @pytest.mark.parametrize(("name", "sentence"), METERS.items())
@@ -69,5 +70,3 @@ def test_a_file_that_works_less_when_metered_fails_its_cell(name, sentence, tmp_
     record = cell(name, tmp_path, monkeypatch)
     assert record.status == "failed"
     assert sentence in record.error
-
-
