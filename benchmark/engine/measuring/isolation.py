@@ -7,6 +7,7 @@ a module move, by losses, by ``.grad`` or by hand.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import set_phase
 
 PERTURBATION = 3.0  # any factor but one: a loss is multiplied by it
+ADVICE = ": detach between them, or raise `reach`"
 UNREPEATED = (
     "a step that is made again from its weights, buffers, optimisers and seed moves them in another way, so its "
     "isolation cannot be tried: keep what lives from step to step in buffers of the auxiliary networks"
@@ -45,27 +47,32 @@ class Trial:
             return f"a step moves module {min(resting)}, which its phase does not train"
         count = len(self.world.method.modules)
         for first in sorted({k + reach + 1 for k in trains} & set(range(count))):
-            if found := self._leak_from(stretch, range(first, count), first - reach):
+            try:
+                found = self._leak_from(stretch, range(first, count), first - reach)
+            except (MemoryError, torch.OutOfMemoryError):
+                raise
+            except Exception:  # what the step needs is not all in the training's state
+                found = UNREPEATED
+            if found:
                 return found
         return None
 
     def _leak_from(self, stretch: Stretch, beyond: range, judged: int) -> str | None:
         """How the modules ``beyond`` decide the update of one below number ``judged``."""
-        moved = self._moved(self.world.repeat(stretch, beyond), stretch, judged)
+        moved = self._moved(self.world.perturbed(stretch, beyond), stretch, judged)
         if not moved:
             return None
         passes = ForwardPasses()
         if stretch.missed_by(self.world.repeat(stretch, step=passes.taking_down())):
             return UNREPEATED
         if passes.plain:
-            given = self.world.repeat(stretch, beyond, passes.given_to(beyond))
+            given = self.world.perturbed(stretch, beyond, partial(passes.given_to, beyond))
             moved = self._moved(given, stretch, judged) if passes.plain else moved
         handed = {p for p in moved if (p.k, p.part, p.kind) == (judged - 1, "auxiliary", "buffer")}
         if moved <= handed and (not handed or made_of_weights(self.fresh(), stretch, handed)):
             return None
-        return (
-            f"the update of module {min(moved - handed or moved).k} hangs on the weights of module {beyond[0]} or above"
-        )
+        own = min(moved - handed or moved).k
+        return f"the update of module {own} hangs on the weights of module {beyond[0]} or above{ADVICE}"
 
     @staticmethod
     def _moved(state: State, stretch: Stretch, judged: int) -> set[Place]:
@@ -83,7 +90,7 @@ def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequ
         return None
     (batch,) = batches(0, 1)
     if moved := leaks(world.method, batch):
-        return f"a loss moves modules {moved[0]}"
+        return f"a loss moves modules {moved[0]}{ADVICE}"
     trial = Trial(fresh)
     with randomness_kept(world.device):
         torch.manual_seed(0)

@@ -22,7 +22,7 @@ from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
 
-SLACK = 0.1  # of the bytes: kernels on real tensors hold a little that fake ones do not
+SLACK, SAVED_SLACK = 0.1, 0.25  # of the bytes: a real kernel may save another tensor, or put a mean in a large storage
 
 
 def real_steps(build: Callable[[], Method], recipe: Recipe, batch: Batch) -> tuple[Simulation, list[Metered]]:
@@ -37,7 +37,7 @@ def check_simulation(simulated: Simulation | Cost, real: Simulation) -> None:
     """Raise UserError where a real step does not cost what its simulation said."""
     _compare("FLOPs", simulated.step_flops, real.step_flops, 0, "its simulation")
     _compare("bytes at its peak", simulated.peak_bytes, real.peak_bytes, SLACK, "its simulation")
-    _compare("bytes saved for backward", simulated.saved_bytes, real.saved_bytes, SLACK, "its simulation")
+    _compare("bytes saved for backward", simulated.saved_bytes, real.saved_bytes, SAVED_SLACK, "its simulation")
 
 
 def check_in_training(world: World, stretch: Stretch, expected: Metered) -> None:

@@ -22,6 +22,7 @@ from benchmark.schema.recipe import Recipe
 
 Step = Callable[[Method, Batch, dict[int, Optimizer]], object]
 FACTOR = (0.5, 1.5)  # what a perturbed number is multiplied by; the sign is another one half of the times
+GENTLE = 0.01
 SHIFT = 0.05  # and how far it is moved, one standard deviation: weights may be zero
 
 
@@ -67,18 +68,32 @@ class World:
         set_phase(self.method, replace(self.phases[phase]))
         return build_optimizers(self.method, self.recipe, self.method.phase)
 
-    def repeat(self, stretch: Stretch, perturbed: Iterable[int] = (), step: Step = train_step) -> State:
+    def perturbed(
+        self, stretch: Stretch, beyond: Iterable[int], step: Callable[[], Step] = lambda: train_step
+    ) -> State:
+        """As :meth:`repeat` with modules ``beyond`` perturbed: as far as can be, gently if the step breaks of it."""
+        try:
+            return self.repeat(stretch, beyond, step())
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception:  # of an inverse that is none any more, for instance
+            return self.repeat(stretch, beyond, step(), GENTLE)
+
+    def repeat(
+        self, stretch: Stretch, perturbed: Iterable[int] = (), step: Step = train_step, strength: float = 1.0
+    ) -> State:
         """Make the steps of a stretch again, each from the training's own state; what the last one leaves behind.
 
         Args:
             perturbed: modules that have other weights, buffers and optimisers' states than in the training.
             step: how a step is made.
+            strength: share of the way to their other numbers.
         """
         optimizers, beyond = self.enter(stretch.phase), set(perturbed)
         for moment in stretch.before:
             moment.state.put(self.method, optimizers)
             if beyond:
-                perturb(self.method, optimizers, beyond)
+                perturb(self.method, optimizers, beyond, strength)
             batch = copied(moment.batch)
             moment.state.randomness.restore(self.device)
             step(self.method, batch, optimizers)
@@ -100,7 +115,7 @@ def copied(batch: Batch) -> Batch:
     return Batch(batch.raw.clone(), batch.y.clone(), batch.task, batch.x.clone(), view)
 
 
-def perturb(method: Method, optimizers: dict[int, Optimizer], beyond: set[int]) -> None:
+def perturb(method: Method, optimizers: dict[int, Optimizer], beyond: set[int], strength: float = 1.0) -> None:
     """Give the modules ``beyond``, their auxiliary networks and optimisers other numbers; nobody can know which.
 
     What a module that is not among them has a share in stays as it is.
@@ -113,15 +128,15 @@ def perturb(method: Method, optimizers: dict[int, Optimizer], beyond: set[int]) 
     theirs |= {id(t): (place, t) for place, t in held.items() if place.k in beyond and id(t) not in own}
     for key, (at, tensor) in theirs.items():
         if key not in kept:
-            tensor.data.copy_(_other(tensor.detach().cpu(), at.kind == "parameter", draw))
+            tensor.data.copy_(_other(tensor.detach().cpu(), at.kind == "parameter", draw, strength))
     for k in beyond & optimizers.keys():
         for values in optimizers[k].state.values():
             for value in values.values():
                 if isinstance(value, Tensor) and value.dim():
-                    value.copy_(_other(value.detach().cpu(), False, draw))
+                    value.copy_(_other(value.detach().cpu(), False, draw, strength))
 
 
-def _other(old: Tensor, weight: bool, draw: torch.Generator) -> Tensor:
+def _other(old: Tensor, weight: bool, draw: torch.Generator, strength: float) -> Tensor:
     """Other numbers of the same kind: variances stay positive, whole numbers change places."""
     flat = old.flatten()
     if not weight:
@@ -133,4 +148,4 @@ def _other(old: Tensor, weight: bool, draw: torch.Generator) -> Tensor:
     if weight or bool((flat < 0).any()) or not bool(flat.any()):
         factor *= 2.0 * torch.randint(2, (len(flat),), generator=draw) - 1
         flat = flat + SHIFT * torch.randn(len(flat), generator=draw, dtype=old.dtype)
-    return (flat * factor).view(old.shape)
+    return old + strength * ((flat * factor).view(old.shape) - old)

@@ -66,7 +66,7 @@ def is_isolated(method: type[Method]) -> str:
         return "Claims no isolation."
     for k in MODULES:
         if found := _leak(method, k):
-            raise Failed(f"At K={k} {found}: detach between modules, or raise `reach`.")
+            raise Failed(f"At K={k} {found}.")
     return f"No module's update hangs on more than {method.reach} modules beyond its own, as claimed."
 
 
