@@ -16,6 +16,7 @@ from benchmark.engine.measuring.allowed import ForwardPasses, made_of_weights
 from benchmark.engine.measuring.state import Place, State, near, randomness_kept, same
 from benchmark.engine.measuring.world import Stretch, World, observe
 from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.frozen import has_frozen_weights
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import set_phase
 
@@ -138,7 +139,8 @@ def _gradients(method: Method, batch: Batch, perturb: int | None = None) -> tupl
     with randomness_kept(batch.x.device):
         torch.manual_seed(0)
         for j, loss in enumerate(method.losses(batch)):
-            (loss * PERTURBATION if j == perturb else loss).backward()
+            if loss.requires_grad or not has_frozen_weights(method):
+                (loss * PERTURBATION if j == perturb else loss).backward()
             losses += 1
     gradients = []
     for module, auxiliary in zip(method.modules, method.auxiliaries, strict=True):
