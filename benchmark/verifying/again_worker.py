@@ -55,7 +55,7 @@ def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     prepare_process(suite.device)
     method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
-    method.phase = next(reversed(method.phases()), method.phase)  # of a network that is not trained: no phase
+    method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):
         part.to(suite.device).load_state_dict(state)
     _sit_exam(method, suite)

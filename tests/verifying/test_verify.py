@@ -16,10 +16,11 @@ from needs import needs
 from records import make_record
 from workshop import TINY, beyond, run, workshop, write_suites
 
-from benchmark.engine.load import load_dataset
-from benchmark.engine.pictures.data import load_splits
+from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.pictures.data import Loader, Pictures, load_splits
+from benchmark.engine.training.evaluate import split_logits
 from benchmark.errors import UserError
-from benchmark.running.cell import run_cell
+from benchmark.running.cell import builder, run_cell
 from benchmark.running.launch import Crash
 from benchmark.running.machine import machine
 from benchmark.sandbox import bubblewrap
@@ -28,7 +29,7 @@ from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import read_record, write_record
 from benchmark.schema.suite import cells, load_suite
-from benchmark.verifying import verify
+from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
 from benchmark.verifying.verify import claims, runnable, sample, too_high
 
@@ -292,7 +293,7 @@ def test_elsewhere_the_tolerance_comes_from_the_suites_other_methods(claimed):
 def concluded(claim, again, monkeypatch):
     """The outcome of a second training that ended as the record ``again``."""
     monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, (again, [])) for job in jobs))
-    watcher = SimpleNamespace(begin=lambda *_: None, progress=None, ended=lambda *_: None)
+    watcher = SimpleNamespace(begin=lambda *_: None, progress=None, ended=lambda *_: None, note=lambda line: None)
     return next(verify.verify([claim], watcher))
 
 
@@ -328,6 +329,21 @@ def test_cells_that_are_all_too_high_fail_their_row_though_each_may_differ(claim
     assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["failed"]
     concluded(found[1], moved(found[1].record, 0.4), monkeypatch)
     assert too_high(found, found) == []
+
+
+@pytest.mark.parametrize("name", ["greedy_sl", "untrained"])
+def test_the_second_process_predicts_from_the_weights_alone(workshop, name):
+    suite = load_suite("tiny")
+    cell = cells("tiny", suite, name)[0]
+    (workshop / "job.json").write_text(json.dumps({"cell": cell.model_dump(), "suite": suite.model_dump(mode="json")}))
+    digits = load_dataset("digits")
+    trained = builder(cell.model_copy(update={"seed": 9}), suite, digits.task, load_method(name))()
+    torch.save([trained.modules.state_dict(), trained.auxiliaries.state_dict()], "weights.pt")
+    images = load_splits(digits, workshop, 0.1, 12).test.images
+    torch.save({"images": images, "sizes": [1, 7, 4]}, "exam.pt")
+    again_worker.main(lambda message: None, ["second"])
+    loader = Loader(Pictures(images, torch.zeros(12, dtype=torch.int64)), digits, 12, train=False)
+    assert torch.allclose(_answers(workshop / "answers.npy", 12, 10), split_logits(trained, loader), atol=1e-5)
 
 
 def test_where_it_was_trained_again_is_not_what_the_process_says(workshop, monkeypatch):
