@@ -6,9 +6,11 @@ tables does not import torch.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as `typing` has it, which takes time to import: see `entry`
 if TYPE_CHECKING:
+    from typing import Any
+
     from benchmark.engine.cutting.partition import Features, Partition
     from benchmark.engine.objectives import heads, losses
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
@@ -56,7 +58,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     for module, names in _HOME.items():
         if name in names:
             return getattr(import_module(f"benchmark.engine.{module}"), name)

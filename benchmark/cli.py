@@ -52,6 +52,10 @@ def run_command() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = app(standalone_mode=False)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer and rich end silently
+            raise UserError(UNREAD) from None
+        raise
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own errors; it keeps their class to itself
             raise

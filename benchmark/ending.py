@@ -90,12 +90,12 @@ def one_sentence() -> Iterator[None]:
         _exit(cannot_use(error), MISTAKE)
 
 
-def cannot_use(error: OSError, path: object = None) -> str:
-    """A sentence on a file that cannot be read or written, with advice."""
+def cannot_use(error: OSError, path: object = None, kept: str = "finished cells are kept") -> str:
+    """A sentence on a file that cannot be read or written, with advice; ``kept`` says what becomes of finished work."""
     place = path or error.filename or ("Standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "A file")
     reason = error.strerror or type(error).__name__
     advice = ADVICE.get(error.errno or 0, "see to it")
-    return f"{place} cannot be read or written ({reason}): {advice}, then give the command again; {KEPT}."
+    return f"{place} cannot be read or written ({reason}): {advice}, then give the command again; {kept}."
 
 
 def _flush() -> None:
@@ -106,7 +106,7 @@ def _flush() -> None:
 def _exit(sentence: str, code: int) -> NoReturn:
     """Say it, once, and end; what still waits to be printed may be lost, but breaks nothing."""
     sentence = printable(sentence, LONGEST_SENTENCE)
-    number, _Heard.number = _Heard.number, -1  # whatever comes now is ignored
+    _Heard.number = -1  # whatever comes now is ignored
     with suppress(OSError, ValueError, AttributeError):
         coloured = f"\x1b[31m{sentence}\x1b[0m" if sys.stderr.isatty() else sentence
         print(coloured, file=sys.stderr, flush=True)
@@ -115,7 +115,6 @@ def _exit(sentence: str, code: int) -> NoReturn:
     except (OSError, ValueError):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _Heard.number = number and -1
     sys.exit(code)
 
 

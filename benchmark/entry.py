@@ -1,29 +1,43 @@
 """Where ``beyond`` begins: it listens for Ctrl-C before anything is imported that takes time."""
 
+import _signal  # that is `signal` without its enumerations, which take longer to import than all else here
 import os
 import sys
-import threading
-
-from benchmark import ending
-from benchmark.errors import UserError
 
 
 def main() -> None:
     """Run the command line; signals are heard from here to the end of the process."""
+    for number in (_signal.SIGINT, _signal.SIGTERM):
+        _signal.signal(number, _end_at_once)
+    import threading
+
+    from benchmark import ending
+
     ending.listen()
     try:
         with ending.one_sentence():
             _open_standard_files()
             from benchmark import cli
 
-            threading.excepthook = _unheard
+            threading.excepthook = _on_thread
             cli.run_command()
     finally:
         ending.ignore()
 
 
-def _unheard(what: threading.ExceptHookArgs) -> None:
+def _end_at_once(number: int, frame: object) -> None:
+    """For the first hundredths of a second."""
+    os.write(2, b"Interrupted; nothing was begun.\n")
+    os._exit(128 + number)
+
+
+def _on_thread(what: object) -> None:
     """A progress bar's thread cannot write to a terminal that is gone: the main thread cannot either, and says so."""
+    import threading
+
+    from benchmark.errors import UserError
+
+    assert isinstance(what, threading.ExceptHookArgs)
     if not isinstance(what.exc_value, (OSError, UserError)):
         threading.__excepthook__(what)
 
@@ -34,6 +48,8 @@ def _open_standard_files() -> None:
     Raises:
         UserError: there is no output to write to.
     """
+    from benchmark.errors import UserError
+
     closed = sys.stdout is None
     for number in range(3):
         try:

@@ -35,7 +35,7 @@ def write_results(folder: Path) -> Path:
 
 def opened(page: str = "leaderboard", **query: Any) -> AppTest:
     """A page, run once; nothing may be raised."""
-    app = AppTest.from_file(str(DASHBOARD / "pages_shown" / f"{page}.py"), default_timeout=60)
+    app = AppTest.from_file(str(DASHBOARD / "pages_shown" / f"{page}.py"), default_timeout=240)
     for key, value in query.items():
         app.query_params[key] = value
     app.run()

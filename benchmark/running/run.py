@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Protocol
 
-from benchmark import ending
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
@@ -25,6 +24,7 @@ from benchmark.schema.text import printable
 RUNS = Path("results/runs")
 KEPT = Path(".beyond/cells")
 WORTH_KEEPING = ("ok", "diverged")  # the others may end differently the next time
+KEPT_ALL = "finished cells are kept"
 UNKEPT = "finished cells have their records in results/, but a run that is cut short will train them again"
 
 
@@ -97,7 +97,8 @@ class _Store:
 
     def __init__(self, runs: Path, kept: Path, observer: Observer) -> None:
         self.runs, self.kept, self.observer = runs, kept, observer
-        self.unkept = self.unpublished = ""
+        self.unkept = ""  # why copies cannot be kept
+        self.unpublished: tuple[OSError, Path] | None = None  # the first record that could not be written
 
     def check(self, wanted: Iterable[Identity], name: str) -> None:
         """Find now what would stop a record from being written after hours of training.
@@ -136,7 +137,7 @@ class _Store:
         try:
             write_record(record, path)
         except OSError as error:
-            self.unpublished = self.unpublished or cannot_use(error, path)
+            self.unpublished = self.unpublished or (error, path)
             if self.unkept:
                 self.complain()
 
@@ -147,8 +148,9 @@ class _Store:
             UserError: something could not.
         """
         if self.unpublished:
-            kept = self.unpublished.replace(ending.KEPT, UNKEPT) if self.unkept else self.unpublished
-            raise UserError(kept)
+            error, path = self.unpublished
+            kept = f"{self.kept} cannot be written either, so what has no record is lost" if self.unkept else KEPT_ALL
+            raise UserError(cannot_use(error, path, kept))
 
     @contextmanager
     def truthful(self) -> Iterator[None]:

@@ -34,10 +34,12 @@ def main(number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, TERMINAL_SIGNALS)
-    _on_death_of_parent(signal.SIGCONT)  # so that it sees the closed socket even if somebody had stopped it
-    with suppress(Exception):  # the cell that needs it says why it cannot be imported
-        import_module(PRELOAD)
     with socket.socket(fileno=number) as orders:
+        _on_death_of_parent(signal.SIGKILL)  # while it imports, it looks at nothing else
+        if not _closed(orders):
+            with suppress(Exception):  # the cell that needs it says why it cannot be imported
+                import_module(PRELOAD)
+        _on_death_of_parent(signal.SIGCONT)  # so that it sees the closed socket even if somebody had stopped it
         _Forks(orders).serve()
 
 
@@ -157,6 +159,14 @@ def _receive_order(orders: socket.socket) -> tuple[bytes, list[int]]:
             raise EOFError
         content += chunk
     return content, list(files)
+
+
+def _closed(orders: socket.socket) -> bool:
+    """Whether the other side is gone already."""
+    try:
+        return not orders.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
 
 
 def _die_with_caller(life: int) -> None:

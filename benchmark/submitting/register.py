@@ -1,6 +1,7 @@
 """``beyond register``: all that a new method's file needs besides itself, so that its author edits nothing by hand.
 
 That is its stages (``params.yaml``), its golden trajectory, and its line in the README's table. It imports the file.
+After the merge of two branches it writes the same for the methods of both.
 """
 
 import re
@@ -14,6 +15,14 @@ from benchmark.running.run import all_methods
 from benchmark.schema.plugins import FAMILIES, METHODS, method_metadata, plugin_path
 from benchmark.schema.suite import TWIN
 from benchmark.schema.text import write_text
+from benchmark.submitting.merging import (
+    check_conflicts,
+    merge_stages,
+    read,
+    trajectories_known,
+    unite_sources,
+    without_conflicts,
+)
 from benchmark.tables.files import write_tables
 
 PARAMS, README = Path("params.yaml"), Path("README.md")
@@ -24,17 +33,22 @@ def register() -> list[str]:
     """Write what is missing, renew what has changed; returns the methods that are new to the pipeline.
 
     Raises:
-        UserError: a method's file is broken, or this is not the top of the repository; nothing is written then.
+        UserError: a method's file is broken, a merge needs a decision, or this is not the top of the repository;
+            nothing is written then.
     """
+    check_conflicts()
     names = sorted(all_methods())
-    before = PARAMS.read_text(encoding="utf-8") if PARAMS.exists() else ""
+    before = read(PARAMS) if PARAMS.exists() else ""
     stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
-    trajectories = golden.updated(golden.stored())
-    readme = with_table(README.read_text(encoding="utf-8"), names) if README.exists() else ""
+    readme = read(README) if README.exists() else ""
+    readme = with_table(without_conflicts(readme), names) if readme else ""
+    trajectories = golden.updated(trajectories_known())
+    merge_stages()
     write_text(stages, PARAMS)
     write_text(trajectories, golden.FILE)
     if readme:
         write_text(readme, README)
+    unite_sources()
     write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
     return [name for name in names if f"- {name}\n" not in before]
 

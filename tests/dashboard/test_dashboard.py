@@ -208,7 +208,8 @@ def test_no_page_imports_torch_or_a_method(results):
     code = (
         "import sys; sys.path[:0] = sys.argv[1:3]; from streamlit.testing.v1 import AppTest\n"
         "for page in sys.argv[3:]:\n"
-        "    assert not AppTest.from_file(f'{sys.argv[1]}/pages_shown/{page}.py', default_timeout=60).run().exception\n"
+        "    app = AppTest.from_file(f'{sys.argv[1]}/pages_shown/{page}.py', default_timeout=240)\n"
+        "    assert not app.run().exception\n"
         "loaded = [m for m in sys.modules if m in ('torch', 'timm') or m.startswith('beyond_plugin')]\n"
         "sys.exit(' '.join(loaded) or None)"
     )

@@ -23,7 +23,7 @@ def results(tmp_path, monkeypatch):
 
 
 def test_the_app_opens_on_the_leaderboard(results):
-    app = AppTest.from_file(str(DASHBOARD / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(DASHBOARD / "app.py"), default_timeout=240).run()
     assert not app.exception
     assert app.title[0].value == "Beyond Backprop"
 

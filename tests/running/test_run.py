@@ -10,11 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from typer.testing import CliRunner
-from workshop import beyond, changed, mistake, run, workshop, write_suites
+from workshop import Watcher, beyond, changed, mistake, run, workshop, write_suites
 
 from benchmark import cli
+from benchmark.ending import Interrupted
 from benchmark.errors import UserError
+from benchmark.running.run import KEPT, RUNS, _Store
 from benchmark.schema.record import read_record, write_record
 
 __all__ = ["workshop"]
@@ -158,6 +161,21 @@ def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(workshop):
     assert (record.status, record.error) == ("failed", "RuntimeError: broken in ./methods/breaks.py")
 
 
+def test_the_oddest_method_is_a_row_in_one_sentence(workshop):
+    content = DIVERGES.replace("import torch.nn.functional as F", "import numpy as np").replace(
+        "return h.mean() *",
+        "self.options.odd = {1: np.float32(0.5), 'kind': dict}\n"
+        "        raise ValueError('a\\ud800\\x1b[31m' + 'x' * 20_000_000)\n        return",
+    )
+    (workshop / "methods" / "odd.py").write_text(content)
+    run("odd")
+    record = read_record(Path("results/runs/tiny/odd/cifar_resnet8-k2-s0.json"))
+    assert record.status == "failed"
+    assert record.error.startswith("ValueError: a  [31mxxx")
+    assert len(record.error) < 700
+    assert record.genuine
+
+
 def test_cells_that_left_the_suite_leave_no_record(workshop):
     run("greedy_sl")
     write_suites(workshop, changed(seeds=1))
@@ -191,6 +209,53 @@ def test_ctrl_c_while_a_record_is_written_leaves_none_or_a_whole_one(workshop, m
     assert "goes on from there" in err
     assert list(Path().rglob("*.tmp")) == []
     assert kept() == []
+
+
+def test_what_cannot_be_kept_is_said_and_has_its_record(workshop, capsys):
+    record = committed_record()
+    Path(".beyond").touch()
+    watcher = Watcher()
+    store = _Store(RUNS, KEPT, watcher)
+    store.save(record)
+    store.complain()
+    assert read_record(RUNS / "digits/dgl/cifar_resnet8-k2-s0.json") == record
+    (note,) = watcher.notes
+    assert note.startswith(".beyond/cells cannot be written (")
+    assert "will train them again" in note
+    with pytest.raises(Interrupted) as stopped, store.truthful():
+        raise Interrupted(2)
+    assert "will train them again" in stopped.value.kept
+
+
+def test_a_folder_in_a_records_place_is_found_before_anything_trains(workshop, monkeypatch, capsys):
+    path = Path("results/runs/tiny/dgl/cifar_resnet8-k2-s0.json")
+    path.mkdir(parents=True)
+    assert f"{path} is a folder" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "dgl")
+    path.rmdir()
+    shutil.rmtree("results")
+    Path("results").touch()
+    said = mistake(monkeypatch, capsys, "run", "tiny", "--method", "dgl")
+    assert "Nothing was trained: results/runs/tiny cannot be" in said
+    assert "a file stands where a folder belongs" in said
+
+
+def test_a_record_that_has_no_place_at_all_ends_the_run(workshop):
+    Path(".beyond").touch()
+    record = committed_record()
+    RUNS.parent.joinpath("runs").touch()
+    with pytest.raises(
+        UserError, match=r"results/runs/digits/.*cannot be written either, so what has no record is lost"
+    ):
+        _Store(RUNS, KEPT, Watcher()).save(record)
+
+
+def committed_record():
+    return read_record(ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json")
+
+
+@pytest.mark.parametrize("command", ["run tiny", "verify tiny", "reproduce tiny"])
+def test_no_cells_at_once_is_one_sentence(workshop, monkeypatch, capsys, command):
+    assert "--jobs 0 would train nothing" in mistake(monkeypatch, capsys, *command.split(), "--jobs", "0")
 
 
 def test_unknown_names_are_answered_with_the_nearest_ones(workshop, monkeypatch, capsys):

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 from benchmark.errors import DataMissing
+from benchmark.schema.text import printable
+
+LONGEST = 2000  # characters of a sentence: what to do stands at its end, behind names of folders
 
 
 def spelt(text: str) -> str:
     """One line that every terminal can show: control characters and bytes that are no UTF-8 are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), LONGEST)
 
 
 def check_folder(folder: Path, what: str, mend: str) -> bool:

@@ -15,10 +15,12 @@ from torch import nn
 from torch.optim import Optimizer
 
 from benchmark.engine.load import load_dataset
+from benchmark.engine.measuring.world import World
 from benchmark.engine.pictures.data import Batch, Loader, Pictures, data_root, load_splits
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method, Phase
-from benchmark.engine.training.train import build_optimizers, check_finite, set_phase, train_step
+from benchmark.engine.training.train import Watch, build_optimizers, check_finite, set_phase, train_step
+from benchmark.schema.plugins import load_class
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 
@@ -40,6 +42,7 @@ SUITE = Suite(
     seeds=1,
     validation=0.2,
 )
+sources: dict[type[Method], Path] = {}  # the files that classes were read from
 given: list[Pictures] = []  # training and held-out pictures that came by a file
 
 
@@ -84,6 +87,12 @@ def make(method: type[Method], backbone: str, k: int) -> Method:
     return build_method(method, options, SUITE, BACKBONES[backbone], load_dataset(SUITE.dataset).task, k, seed=0)
 
 
+def world(method: type[Method], backbone: str, k: int) -> World:
+    """The method in a world of its own, its file read anew: nothing that it remembers outside of it is shared."""
+    anew = load_class(sources[method], Method) if method in sources else method
+    return World(make(anew, backbone, k), RECIPE, torch.device("cpu"))
+
+
 def batch_of(method: type[Method], size: int) -> Batch:
     """One training batch of ``size`` pictures."""
     train, _ = pictures()
@@ -123,6 +132,13 @@ class Training:
             rows.append(train_step(self.method, self.batch, self.optimizers))
             check_finite([torch.stack(rows[-1])], 0, step)
         return [[loss.item() for loss in row] for row in rows]
+
+    def watched(self, watch: Watch, phase: int, steps: int) -> None:
+        """Train for so many steps, in phase number ``phase``, under a watch."""
+        watch.begin(self.method, phase, steps)
+        for _ in range(steps):
+            watch.step(self.method, self.batch, self.optimizers)
+        watch.end(self.method)
 
     def state(self) -> dict[str, Any]:
         """A copy of what a checkpoint of the engine's objects holds."""

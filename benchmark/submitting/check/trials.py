@@ -2,22 +2,37 @@
 
 from collections.abc import Callable
 from functools import partial
+from secrets import randbelow
 
 import torch
 from torch import nn
 
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
-from benchmark.engine.measuring.cost import simulate
-from benchmark.engine.measuring.isolation import leaks
+from benchmark.engine.measuring.cost import Simulation, simulate
+from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.pace import step_ratio
+from benchmark.engine.measuring.reality import check_in_training, check_simulation, real_steps
+from benchmark.engine.measuring.state import randomness_kept
+from benchmark.engine.measuring.world import observe
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
-from benchmark.submitting.check.problem import BACKBONES, MODULES, RECIPE, Training, batch_of, digits, make, train
+from benchmark.submitting.check.problem import (
+    BACKBONES,
+    MODULES,
+    RECIPE,
+    Training,
+    batch_of,
+    digits,
+    make,
+    train,
+    world,
+)
 
 STEPS = 20  # within which losses must fall
 FEW = 3  # steps before and after an interruption
@@ -46,14 +61,26 @@ def runs_everywhere(method: type[Method]) -> str:
 
 
 def is_isolated(method: type[Method]) -> str:
-    """No loss moves a module that is further away than claimed."""
+    """No loss moves a module that is further away than claimed, and no module moves by what is beyond its reach."""
     if method.reach is None:
         return "Claims no isolation."
     for k in MODULES:
-        made = make(method, "ResNet", k)
-        if found := leaks(made, batch_of(method, 8)):
-            raise Failed(f"At K={k} a loss moves modules {found[0]}: detach between them, or raise `reach`.")
-    return f"Losses reach {method.reach} modules beyond their own, as claimed."
+        if found := _leak(method, k):
+            raise Failed(f"At K={k} {found}: detach between modules, or raise `reach`.")
+    return f"No module's update hangs on more than {method.reach} modules beyond its own, as claimed."
+
+
+def _leak(method: type[Method], k: int) -> str | None:
+    """What breaks the claim, when phases begin or somewhere in a short training."""
+    fresh = partial(world, method, "ResNet", k)
+    batches = {phase: Training.start(fresh().method, each).batch for phase, each in enumerate(fresh().phases)}
+    if found := leak_at_start(fresh, lambda phase, count: [batches[phase]] * count):
+        return found
+    made, examiner = make(method, "ResNet", k), Examiner(fresh)
+    torch.manual_seed(0)
+    for number, phase in enumerate(made.phases()):
+        Training.start(made, phase).watched(examiner, number, made.lag + STEPS)
+    return examiner.leak
 
 
 def learns(method: type[Method]) -> str:
@@ -221,11 +248,27 @@ def costs(method: type[Method]) -> str:
 
     batch = batch_of(method, RECIPE.batch)
     own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
+    _check_meters(method, own)
     pace = step_ratio(build, twin, RECIPE, batch, seconds=0.5)
     return (
         f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
         f"{own.step_flops / other.step_flops:.2f} times the FLOPs and {pace.ratio:.1f} times the time of {TWIN}'s."
     )
+
+
+def _check_meters(method: type[Method], simulated: Simulation) -> None:
+    """Raise UserError where real steps, at the start or later, do not cost what was simulated."""
+    build = partial(make, method, "ResNet", MODULES[-1])
+    real, steps = real_steps(build, RECIPE, batch_of(method, RECIPE.batch))
+    check_simulation(simulated, real)
+    made, again = build(), world(method, "ResNet", MODULES[-1])
+    torch.manual_seed(0)
+    for number, phase in enumerate(made.phases()):
+        training = Training.start(made, phase)
+        training.losses(1 + randbelow(STEPS))
+        stretch = observe(made, number, training.optimizers, [training.batch] * (1 + made.lag))
+        with randomness_kept(training.batch.x.device):
+            check_in_training(again, stretch, steps[number])
 
 
 TRIALS: dict[str, Callable[[type[Method]], str]] = {

@@ -15,7 +15,7 @@ from benchmark.submitting.check.findings import Failed, Finding, find
 from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
 from benchmark.submitting.check.names import CHECKS, LOADS, PICTURES
-from benchmark.submitting.check.problem import take_pictures
+from benchmark.submitting.check.problem import sources, take_pictures
 from benchmark.submitting.check.trials import TRIALS
 
 
@@ -57,5 +57,6 @@ def _load(path: Path, methods: list[type[Method]]) -> str:
         near = get_close_matches(name, set(dir(base)) - vars(found).keys(), n=1, cutoff=0.85)
         if near and not name.startswith("_"):
             raise Failed(f"`{name}` is no part of {base.__name__}, and is never used; did you mean `{near[0]}`?")
+    sources[found] = path
     methods.append(found)
     return f"The file can be imported; it defines {found.__name__}."
