@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmark.running.leftovers import gone
 
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 PAUSES = (0.0, 0.1, 0.5, 1.0)  # seconds before each try
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 PREFIX = "beyond-{pid}-"
 OURS = re.compile(r"^beyond-(\d+)-")
 

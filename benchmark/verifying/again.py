@@ -199,7 +199,10 @@ def _record(said: object, ending: Ending, cell: Cell, suite: Suite) -> Record:
         sentence = ending.sentence if ending.how != "done" else "It ended without a record."
         return _failed(CRASH_STATUS.get(ending.how, "failed"), sentence, cell, suite)
     error = None if record.error is None else printable(record.error)
-    return record.model_copy(update={"identity": identify(cell, suite), "error": error})
+    origin = record.provenance
+    if origin:
+        origin = origin.model_copy(update={"device": printable(origin.device)})
+    return record.model_copy(update={"identity": identify(cell, suite), "error": error, "provenance": origin})
 
 
 def _failed(status: Status, sentence: str, cell: Cell, suite: Suite) -> Record:
@@ -238,9 +241,10 @@ def _answers(path: Path, pictures: int, classes: int) -> Tensor:
         with _plain_file(path) as file:
             content = io.BytesIO(file.read(HEADER + 4 * classes * pictures))
         np.lib.format.read_magic(content)
-        said = np.lib.format.read_array_header_1_0(content)  # shape, whether by columns, type
-        if said != ((pictures, classes), False, np.float32):
-            raise ValueError(said)
-        return torch.from_numpy(np.frombuffer(content.read(), np.float32).reshape(pictures, classes).copy())
-    except Exception:  # whatever a stranger's bytes can bring numpy to raise
-        raise _Refused("failed", "It gave no answers.") from None
+        shape, by_columns, kind = np.lib.format.read_array_header_1_0(content)
+        found = np.frombuffer(content.read(), np.float32)
+    except Exception as error:  # whatever a stranger's bytes can bring numpy to raise
+        raise _Refused("failed", "It gave no answers.") from error
+    if (shape, by_columns, kind, found.size) != ((pictures, classes), False, np.float32, pictures * classes):
+        raise _Refused("failed", "It gave no answers.")
+    return torch.from_numpy(found.reshape(shape).copy())

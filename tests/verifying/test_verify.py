@@ -199,6 +199,13 @@ def test_weights_are_taken_once_before_the_test_pictures_are_shown(trial):
     assert not (trial.first / "exam.pt").exists()
 
 
+def test_weights_and_exam_may_fill_the_scratch_folder(trial, monkeypatch):
+    asked = []
+    monkeypatch.setattr("benchmark.verifying.again.run_sandboxed", lambda *_, limits, **__: asked.append(limits))
+    trial._run(trial.first, [], 1.0, lambda message: None)
+    assert asked[0].written >= 2 * asked[0].file_size + trial.splits.test.images.nbytes
+
+
 def test_who_gives_no_weights_before_the_exam_gives_none(trial):
     (trial.first / "weights.pt").symlink_to(ROOT / "README.md")
     trial._hand_out()
