@@ -67,7 +67,7 @@ def furnish(folder: Path) -> None:
     for name in ("methods", "datasets"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "results").mkdir()
-    (folder / "suites.yaml").write_text(yaml.safe_dump({"tiny": SUITE}))
+    (folder / "suites.yaml").write_text(yaml.safe_dump({"tiny": SUITE}), encoding="utf-8")
 
 
 def undisturbed() -> dict[str, Record]:
@@ -158,15 +158,15 @@ class Trials:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
-                return None, log.read_text()
+                return None, log.read_text(encoding="utf-8")
             time.sleep(0.002)
-        return os.waitstatus_to_exitcode(ended[1]), log.read_text(errors="replace")
+        return os.waitstatus_to_exitcode(ended[1]), log.read_text(encoding="utf-8", errors="replace")
 
     def _inside(self, disturb: Callable[[], object], log: Path) -> None:
         code = 99
         try:
             os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            sys.stderr = os.fdopen(2, "w", closefd=False)
+            sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
             disturb()
             with one_sentence():
                 running.run_suite("tiny", METHODS, Silent())
@@ -199,7 +199,7 @@ class Trials:
             ending = code, log.read().decode(errors="replace")
         kind = f"SIG{name} to the {target}" if hit else "no fault (it had ended)"
         for pid in left_after(10.0):
-            self.count(kind, "processes left", Path(f"/proc/{pid}/cmdline").read_text())
+            self.count(kind, "processes left", Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
             os.kill(pid, signal.SIGKILL)
         self.judge(kind, ending, self.forked(lambda: None), kept_now())
 
@@ -234,7 +234,7 @@ def family(main: int) -> dict[str, list[int]]:
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+            parent = int(stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1])
             parents.setdefault(parent, []).append(int(stat.parent.name))
     servers = [pid for pid in parents.get(main, []) if "running.server" in command_line(pid)]
     return {"server": servers, "cell": [cell for server in servers for cell in parents.get(server, [])]}
@@ -243,7 +243,7 @@ def family(main: int) -> dict[str, list[int]]:
 def command_line(pid: int) -> str:
     """Its words; empty if it is gone."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
     return ""
 
 

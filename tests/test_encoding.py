@@ -37,7 +37,7 @@ def _hangs_on_locale(call: ast.Call) -> bool:
     place -= isinstance(call.func, ast.Attribute) and name == "open"  # path.open("rb")
     mode = given.get("mode", call.args[place] if len(call.args) > place else None)
     if not isinstance(mode, ast.Constant):
-        return mode is None and place < 2 and name != "NamedTemporaryFile"
+        return mode is None and name in ("open", "fdopen")  # the others open bytes by default
     return "b" not in str(mode.value)
 
 
@@ -66,6 +66,8 @@ def test_no_file_is_opened_in_the_encoding_of_the_locale(path):
         ("write_text(t, p)", False),
         ("os.fdopen(f, 'w')", True),
         ("Image.open(p)", False),
+        ("TemporaryFile()", False),
+        ("NamedTemporaryFile('w')", True),
         ("subprocess.run(c, text=True)", True),
         ("subprocess.run(c, text=True, encoding='utf-8')", False),
         ("subprocess.run(c)", False),

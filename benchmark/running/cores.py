@@ -19,10 +19,12 @@ def quotas(cgroups: Path, membership: Path) -> Iterator[float]:
     """The CPU quotas of this process's control groups and of those around them, in cores."""
     for folder in _folders(cgroups, membership):
         with suppress(OSError, ValueError, ZeroDivisionError):  # version 2: "150000 100000", or "max 100000"
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
             yield int(quota) / int(period)
         with suppress(OSError, ValueError, ZeroDivisionError):  # version 1; -1 is no quota
-            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            quota, period = (
+                (folder / f"cpu.cfs_{name}_us").read_text(encoding="utf-8") for name in ("quota", "period")
+            )
             if int(quota) > 0:
                 yield int(quota) / int(period)
 
@@ -31,7 +33,7 @@ def _folders(cgroups: Path, membership: Path) -> Iterator[Path]:
     """Folders that may hold a quota: from the process's own group up to the top, in both versions' places."""
     lines = [":cpu:/", "::/"]  # in a container the path is often that of the host, which cannot be seen from in here
     with suppress(OSError):
-        lines += membership.read_text().splitlines()
+        lines += membership.read_text(encoding="utf-8").splitlines()
     found = dict[Path, None]()
     for line in lines:
         controllers, _, path = line.partition(":")[2].partition(":")

@@ -22,7 +22,9 @@ def descendants(root: int) -> list[int]:
     parents = dict[int, int]()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError):
-            parents[int(stat.parent.name)] = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+            parents[int(stat.parent.name)] = int(
+                stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
+            )
     found, waiting = list[int](), [root]
     while waiting:
         parent = waiting.pop()
@@ -35,5 +37,5 @@ def descendants(root: int) -> list[int]:
 def state(pid: int) -> str:
     """One letter as in ``ps``: R, S, T (stopped), Z (ended) ...; empty if there is no such process or no /proc."""
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
     return ""

@@ -59,10 +59,10 @@ class Group:
             time.sleep(0.01)
 
     def _read(self, name: str) -> list[str]:
-        return (self.folder / name).read_text().splitlines()
+        return (self.folder / name).read_text(encoding="utf-8").splitlines()
 
     def _write(self, name: str, value: int) -> None:
-        with (self.folder / name).open("r+") as file:  # never makes a file of that name
+        with (self.folder / name).open("r+", encoding="utf-8") as file:  # never makes a file of that name
             file.write(str(value))
 
 
@@ -80,7 +80,7 @@ def own_group(memory: int, threads: int) -> Iterator[Group | None]:
 def _places() -> list[Path]:
     """Where a group may be made: beside our own, since one with processes hands no controllers down, or below it."""
     try:
-        paths = [line[3:] for line in OWN.read_text().splitlines() if line.startswith("0::/")]
+        paths = [line[3:] for line in OWN.read_text(encoding="utf-8").splitlines() if line.startswith("0::/")]
     except OSError:
         return []
     if not (ROOT / "cgroup.controllers").exists():  # v1

@@ -21,7 +21,7 @@ COLUMNS: dict[str, Column] = {
     "suite": Column("protocol of suites.yaml"),
     "dataset": Column("data set"),
     "source": Column("where its pictures came from"),
-    "backbone": Column("timm name of the network"),
+    "backbone": Column("timm name of the network, or what the suite calls this setting of it"),
     "stem": Column("native, or small: 3x3 convolution of stride 1, no pooling"),
     "rank": Column("rank of the method in its suite, over all its backbones and K; empty where a cell is missing", 0),
     "method": Column("id: the file's name in methods/"),

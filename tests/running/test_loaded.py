@@ -71,11 +71,10 @@ class Editor(Watcher):
             touch("methods/dgl.py")
 
 
-def test_cells_that_were_finished_before_the_edit_are_kept_and_the_others_say_so(workshop, monkeypatch):
-    monkeypatch.setattr("benchmark.running.run.cores", lambda: 1)
+def test_cells_that_were_finished_before_the_edit_are_kept_and_the_others_say_so(workshop):
     write_suites(workshop, changed(seeds=3))
     watcher = Editor()
-    records = run_suite("tiny", ["dgl"], watcher)
+    records = run_suite("tiny", ["dgl"], watcher, jobs=1)
     statuses = [record.status for record in records]
     assert (statuses[0], statuses[2]) == ("ok", "failed")  # the second had begun, or had not
     kept = [read_record(path) for path in Path(".beyond/cells").glob("*.json")]
