@@ -9,7 +9,8 @@ from conftest import METHOD_IDS, make_method
 from training import RECIPE, train
 
 from benchmark.engine.cutting.backbone import create_backbone
-from benchmark.engine.measuring.isolation import leaks, moved_modules
+from benchmark.engine.measuring.isolation import leak_at_start, leaks, moved_modules
+from benchmark.engine.measuring.world import World
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Phase
 from benchmark.engine.training.seeding import derive_seed, seeded
@@ -68,8 +69,12 @@ def test_same_seed_same_losses_to_the_bit(name, digits, loader):
 @pytest.mark.parametrize("k", [2, 4])
 @pytest.mark.parametrize("name", METHOD_IDS)
 def test_a_method_that_claims_isolation_is_isolated(name, k, digits, loader):
-    method = make_method(name, k, digits)
-    assert leaks(method, next(loader.epoch(0))) == []
+    batches = list(loader.epoch(0))
+
+    def fresh():
+        return World(make_method(name, k, digits), RECIPE, torch.device("cpu"))
+
+    assert leak_at_start(fresh, lambda phase, count: batches[:count]) is None
 
 
 def test_a_leak_is_found(digits, loader):
