@@ -4,7 +4,8 @@ from pathlib import Path
 
 from torchvision.datasets import CIFAR100
 
-from benchmark import Dataset, Pictures, load_cifar
+from benchmark.engine.data import Dataset, Pictures
+from benchmark.engine.sources import load_cifar
 
 
 class Cifar100(Dataset):

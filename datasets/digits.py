@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from benchmark import Dataset, Pictures, as_pictures, stratified_order
+from benchmark.engine.data import Dataset, Pictures, stratified_order
+from benchmark.engine.sources import as_pictures
 
 TEST = 449  # pictures, a quarter
 

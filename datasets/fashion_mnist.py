@@ -4,7 +4,8 @@ from pathlib import Path
 
 from torchvision.datasets import FashionMNIST
 
-from benchmark import Dataset, Pictures, download, load_idx
+from benchmark.engine.data import Dataset, Pictures
+from benchmark.engine.sources import download, load_idx
 
 # where the Debian package dataset-fashion-mnist puts the same files
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")

@@ -23,7 +23,8 @@ from collections.abc import Iterator
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, heads, on_copies_of_buffers
+from benchmark import Batch, LocalMethod, heads
+from benchmark.engine.buffers import on_copies_of_buffers
 from benchmark.errors import UserError
 
 

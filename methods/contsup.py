@@ -26,7 +26,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from benchmark import Batch, Features, InfoProObjective, LocalMethod, heads
+from benchmark import Batch, Features, LocalMethod, heads
+from benchmark.engine.infopro_objective import InfoProObjective
 from benchmark.errors import UserError
 
 ENCODER_WIDTH = 12

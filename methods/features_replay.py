@@ -22,7 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import Batch, Method, Phase, on_copies_of_buffers
+from benchmark import Batch, Method, Phase
+from benchmark.engine.buffers import on_copies_of_buffers
 
 
 class FeaturesReplay(Method):

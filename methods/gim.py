@@ -42,7 +42,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, Partition, Task, heads, losses
+from benchmark import Batch, LocalMethod, Task, heads, losses
+from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 
 

@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from benchmark import Batch, Method, on_copies_of_buffers
+from benchmark import Batch, Method
+from benchmark.engine.buffers import on_copies_of_buffers
 
 
 class GradientCheckpointing(Method):

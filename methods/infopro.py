@@ -17,7 +17,8 @@ does both).
 
 from torch import Tensor, nn
 
-from benchmark import Batch, InfoProObjective, LocalMethod, infopro_weights
+from benchmark import Batch, LocalMethod
+from benchmark.engine.infopro_objective import InfoProObjective, infopro_weights
 
 
 class InfoPro(LocalMethod):

@@ -29,7 +29,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, heads, losses, on_copies_of_buffers
+from benchmark import Batch, LocalMethod, heads, losses
+from benchmark.engine.buffers import on_copies_of_buffers
 
 
 class LoCo(LocalMethod):

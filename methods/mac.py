@@ -33,7 +33,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import Batch, Method, Partition, Task, on_copies_of_buffers
+from benchmark import Batch, Method, Task
+from benchmark.engine.buffers import on_copies_of_buffers
+from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 
 TINY = 1e-30  # so that an error of zero gives a loss of zero

@@ -29,7 +29,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from benchmark import Batch, Features, InfoProObjective, LocalMethod, infopro_weights
+from benchmark import Batch, Features, LocalMethod
+from benchmark.engine.infopro_objective import InfoProObjective, infopro_weights
 from benchmark.errors import UserError
 
 

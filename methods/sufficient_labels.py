@@ -25,7 +25,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import READOUT_SHARE, Batch, ModularMethod, Phase, heads, losses
+from benchmark import Batch, ModularMethod, Phase, heads, losses
+from benchmark.engine.method import READOUT_SHARE
 from benchmark.errors import UserError
 
 

@@ -42,7 +42,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from benchmark import Batch, Features, Method, Partition, Task, on_copies_of_buffers
+from benchmark import Batch, Features, Method, Task
+from benchmark.engine.buffers import on_copies_of_buffers
+from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 
 TINY = 1e-30  # so that a target without a change gives a loss of zero

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from benchmark.engine.load import load_method
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
-from benchmark.schema.plugins import METHODS, load_class, plugin_path
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 
@@ -35,7 +35,7 @@ def random_batch(views: int = 1) -> Batch:
 
 def builder(name: str, k: int) -> Callable[[], Method]:
     """Builds a method, in its first variant, on a fresh network, cut into ``k`` modules at the paper's places."""
-    method: type[Method] = load_class(plugin_path(METHODS, name), Method)
+    method: type[Method] = load_method(name)
     options: dict[str, Any] = dict(next(iter(method.variants.values()), {}))
     suite = Suite.model_construct(balance="memory")
     return partial(build_method, method, options, suite, Backbone(name=BACKBONE, cuts=CUTS), TASK, k, 0)

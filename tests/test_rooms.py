@@ -10,7 +10,7 @@ ROOMS = [
     *("errors", "git", "schema", "ending", "engine", "running", "planning", "tables", "sandbox", "submitting"),
     *("verifying", "display", "export", "cli", "entry"),
 ]
-ENGINE = ["cutting", "pictures", "objectives", "training", "load", "measuring", "golden"]
+ENGINE = ["cutting", "pictures", "objectives", "training", "former", "load", "measuring", "golden"]
 
 
 def imported(path):

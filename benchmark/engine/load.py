@@ -1,8 +1,11 @@
 """From an id to the class that a plugin's file defines."""
 
+from benchmark.engine.former import keep_addresses
 from benchmark.engine.pictures.data import Dataset
 from benchmark.engine.training.method import Method
 from benchmark.schema.plugins import DATASETS, METHODS, load_class, plugin_path
+
+keep_addresses()
 
 
 def load_method(name: str) -> type[Method]:

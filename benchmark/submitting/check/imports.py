@@ -17,7 +17,8 @@ STANDARD = (
     *("typing", "typing_extensions", "warnings", "weakref"),
 )
 NUMERIC = ("torch", "torchvision", "timm", "numpy", "scipy")
-OURS = ("benchmark", "benchmark.errors")
+FORMER = ("buffers", "data", "heads", "infopro_objective", "losses", "method", "partition")  # see engine/former.py
+OURS = ("benchmark", "benchmark.errors", *(f"benchmark.engine.{name}" for name in FORMER))
 REFUSED = (  # of the packages above: files, networks, processes, foreign code
     *("torch.load", "torch.save", "torch.hub", "torch.jit", "torch.distributed", "torch.multiprocessing"),
     *("torch.package", "torch.serialization", "torch.classes", "torch.utils.cpp_extension", "torch.utils.model_zoo"),
