@@ -216,7 +216,7 @@ def test_what_cannot_be_kept_is_said_and_has_its_record(workshop, capsys):
     Path(".beyond").touch()
     watcher = Watcher()
     store = _Store(RUNS, KEPT, watcher)
-    store.save(record)
+    store.save(record, record.fingerprint)
     store.complain()
     assert read_record(RUNS / "digits/dgl/cifar_resnet8-k2-s0.json") == record
     (note,) = watcher.notes
