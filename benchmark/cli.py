@@ -117,7 +117,7 @@ def run(
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
-    """Of a tree that is not edited: which records were made of another state, or (of a known tree) of an unknown one."""
+    """Of a tree that is not edited: which records were made of another state, or (of a known tree) of none known."""
     said = [record.provenance.git_dirty for record in records if record.provenance]
     edited = "were made before their changes were committed, and say so (git_dirty)"
     unknown = "were made where git did not say of which commit, and say so (git_dirty: null)"

@@ -246,7 +246,7 @@ def test_a_record_that_has_no_place_at_all_ends_the_run(workshop):
     with pytest.raises(
         UserError, match=r"results/runs/digits/.*cannot be written either, so what has no record is lost"
     ):
-        _Store(RUNS, KEPT, Watcher()).save(record)
+        _Store(RUNS, KEPT, Watcher()).save(record, record.fingerprint)
 
 
 def committed_record():
