@@ -124,16 +124,16 @@ def run(
     with ProgressBar(suite, console) as bar:
         records = run_suite(suite, method or all_methods(), bar, again=again, jobs=jobs)
     write_tables()
-    if unclean is False:
-        _say_which_are_of_no_commit(records)
+    if not unclean:
+        _say_which_are_of_no_commit(records, known=unclean is False)
 
 
-def _say_which_are_of_no_commit(records: Sequence["Record"]) -> None:
-    """Of a clean tree: which records were made of another state than a commit, or of one that nobody knows."""
+def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
+    """Of a tree that is not edited: which records were made of another state, or (of a known tree) of none known."""
     said = [record.provenance.git_dirty for record in records if record.provenance]
     edited = "were made before their changes were committed, and say so (git_dirty)"
     unknown = "were made where git did not say of which commit, and say so (git_dirty: null)"
-    for count, what in ((said.count(True), edited), (said.count(None), unknown)):
+    for count, what in ((said.count(True), edited), (known * said.count(None), unknown)):
         if count:
             console.print(f"{count} of {len(records)} records {what}; --again trains all anew.", soft_wrap=True)
 

@@ -216,7 +216,7 @@ def test_what_cannot_be_kept_is_said_and_has_its_record(workshop, capsys):
     Path(".beyond").touch()
     watcher = Watcher()
     store = _Store(RUNS, KEPT, watcher)
-    store.save(record)
+    store.save(record, record.fingerprint)
     store.complain()
     assert read_record(RUNS / "digits/dgl/cifar_resnet8-k2-s0.json") == record
     (note,) = watcher.notes
@@ -246,7 +246,7 @@ def test_a_record_that_has_no_place_at_all_ends_the_run(workshop):
     with pytest.raises(
         UserError, match=r"results/runs/digits/.*cannot be written either, so what has no record is lost"
     ):
-        _Store(RUNS, KEPT, Watcher()).save(record)
+        _Store(RUNS, KEPT, Watcher()).save(record, record.fingerprint)
 
 
 def committed_record():
