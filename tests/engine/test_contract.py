@@ -1,7 +1,6 @@
 """What the method contract promises beyond one loss per module: phases, read-outs, few labels, pipelines, claims."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -216,8 +215,7 @@ def test_the_hidden_outputs_that_probes_see_are_those_of_the_chain(digits, loade
             yield torch.zeros(len(x), *method.outputs[i].shape)
 
     method.chain = chain
-    few = SimpleNamespace(epoch=lambda e: [next(loader.epoch(0))])
-    scores = linear_probes(method, few, few)
+    scores = linear_probes(method, loader, loader)
     assert len(scores) == 2
     assert 2 not in seen  # the classifier is not run
     assert max(scores) < 30  # nothing is to be read from zeros

@@ -58,7 +58,7 @@ ODD = {  # job -> its outcome; where it is a crash, how its sentence begins
     "raise_twenty_megabytes": "ValueError: xxxx",
     "exit_at_once": "The cell's process ended with exit code 0",
     "exit_politely": "SystemExit: goodbye",
-    "close_everything": "The cell's process ended with exit code",
+    "close_everything": "The cell's process ended",
     "close_output_and_answer": 1,
     "write_into_every_file": "The cell's process",
     "answer_with_a_lambda": "",

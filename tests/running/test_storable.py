@@ -47,7 +47,7 @@ def committed():
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_option_is_stored_as_json_has_it(committed, name):
     value, expected = ODD[name]
-    record = storable(committed.identity, "f", "ok", None, {"options": plain({"odd": value})})
+    record = storable(committed.identity, "ok", None, {"fingerprint": "f", "options": plain({"odd": value})})
     assert record.status == "ok"
     assert record.options == {"odd": expected}
     assert Record.model_validate_json(record.sealed().model_dump_json()).genuine
@@ -63,7 +63,7 @@ def test_the_options_of_committed_records_are_what_they_were():
     "facts", [{"options": {"x": object()}}, {"cuts": [3]}, {"labels": {"full": "many"}}, {"no": 1}]
 )
 def test_what_cannot_be_stored_is_a_failed_row_that_says_so(committed, facts):
-    record = storable(committed.identity, "f", "ok", None, facts)
+    record = storable(committed.identity, "ok", None, {"fingerprint": "f"} | facts)
     assert (record.status, record.error[:28]) == ("failed", "Its record cannot be stored:")
     assert Record.model_validate_json(record.sealed().model_dump_json()).genuine
 

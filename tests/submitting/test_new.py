@@ -22,6 +22,7 @@ from benchmark.submitting.new import starting_file, write_method
 def repository(tmp_path, monkeypatch):
     for folder in (METHODS, DATASETS):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "suites.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
