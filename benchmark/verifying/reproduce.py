@@ -7,7 +7,7 @@ from rich.console import Console
 
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
-from benchmark.verifying.agreement import POINTS, accuracy_tolerance, difference, disagreements
+from benchmark.verifying.agreement import POINTS, difference, disagreements, tolerance_of_a_run
 
 SCRATCH = Path(".beyond/reproduce")
 
@@ -50,7 +50,7 @@ def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
     differences, tolerances = [0.0], [POINTS]
     for key in sorted(old.keys() & new.keys()):
         differences.append(difference(old[key], new[key]))
-        tolerances.append(accuracy_tolerance(old[key], new[key], suite))
+        tolerances.append(tolerance_of_a_run(old[key], new[key], suite))
         faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerances[-1])]
     return Comparison(len(old), differences[1:].count(0.0), max(tolerances), max(differences), faults)
 
