@@ -17,6 +17,7 @@ from benchmark.engine.measuring.world import Moment, Stretch, World, copied
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Watch, train_step
+from benchmark.errors import UserError
 
 PARTS = 4  # of a phase, in each of which one stretch of steps is tried
 
@@ -44,8 +45,10 @@ class Examiner(Watch):
         self.metered = -1  # the start of the stretch whose last step is metered
         self.open: dict[int, list[Moment]] = {}  # by their start
         self.resting: dict[Place, Tensor] = {}
+        self.left: dict[Place, Tensor] = {}  # by some of the steps: what the next one must begin with
 
     def begin(self, method: Method, phase: int, steps: int) -> None:
+        self.check_untouched(method)
         self.phase, self.made, self.open = phase, 0, {}
         self.starts = draw_starts(steps - method.lag, PARTS if method.reach is not None else 1)
         later = [start for start in self.starts if start]  # at the first step optimisers hold less than ever after
@@ -55,6 +58,7 @@ class Examiner(Watch):
 
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
         begun = time.perf_counter()
+        self.check_untouched(method)
         if self.made in self.starts:
             self.open[self.made] = []
         if self.open:
@@ -66,6 +70,7 @@ class Examiner(Watch):
         begun = time.perf_counter()
         for start in [start for start, moments in self.open.items() if len(moments) > method.lag]:
             after = State.of(method, optimizers, batch.x.device)
+            self.left = after.tensors
             self._try(Stretch(self.phase, tuple(self.open.pop(start)), after), start, batch.x.device)
         self.made += 1
         self.spent += time.perf_counter() - begun
@@ -74,6 +79,13 @@ class Examiner(Watch):
     def end(self, method: Method) -> None:
         if moved := changed(method, self.resting):
             self.leak = self.leak or f"module {moved.k} moves in a phase that does not train it"
+        self.left = copied_places(method, set(range(len(method.modules))))
+
+    def check_untouched(self, method: Method) -> None:
+        """Raise UserError where something else than a step has moved weights or buffers, as far as that is known."""
+        if changed(method, self.left):
+            raise UserError("Weights or buffers move between training steps; they may move in training steps alone.")
+        self.left = {}
 
     def clock(self) -> float:
         return time.perf_counter() - self.spent

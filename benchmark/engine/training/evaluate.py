@@ -19,8 +19,13 @@ from benchmark.errors import UserError
 
 @contextmanager
 def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
-    """Eval mode and no gradients inside; every module's own mode is put back afterwards."""
+    """Eval mode and no gradients inside; every module's own mode is put back afterwards.
+
+    Raises:
+        UserError: weights or buffers are not what they were before: no step trains them here, whatever they learn from.
+    """
     modes = [(m, m.training) for part in parts for m in part.modules()]
+    before = [(t, t.detach().clone()) for part in parts for t in (*part.parameters(), *part.buffers())]
     for part in parts:
         part.eval()
     try:
@@ -29,6 +34,8 @@ def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+    if any(not torch.equal(now, old) for now, old in before if not old.isnan().any()):
+        raise UserError("Predicting moves weights or buffers; they may move in training steps alone.")
 
 
 def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5), split: str = "held-out") -> tuple[float, ...]:
