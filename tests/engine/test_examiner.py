@@ -7,7 +7,8 @@ import pytest
 import torch
 from conftest import make_method, small_suite
 
-from benchmark.engine.measuring import probe
+from benchmark.engine.measuring import examiner, probe
+from benchmark.engine.measuring.cost import Metered
 from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_in_training, real_steps
 from benchmark.engine.measuring.state import State, near
@@ -66,3 +67,17 @@ def test_predictions_are_not_rounded_by_the_size_of_a_batch(monkeypatch):
     with evaluating([torch.nn.Linear(1, 1)]):
         assert not torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.allow_tf32
+
+
+def test_every_stretch_that_is_tried_is_metered_but_for_first_steps(digits, loader, monkeypatch):
+    metered = []
+    monkeypatch.setattr(examiner, "draw_starts", lambda steps, parts: [0, 2, 3])
+    monkeypatch.setattr(examiner, "check_in_training", lambda *arguments: metered.append(arguments))
+    recipe, build = small_suite().recipe, partial(make_method, "e2ebp", 2, digits)
+    watch = examiner.Examiner(lambda: World(build(), recipe, CPU), [Metered(0, 0, 0)])
+    training = World(build(), recipe, CPU)
+    optimizers = training.enter(0)
+    watch.begin(training.method, 0, 4)
+    for _ in range(4):
+        watch.step(training.method, next(loader.epoch(0)), optimizers)
+    assert len(metered) == 2

@@ -19,7 +19,7 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Watch, train_step
 from benchmark.errors import UserError
 
-PARTS = 4  # of a phase, in each of which one stretch of steps is tried
+PARTS = 4  # of a phase, in each of which one stretch of steps is tried, and its last step metered
 
 
 class Examiner(Watch):
@@ -42,7 +42,6 @@ class Examiner(Watch):
         self.trial: Trial | None = None
         self.phase = self.made = 0
         self.starts: list[int] = []
-        self.metered = -1  # the start of the stretch whose last step is metered
         self.open: dict[int, list[Moment]] = {}  # by their start
         self.resting: dict[Place, Tensor] = {}
         self.left: dict[Place, Tensor] = {}  # by some of the steps: what the next one must begin with
@@ -50,9 +49,7 @@ class Examiner(Watch):
     def begin(self, method: Method, phase: int, steps: int) -> None:
         self.check_untouched(method)
         self.phase, self.made, self.open = phase, 0, {}
-        self.starts = draw_starts(steps - method.lag, PARTS if method.reach is not None else 1)
-        later = [start for start in self.starts if start]  # at the first step optimisers hold less than ever after
-        self.metered = SystemRandom().choice(later) if later and self.steps else -1
+        self.starts = draw_starts(steps - method.lag, PARTS)
         resting = set(range(len(method.modules))) - set(method.phase.trains)
         self.resting = copied_places(method, resting) if method.reach is not None else {}
 
@@ -98,7 +95,7 @@ class Examiner(Watch):
             with randomness_kept(device):
                 self.trial = self.trial or Trial(self.fresh)
                 self.leak = self.leak or self.trial.leak(stretch)
-                if start == self.metered:
+                if start and self.steps:  # at the first step optimisers hold less than ever after
                     check_in_training(self.trial.world, stretch, self.steps[stretch.phase])
         except torch.OutOfMemoryError:
             pass
