@@ -196,6 +196,7 @@ def _train(
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
+    examiner.check_untouched(method)
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
     evaluate_twice(method, copy, loaders["validation"], "validation")
     test_top1, test_top5 = judge(method, copy)

@@ -22,6 +22,11 @@ LEAKS = {
     "honest_at_first": UNREPEATED,
     "one_step_late": "a loss moves modules (0, 1)",
     "gradient_in_a_buffer": "the update of module 0 hangs on the weights of module 1",
+    "gradient_in_randomness": "the state of the random generators hangs on the weights of module 1",
+}
+BETWEEN_STEPS = {
+    "trains_in_predict": "Predicting moves weights or buffers",
+    "trains_between_phases": "Weights or buffers move between training steps",
 }
 METERS = {
     "sees_fake_flops": "FLOPs, its simulation",
@@ -67,6 +72,13 @@ def test_a_file_that_works_less_when_metered_fails_the_check(name, sentence):
 
 @pytest.mark.parametrize(("name", "sentence"), METERS.items())
 def test_a_file_that_works_less_when_metered_fails_its_cell(name, sentence, tmp_path, monkeypatch):
+    record = cell(name, tmp_path, monkeypatch)
+    assert record.status == "failed"
+    assert sentence in record.error
+
+
+@pytest.mark.parametrize(("name", "sentence"), BETWEEN_STEPS.items())
+def test_weights_that_move_where_no_step_is_made_fail_the_cell(name, sentence, tmp_path, monkeypatch):
     record = cell(name, tmp_path, monkeypatch)
     assert record.status == "failed"
     assert sentence in record.error

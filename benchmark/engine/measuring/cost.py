@@ -86,6 +86,7 @@ class Metered:
     peak: int
     saved: int
     flops: int
+    remembered: int = 0  # bytes of the optimisers' state before the step
 
 
 def summed(method: Method, steps: Sequence[Metered]) -> Simulation:
@@ -103,6 +104,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
         train_step(method, batch, optimizers)
     with FlopCounterMode(display=False) as flops:
         train_step(method, batch, optimizers)
+    remembered = PeakBytes(optimizers).live
     set_phase(method, replace(phase))  # a pipeline starts anew, so that the meters see all that it keeps
     with (
         SavedBytes(method.modules, method.auxiliaries) as saved,
@@ -110,7 +112,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return Metered(memory.peak, saved.peak, flops.get_total_flops())
+    return Metered(memory.peak, saved.peak, flops.get_total_flops(), remembered)
 
 
 def _not_simulated(method: Method, error: Exception) -> str:

@@ -17,8 +17,9 @@ from benchmark.engine.measuring.world import Moment, Stretch, World, copied
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Watch, train_step
+from benchmark.errors import UserError
 
-PARTS = 4  # of a phase, in each of which one stretch of steps is tried
+PARTS = 4  # of a phase, in each of which one stretch of steps is tried, and its last step metered
 
 
 class Examiner(Watch):
@@ -41,20 +42,20 @@ class Examiner(Watch):
         self.trial: Trial | None = None
         self.phase = self.made = 0
         self.starts: list[int] = []
-        self.metered = -1  # the start of the stretch whose last step is metered
         self.open: dict[int, list[Moment]] = {}  # by their start
         self.resting: dict[Place, Tensor] = {}
+        self.left: dict[Place, Tensor] = {}  # by some of the steps: what the next one must begin with
 
     def begin(self, method: Method, phase: int, steps: int) -> None:
+        self.check_untouched(method)
         self.phase, self.made, self.open = phase, 0, {}
-        self.starts = draw_starts(steps - method.lag, PARTS if method.reach is not None else 1)
-        later = [start for start in self.starts if start]  # at the first step optimisers hold less than ever after
-        self.metered = SystemRandom().choice(later) if later and self.steps else -1
+        self.starts = draw_starts(steps - method.lag, PARTS)
         resting = set(range(len(method.modules))) - set(method.phase.trains)
         self.resting = copied_places(method, resting) if method.reach is not None else {}
 
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
         begun = time.perf_counter()
+        self.check_untouched(method)
         if self.made in self.starts:
             self.open[self.made] = []
         if self.open:
@@ -66,6 +67,7 @@ class Examiner(Watch):
         begun = time.perf_counter()
         for start in [start for start, moments in self.open.items() if len(moments) > method.lag]:
             after = State.of(method, optimizers, batch.x.device)
+            self.left = after.tensors
             self._try(Stretch(self.phase, tuple(self.open.pop(start)), after), start, batch.x.device)
         self.made += 1
         self.spent += time.perf_counter() - begun
@@ -74,6 +76,13 @@ class Examiner(Watch):
     def end(self, method: Method) -> None:
         if moved := changed(method, self.resting):
             self.leak = self.leak or f"module {moved.k} moves in a phase that does not train it"
+        self.left = copied_places(method, set(range(len(method.modules))))
+
+    def check_untouched(self, method: Method) -> None:
+        """Raise UserError where something else than a step has moved weights or buffers, as far as that is known."""
+        if changed(method, self.left):
+            raise UserError("Weights or buffers move between training steps; they may move in training steps alone.")
+        self.left = {}
 
     def clock(self) -> float:
         return time.perf_counter() - self.spent
@@ -86,7 +95,7 @@ class Examiner(Watch):
             with randomness_kept(device):
                 self.trial = self.trial or Trial(self.fresh)
                 self.leak = self.leak or self.trial.leak(stretch)
-                if start == self.metered:
+                if start and self.steps:  # at the first step optimisers hold less than ever after
                     check_in_training(self.trial.world, stretch, self.steps[stretch.phase])
         except torch.OutOfMemoryError:
             pass

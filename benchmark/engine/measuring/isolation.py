@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmark.engine.measuring.allowed import ForwardPasses, made_of_weights
-from benchmark.engine.measuring.state import Place, State, near, randomness_kept, same
+from benchmark.engine.measuring.state import GENERATORS, Place, State, near, randomness_kept, same
 from benchmark.engine.measuring.world import Stretch, World, observe
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.frozen import has_frozen_weights
@@ -72,8 +72,9 @@ class Trial:
         handed = {p for p in moved if (p.k, p.part, p.kind) == (judged - 1, "auxiliary", "buffer")}
         if moved <= handed and (not handed or made_of_weights(self.fresh(), stretch, handed)):
             return None
-        own = min(moved - handed or moved).k
-        return f"the update of module {own} hangs on the weights of module {beyond[0]} or above{ADVICE}"
+        own = min(moved - handed or moved)
+        what = "the state of the random generators" if own == GENERATORS else f"the update of module {own.k}"
+        return f"{what} hangs on the weights of module {beyond[0]} or above{ADVICE}"
 
     @staticmethod
     def _moved(state: State, stretch: Stretch, judged: int) -> set[Place]:

@@ -43,7 +43,7 @@ def _held_by(item: object) -> Iterable[object]:
         attributes = (vars(module).values() for module in item.modules())
         return [*item.parameters(), *item.buffers(), *(a for values in attributes for a in values)]
     if isinstance(item, torch.optim.Optimizer):
-        return item.state.values()
+        return item.state_dict()["state"].values()  # `state` is empty where one wraps another, as Lookahead does
     if isinstance(item, Mapping):
         return item.values()
     if isinstance(item, list | tuple | set | frozenset):

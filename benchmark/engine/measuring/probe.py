@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmark.engine.pictures.data import Loader
 from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import Diverged
 
 TRAIN_PICTURES = 5000
 
@@ -19,11 +20,16 @@ def linear_probes(method: Method, train: Loader, validation: Loader) -> list[flo
     Features are the module's output averaged over its positions, of at most ``TRAIN_PICTURES`` training
     pictures without augmentation; the probe is a ridge classifier on standardised features (closed form, so
     that it costs seconds and has no seed). The network is frozen; the test split is not touched.
+
+    Raises:
+        Diverged: outputs are not finite.
     """
     x_train, y_train = _features(method, train, TRAIN_PICTURES)
     x_test, y_test = _features(method, validation, None)
     scores = []
-    for a, b in zip(x_train, x_test, strict=True):
+    for k, (a, b) in enumerate(zip(x_train, x_test, strict=True)):
+        if not (np.isfinite(a).all() and np.isfinite(b).all()):
+            raise Diverged(f"The outputs of module {k} are not finite.")
         probe = make_pipeline(StandardScaler(), RidgeClassifier()).fit(a, y_train)
         scores.append(100.0 * float(probe.score(b, y_test)))
     return scores

@@ -43,7 +43,8 @@ def check_simulation(simulated: Simulation | Cost, real: Simulation) -> None:
 def check_in_training(world: World, stretch: Stretch, expected: Metered) -> None:
     """Raise UserError where a step of the training costs what it did not before, or is another one when metered.
 
-    Bytes of a pipeline are not compared: they hang on where it began.
+    Bytes of a pipeline are not compared: they hang on where it began. Of others they may grow by what the optimisers
+    made meanwhile, as Lookahead does every few steps.
     """
     counting = _LastStep(len(stretch.before), _count_flops)
     after = world.repeat(stretch, step=counting)
@@ -51,7 +52,9 @@ def check_in_training(world: World, stretch: Stretch, expected: Metered) -> None
     if len(stretch.before) == 1:
         weighing = _LastStep(1, _weigh)
         world.repeat(stretch, step=weighing)
-        _compare("bytes at its peak", expected.peak, weighing.found[0], SLACK, "the first ones")
+        found, grown = weighing.found[0], max(0, PeakBytes(stretch.after.optimizers).live - expected.remembered)
+        nearest = min(max(found, expected.peak), expected.peak + grown)
+        _compare("bytes at its peak", nearest, found, SLACK, "the first ones")
     if stretch.missed_by(after):
         raise UserError(
             "Made again under the meters, a step of the training moves the weights in another way: it must do the "

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from benchmark.engine.measuring.state import Place, State, near, places
+from benchmark.engine.measuring.state import GENERATORS, Place, State, near, places
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.process import place
@@ -46,8 +46,10 @@ class Stretch:
     after: State
 
     def missed_by(self, state: State) -> set[Place]:
-        """Where the last step, made again, left something else behind."""
+        """Where the last step, made again, left something else behind; the global generators are such a place."""
         missed = state.differs(self.after)
+        if not state.randomness.same(self.after.randomness):
+            missed.add(GENERATORS)
         if self.after.repeatable:
             return missed
         mine, theirs, before = state.flat(), self.after.flat(), self.before[-1].state.flat()
@@ -130,7 +132,7 @@ def perturb(method: Method, optimizers: dict[int, Optimizer], beyond: set[int], 
         if key not in kept:
             tensor.data.copy_(_other(tensor.detach().cpu(), at.kind == "parameter", draw, strength))
     for k in beyond & optimizers.keys():
-        for values in optimizers[k].state.values():
+        for values in optimizers[k].state_dict()["state"].values():
             for value in values.values():
                 if isinstance(value, Tensor) and value.dim():
                     value.copy_(_other(value.detach().cpu(), False, draw, strength))
