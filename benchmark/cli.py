@@ -194,10 +194,13 @@ def plan(
     """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
     at_the_top()
     from benchmark.planning.plan import PLANS, print_plan, print_published_check
+    from benchmark.schema.plugins import broken_methods
 
     if published:
         print_published_check(console)
     elif suite:
+        for sentence in broken_methods().values():
+            _complain(sentence, "yellow")
         print_plan(suite, console, PLANS if save else None)
     else:
         raise UserError("Say which suite to plan (`beyond plan cifar10`), or give --published.")

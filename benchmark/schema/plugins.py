@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.schema.plain import not_plain
-from benchmark.schema.text import decoded, printable, read_bytes
+from benchmark.schema.text import decoded, printable, read_bytes, said
 
 ID = re.compile(r"^[a-z0-9][a-z0-9_]*\Z")  # not $, which a line break may follow
 LARGEST = 2**16  # bytes of a plugin's file: parsing takes a thousand times that, and for some texts their square
@@ -142,8 +142,7 @@ def _import_text(text: str, path: Path) -> ModuleType:
     except SyntaxError as error:
         raise UserError(_syntax_error(path, error)) from None
     except (Exception, SystemExit) as error:
-        reason = printable(f"{type(error).__name__}: {error}".splitlines()[0])
-        raise UserError(f"{path} cannot be imported ({reason}).") from None
+        raise UserError(f"{path} cannot be imported ({said(error)}).") from None
     return module
 
 

@@ -38,6 +38,16 @@ def printable_lines(text: str) -> str:
     return "\n".join("\t".join("".join(_cleaned(part)) for part in line.split("\t")) for line in text.split("\n"))
 
 
+def said(error: BaseException) -> str:
+    """``KindOfError: the first line of its text``; an exception that cannot say anything has its kind said."""
+    try:
+        text = str(error)
+    except BaseException as worse:
+        text = f"(its text cannot be had: {type(worse).__name__})"
+    first = f"{type(error).__name__}: {text[:10_000]}".strip().splitlines()
+    return printable(first[0] if first else "an error without a name")
+
+
 def _cleaned(text: str) -> Iterator[str]:
     marks = 0
     for character in text:
