@@ -113,19 +113,26 @@ def run(
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import all_methods, run_suite
+    from benchmark.running.run import all_methods, run_suite, unusable_methods
+    from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
+    load_suite(suite)  # a misspelt name is said first
+    left_out = {} if method else unusable_methods()
+    for sentence in left_out.values():
+        _complain(f"{sentence} The other methods go on.", "yellow")
     unclean = git.dirty()
     if unclean is None:
         console.print(printable(git.trouble()), highlight=False, markup=False, soft_wrap=True)
     elif unclean:
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
-        records = run_suite(suite, method or all_methods(), bar, again=again, jobs=jobs)
+        records = run_suite(suite, method or all_methods(left_out), bar, again=again, jobs=jobs)
     write_tables()
     if not unclean:
         _say_which_are_of_no_commit(records, known=unclean is False)
+    if left_out:
+        sys.exit(MISTAKE)
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
@@ -187,10 +194,13 @@ def plan(
     """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
     at_the_top()
     from benchmark.planning.plan import PLANS, print_plan, print_published_check
+    from benchmark.schema.plugins import broken_methods
 
     if published:
         print_published_check(console)
     elif suite:
+        for sentence in broken_methods().values():
+            _complain(sentence, "yellow")
         print_plan(suite, console, PLANS if save else None)
     else:
         raise UserError("Say which suite to plan (`beyond plan cifar10`), or give --published.")

@@ -23,7 +23,7 @@ from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
-from benchmark.schema.plugins import METHODS, plugin_ids
+from benchmark.schema.plugins import METHODS, broken_methods, plugin_ids
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN, Backbone, Cell, Suite, cell_options, cells, load_suite
 from benchmark.schema.text import write_text
@@ -81,7 +81,9 @@ def plan_suite(name: str, console: Console | None = None) -> list[PlanRow]:
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    planned = [cell for method in plugin_ids(METHODS) for cell in cells(name, suite, method) if not cell.seed]
+    planned = [
+        cell for method in plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method) if not cell.seed
+    ]
     planned.sort(key=lambda cell: cell.method != TWIN)  # all others are compared with it
     twins: dict[str, Simulation] = {}
     rows = [_plan_cell(suite, cell, twins) for cell in _tracked(planned, f"Planning {name}", console)]

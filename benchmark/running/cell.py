@@ -45,12 +45,11 @@ from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.machine import machine
 from benchmark.running.storable import plain, storable
-from benchmark.running.wording import said
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
-from benchmark.schema.text import printable
+from benchmark.schema.text import printable, said
 
 EVALUATION_BATCH = 500
 

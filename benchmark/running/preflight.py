@@ -36,6 +36,17 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     return found
 
 
+def unloadable(report: object, methods: tuple[str, ...]) -> dict[str, str]:
+    """By name: a sentence on each method's file that cannot be imported."""
+    found = {}
+    for method in methods:
+        try:
+            load_method(method)
+        except UserError as error:
+            found[method] = str(error)
+    return found
+
+
 def hardware_and_data(report: object, name: str) -> tuple[str, int]:
     """The same for a suite whose methods shall not be imported here: no method's file is opened.
 

@@ -4,7 +4,7 @@ A finished cell is kept under its fingerprint in an ignored folder, with the rec
 run goes on where it stopped, and a record that somebody edited is written again from what was measured.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -16,7 +16,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
-from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.record import Identity, Record, read_record, write_record
 from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
 from benchmark.schema.text import printable
@@ -161,14 +161,20 @@ class _Store:
             raise
 
 
-def all_methods() -> list[str]:
-    """Ids of all methods, the twin first: others are compared with it.
+def unusable_methods() -> dict[str, str]:
+    """By name: a sentence on each method's file that cannot be read or imported; the others can run without it."""
+    unread = broken_methods()
+    return unread | run_one("benchmark.running.preflight:unloadable", tuple(all_methods(unread)))
+
+
+def all_methods(without: Container[str] = ()) -> list[str]:
+    """Ids of all methods but those ``without``, the twin first: others are compared with it.
 
     Raises:
         UserError: a file is broken, or two methods have one title.
     """
     titles: dict[str, str] = {}
-    for name in plugin_ids(METHODS):
+    for name in plugin_ids(METHODS, without):
         title = method_metadata(plugin_path(METHODS, name))["title"]
         if title in titles:
             raise UserError(f"The title {title!r} of methods/{name}.py is taken by methods/{titles[title]}.py.")

@@ -123,7 +123,7 @@ def run_order(order: bytes, answers: int, life: int) -> None:
 
 def _answer(call: bytes, report: Callable[[float], None]) -> bytes:
     from benchmark.running.launch import Crash
-    from benchmark.running.wording import said
+    from benchmark.schema.text import said
 
     try:
         function, arguments = pickle.loads(call)

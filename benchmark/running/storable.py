@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.running.wording import said
 from benchmark.schema.record import Identity, Record, Status
-from benchmark.schema.text import printable
+from benchmark.schema.text import printable, said
 
 DEEPEST = 20  # levels of an option
 LARGEST = 2**63  # integers beyond it are not read back everywhere

@@ -28,13 +28,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.running.slots import VISIBLE
 from benchmark.sandbox import bubblewrap, landlock, seccomp
 from benchmark.sandbox.cgroup import own_group
 from benchmark.sandbox.streams import Lines, Tail
 from benchmark.sandbox.usage import ended, family, stored, usage
 
 GIB = 2**30
-ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 TICK = 0.1  # seconds between looks at memory, threads and files
 DYING = 10.0  # seconds that a killed process may take
 # `-I` keeps the current folder off the module path, so the package's own folder is named; then it is taken off again
@@ -139,7 +140,7 @@ def run_sandboxed(
     relay, output = Lines(on_message), Tail()
     with own_group(limits.memory, limits.threads) as group:
         wrapper = group.joined(command) if group else command
-        with _process(wrapper, [settings, module, *arguments], scratch) as (process, messages):
+        with _process(wrapper, [settings, module, *arguments], scratch, gpu) as (process, messages):
             guard = _Guard(process.pid, scratch, limits, relay)
             ending = _watch(process, {messages: relay.feed, _stdout(process): output.feed}, guard)
         if not ending and group and group.ran_out:
@@ -157,7 +158,7 @@ def _files(scratch: Path, readable: Sequence[Path], gpu: bool) -> dict[str, list
 
 @contextmanager
 def _process(
-    wrapper: list[str], arguments: Sequence[str], scratch: Path
+    wrapper: list[str], arguments: Sequence[str], scratch: Path, gpu: bool
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The running process and the reading end of its messages; it is dead afterwards, whatever happens."""
     reading, writing = os.pipe()
@@ -166,7 +167,7 @@ def _process(
         process = subprocess.Popen(
             [*wrapper, *start, str(writing), *arguments],
             cwd=scratch,
-            env={**{k: os.environ[k] for k in ENVIRONMENT if k in os.environ}, **_home(scratch)},
+            env=_environment(scratch, gpu),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -184,6 +185,12 @@ def _process(
         _kill(process)
         _stdout_file(process).close()
         os.close(reading)
+
+
+def _environment(scratch: Path, gpu: bool) -> dict[str, str]:
+    """What it knows of ours: no secrets, and no GPU where it needs none, since to open one takes memory there."""
+    ours = {name: os.environ[name] for name in (*ENVIRONMENT, VISIBLE) if name in os.environ}
+    return ours | _home(scratch) | ({} if gpu else {VISIBLE: ""})
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ import importlib.util
 import inspect
 import re
 import warnings
+from collections.abc import Container
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +21,7 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.schema.plain import not_plain
-from benchmark.schema.text import decoded, printable, read_bytes
+from benchmark.schema.text import decoded, printable, read_bytes, said
 
 ID = re.compile(r"^[a-z0-9][a-z0-9_]*\Z")  # not $, which a line break may follow
 LARGEST = 2**16  # bytes of a plugin's file: parsing takes a thousand times that, and for some texts their square
@@ -50,19 +51,23 @@ LOADED_FROM = "__file_sha256__"  # attribute of a loaded class
 PLUGIN = "beyond_plugin_"  # how the names of loaded plugins begin, as modules
 
 
-def plugin_ids(folder: Path) -> list[str]:
-    """Ids of all plugins of a folder, sorted.
+def plugin_ids(folder: Path, without: Container[str] = ()) -> list[str]:
+    """Ids of all plugins of a folder, sorted; ``without`` are names of files that are left out.
 
     Raises:
         UserError: a file's name is not an id, or there is no such folder here.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}/ here; run `beyond` from the top of the repository.")
-    names = _names(folder)
+    names = [name for name in _names(folder) if name not in without]
     for name in names:
         if not ID.match(name):
-            raise UserError(f"{folder / name}.py has a name that is no id; use small letters, digits and _ only.")
+            raise UserError(_no_id(folder, name))
     return names
+
+
+def _no_id(folder: Path, name: str) -> str:
+    return f"{folder / name}.py has a name that is no id; use small letters, digits and _ only."
 
 
 def _names(folder: Path) -> list[str]:
@@ -76,7 +81,7 @@ def broken_methods(folder: Path = METHODS) -> dict[str, str]:
     for name in _names(folder):
         try:
             if not ID.match(name):
-                raise UserError(f"{folder / name}.py has a name that is no id.")
+                raise UserError(_no_id(folder, name))
             method_metadata(folder / f"{name}.py")
         except UserError as error:
             found[name] = str(error)
@@ -137,8 +142,7 @@ def _import_text(text: str, path: Path) -> ModuleType:
     except SyntaxError as error:
         raise UserError(_syntax_error(path, error)) from None
     except (Exception, SystemExit) as error:
-        reason = printable(f"{type(error).__name__}: {error}".splitlines()[0])
-        raise UserError(f"{path} cannot be imported ({reason}).") from None
+        raise UserError(f"{path} cannot be imported ({said(error)}).") from None
     return module
 
 

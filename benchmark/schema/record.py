@@ -10,13 +10,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmark.errors import UserError
-from benchmark.schema.text import write_text
+from benchmark.schema.text import printable, read_bytes, write_text
 
+LARGEST = 2**26  # bytes of a record: one of many thousand epochs has a few million
 Status = Literal["ok", "diverged", "oom", "timeout", "failed"]
 
 
@@ -24,6 +25,9 @@ class Part(BaseModel):
     """Base of all pieces of a record: unknown fields and numbers that are not finite are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+P = TypeVar("P", bound=Part)
 
 
 def added() -> Any:
@@ -154,10 +158,25 @@ def read_record(path: Path) -> Record:
         UserError: the file is not a record.
     """
     try:
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} is not a record ({reason}); delete it and run its suite again.") from None
+        return read_part(path, Record)
+    except UserError as error:
+        raise UserError(f"{path} is not a record ({error}); delete it and run its suite again.") from None
+
+
+def read_part(path: Path, kind: type[P]) -> P:
+    """Read and validate what a JSON file holds.
+
+    Raises:
+        UserError: it is none of that kind; the sentence is of "it".
+    """
+    try:
+        return kind.model_validate_json(read_bytes(path, LARGEST))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(printable(f"{place}: {first['msg']}" if place else first["msg"])) from None
+    except UserError as error:
+        raise UserError(str(error).replace(str(path), "it", 1).rstrip(".")) from None
 
 
 def read_records(runs: Path) -> Iterator[Record]:

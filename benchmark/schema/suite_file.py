@@ -15,6 +15,8 @@ from benchmark.schema.text import decoded, hidden_character, printable, read_byt
 
 LARGEST = 2**18  # bytes
 MERGE = "tag:yaml.org,2002:merge"  # the key << stands for the keys of an alias
+WHOLE = "tag:yaml.org,2002:int"
+DIGITS = 100
 MOST = 20_000  # values, those behind an alias counted as often as it stands
 
 
@@ -58,12 +60,19 @@ def _check(node: yaml.Node, loader: yaml.SafeLoader, path: Path, sizes: dict[int
         children = [each for pair in node.value for each in pair]
     elif isinstance(node, yaml.SequenceNode):
         children = node.value
-    elif hidden := hidden_character(node.value):
-        raise _at(node, path, f"has a character that shows as nothing ({hidden[1]})")
+    else:
+        _check_scalar(node, path)
     sizes[id(node)] = size = 1 + sum(_check(child, loader, path, sizes, depth + 1) for child in children)
     if size > MOST:
         raise _at(node, path, f"stands for more than {MOST:,} values")
     return size
+
+
+def _check_scalar(node: yaml.Node, path: Path) -> None:
+    if hidden := hidden_character(node.value):
+        raise _at(node, path, f"has a character that shows as nothing ({hidden[1]})")
+    if node.tag == WHOLE and len(node.value) > DIGITS:  # which Python may refuse to write
+        raise _at(node, path, f"has a whole number of {len(node.value):,} digits")
 
 
 def _check_keys(node: yaml.MappingNode, loader: yaml.SafeLoader, path: Path) -> None:
@@ -71,6 +80,7 @@ def _check_keys(node: yaml.MappingNode, loader: yaml.SafeLoader, path: Path) -> 
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise _at(key, path, "is a list or a block where a name is meant")
+        _check_scalar(key, path)
         name = key.value if key.tag == MERGE else str(loader.construct_object(key))
         if name in seen:
             raise _at(key, path, f"says `{printable(name)}` a second time; keep one of the two")

@@ -6,6 +6,7 @@ of others around ("Trojan source") is refused in a file that is read, and taken 
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,16 @@ def printable_lines(text: str) -> str:
     return "\n".join("\t".join("".join(_cleaned(part)) for part in line.split("\t")) for line in text.split("\n"))
 
 
+def said(error: BaseException) -> str:
+    """``KindOfError: the first line of its text``; an exception that cannot say anything has its kind said."""
+    try:
+        text = str(error)
+    except BaseException as worse:
+        text = f"(its text cannot be had: {type(worse).__name__})"
+    first = f"{type(error).__name__}: {text[:10_000]}".strip().splitlines()
+    return printable(first[0] if first else "an error without a name")
+
+
 def _cleaned(text: str) -> Iterator[str]:
     marks = 0
     for character in text:
@@ -65,19 +76,26 @@ def hidden_character(text: str) -> tuple[int, str] | None:
 
 
 def read_bytes(path: Path, largest: int) -> bytes:
-    """The bytes of a file that a person wrote; no more than ``largest`` and one are read.
+    """The bytes of a file that a person wrote; no more than ``largest`` and one are read, and of no pipe or device.
 
     Raises:
-        UserError: it cannot be read, or is larger.
+        UserError: it cannot be read, is no file, or is larger.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UserError(f"{path} is a pipe or a device, where a file belongs; move it away.")
             raw = file.read(largest + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}).") from None
     if len(raw) > largest:
         raise UserError(f"{path} is larger than {largest // 1024} KiB; it is meant to be one short file.")
     return raw
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Not waiting for somebody who writes into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decoded(raw: bytes, path: Path) -> str:

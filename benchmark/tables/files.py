@@ -1,6 +1,7 @@
 """Write all tables of ``results/``; the same records give the same bytes."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from benchmark.ending import cannot_use
 from benchmark.errors import UserError
 from benchmark.schema.plugins import METHODS
 from benchmark.schema.suite import SUITES, Suite, load_suites, settings
-from benchmark.schema.text import write_text
+from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import claims
@@ -20,6 +21,18 @@ from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 
 RESULTS = Path("results")
+LARGEST = 2**22  # bytes of published.csv
+PUBLISHED = (
+    "method",
+    "dataset",
+    "backbone",
+    "modules",
+    "metric",
+    "value",
+    "std",
+    "source",
+    "note",
+)
 
 
 def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
@@ -34,9 +47,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     """
     defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
-    said = methods_said(cells, methods, results / "methods")
-    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), said)
-    uncut = [name for name, text in said.items() if not text.get("cut_matters", True)]
+    methods_say = methods_said(cells, methods, results / "methods")
+    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
+    uncut = [name for name, text in methods_say.items() if not text.get("cut_matters", True)]
     ranks = ranking(board, {name: settings(suite) for name, suite in defined.items()}, uncut)
     board = rounded(with_rank(board, ranks))
     texts = {
@@ -45,15 +58,31 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         "curves.csv": curves(cells).to_csv(index=False),
         "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
         "suites.json": json.dumps(_said(defined), indent=1) + "\n",
-        **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in said.items()},
+        **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in methods_say.items()},
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
     if (results / "published.csv").exists():
-        texts["claims.csv"] = claims(board, pd.read_csv(results / "published.csv"), said).to_csv(index=False)
+        texts["claims.csv"] = claims(board, papers_figures(results / "published.csv"), methods_say).to_csv(index=False)
     for name, text in texts.items():
         _write(text, results / name)
     _remove_others(results, texts)
     return board
+
+
+def papers_figures(path: Path) -> pd.DataFrame:
+    """What a person wrote into ``published.csv``.
+
+    Raises:
+        UserError: it is no UTF-8 text, no table, or lacks a column.
+    """
+    text = decoded(read_bytes(path, LARGEST), path)
+    try:
+        found = pd.read_csv(StringIO(text))
+    except ValueError as error:
+        raise UserError(f"{path} is no table ({said(error)}); mend its line.") from None
+    if missing := [name for name in PUBLISHED if name not in found]:
+        raise UserError(f"{path} lacks the column {missing[0]}; its first line is to name {', '.join(PUBLISHED)}.")
+    return found
 
 
 def _write(text: str, path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import UserError
-from benchmark.schema.record import Identity, Part
+from benchmark.schema.record import Identity, Part, read_part
 
 SELF_REPORTED = "self-reported"
 Verdict = Literal["verified", "failed"]
@@ -42,10 +42,9 @@ def read_verification(path: Path) -> Verification:
         UserError: the file is none.
     """
     try:
-        return Verification.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path} is no outcome of `beyond verify` ({reason}); delete it and verify again.") from None
+        return read_part(path, Verification)
+    except UserError as error:
+        raise UserError(f"{path} is no outcome of `beyond verify` ({error}); delete it and verify again.") from None
 
 
 def verdicts(folder: Path, current: Container[str]) -> dict[str, str]:

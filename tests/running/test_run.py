@@ -294,21 +294,40 @@ def test_a_gpu_suite_without_a_gpu_says_what_it_needs(workshop, monkeypatch, cap
         ("x = 1\n", "defines no class with a literal `title`"),
         ('from benchmark import Method\nclass A(Method):\n    title = "A"\n', "lacks the literal `paper`"),
         (DIVERGES.replace("year = 2026", "year = 2026; family = 'weakly'"), "there is no family 'weakly'"),
-        (DIVERGES.replace('"Diverges"', '"End-to-end backpropagation"'), "is taken by methods/e2ebp.py"),
-        (DIVERGES.replace("import torch.nn.functional as F", "import no_such_package"), "cannot be imported"),
+        (DIVERGES.replace("import torch\n", "import no_such_package\n"), "cannot be imported"),
         (DIVERGES.replace("import LocalMethod", "import LocalMethods"), "cannot be imported"),
     ],
 )
 def test_a_broken_method_file_is_named(workshop, monkeypatch, capsys, content, expected):
     (workshop / "methods" / "mine.py").write_text(content)
-    err = mistake(monkeypatch, capsys, "run", "tiny")
+    err = mistake(monkeypatch, capsys, "run", "tiny", "--method", "mine")
     assert "methods/mine.py" in err
     assert expected in err
 
 
-def test_a_method_file_whose_name_is_no_id_is_refused(workshop, monkeypatch, capsys):
-    (workshop / "methods" / "My-Method.py").write_text(DIVERGES)
-    assert "use small letters, digits and _" in mistake(monkeypatch, capsys, "run", "tiny")
+def test_two_methods_of_one_title_are_refused(workshop, monkeypatch, capsys):
+    content = DIVERGES.replace('"Diverges"', '"End-to-end backpropagation"')
+    (workshop / "methods" / "mine.py").write_text(content)
+    err = mistake(monkeypatch, capsys, "run", "tiny")
+    assert "methods/mine.py is taken by methods/e2ebp.py" in err
+
+
+def test_the_other_methods_go_on_without_files_that_are_broken(workshop, monkeypatch, capsys):
+    for path in set(workshop.glob("methods/*.py")) - {workshop / "methods" / "e2ebp.py"}:
+        path.unlink()
+    broken = {
+        "latin": (DIVERGES + "# Z\u00fcrich\n").encode("latin-1"),
+        "import": DIVERGES.replace("import torch\n", "import no_such_package\n").encode(),
+        "My-Method": DIVERGES.encode(),
+    }
+    for name, raw in broken.items():
+        (workshop / "methods" / f"{name}.py").write_bytes(raw)
+    code, err = beyond(monkeypatch, capsys, "run", "tiny")
+    said = err.strip().splitlines()
+    assert (code, len(said)) == (2, 3)
+    assert all(any(f"methods/{name}.py" in line for line in said) for name in broken)
+    assert all(line.endswith("The other methods go on.") for line in said)
+    assert len(list(workshop.glob("results/runs/tiny/e2ebp/*.json"))) == 2
 
 
 def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):

@@ -9,8 +9,8 @@ import torch
 from conftest import ROOT
 
 from benchmark.running.storable import plain, storable
-from benchmark.running.wording import said
 from benchmark.schema.record import Record, read_record
+from benchmark.schema.text import said
 
 
 class Silent(Exception):

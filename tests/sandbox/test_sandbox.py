@@ -213,6 +213,7 @@ def trusted(tmp_path, monkeypatch, text):
 
 def test_messages_arguments_scratch_and_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("A_TOKEN", "secret")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5")
     heard, ending, scratch = trusted(
         tmp_path,
         monkeypatch,
@@ -225,6 +226,7 @@ def test_messages_arguments_scratch_and_environment(tmp_path, monkeypatch):
     )
     assert heard[0]["arguments"] == ["a", "b"]
     assert "A_TOKEN" not in heard[0]["environment"]
+    assert heard[0]["environment"]["CUDA_VISIBLE_DEVICES"] == ""  # it asked for none
     assert heard[0]["environment"]["HOME"] == str(scratch.resolve())
     assert (scratch / "written").exists()
     assert (ending.how, ending.output) == ("done", "it talks")

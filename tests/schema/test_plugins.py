@@ -144,6 +144,15 @@ def test_what_runs_is_the_text_that_is_hashed_and_no_stale_bytecode(tmp_path):
     assert loaded_sha256(loaded) != file_sha256(path)
 
 
+def test_a_file_whose_error_cannot_say_anything_is_one_sentence(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("raise ValueError(16**9999)\n", encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"mine\.py cannot be imported \(ValueError: \(its text cannot be had: ValueError"
+    ):
+        load_class(path, Method)
+
+
 def test_a_file_that_exits_when_imported_is_one_sentence(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("raise SystemExit('\\x1b[2J')\n", encoding="utf-8")
@@ -166,7 +175,7 @@ def test_the_other_methods_go_on(workshop, monkeypatch, capsys, kind):
     (workshop / METHODS / "other.py").write_bytes(BROKEN[kind][0])
     if kind == "latin-1":  # whole runs take their time
         assert {status for _, _, status in run("greedy_sl").trained} == {"ok"}
-    assert "methods/other.py" in mistake(monkeypatch, capsys, "run", "tiny")
+    assert "methods/other.py" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "other")
     write_tables()
     code, err = beyond(monkeypatch, capsys, "table")
     assert code == 0

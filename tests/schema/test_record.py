@@ -1,10 +1,12 @@
 """Records outlive the schema that wrote them: committed ones stay genuine, and the same bytes when written again."""
 
+import os
 from pathlib import Path
 
 import pytest
 from records import make_record
 
+from benchmark.errors import UserError
 from benchmark.schema.record import Part, added, read_record, write_record
 
 COMMITTED = sorted(Path(__file__).parents[2].glob("results/runs/*/*/*.json"))
@@ -42,3 +44,29 @@ def test_an_added_field_that_says_something_is_under_the_digest(tmp_path):
     write_record(precise, tmp_path / "record.json")
     assert read_record(tmp_path / "record.json").genuine
     assert read_record(tmp_path / "record.json").provenance.precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "Input should be an object"),
+        ("{", "Invalid JSON"),
+        ('{"status": "fine"}', "identity: Field required"),
+        ("\ufeff{}", "Invalid JSON"),
+    ],
+)
+def test_what_is_no_record_is_one_sentence_that_says_where(tmp_path, text, reason):
+    path = tmp_path / "record.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=rf"^\S+record.json is not a record \({reason}.*\); delete it and run"):
+        read_record(path)
+
+
+def test_of_a_pipe_or_an_enormous_file_no_record_is_read(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UserError, match="is not a record \\(it is a pipe or a device"):
+        read_record(tmp_path / "pipe.json")
+    monkeypatch.setattr("benchmark.schema.record.LARGEST", 2**10)
+    (tmp_path / "large.json").write_text(" " * 2**11)
+    with pytest.raises(UserError, match="is not a record \\(it is larger than 1 KiB"):
+        read_record(tmp_path / "large.json")

@@ -1,5 +1,7 @@
 """Which characters a text may hold, how a file is read, and what is shown of a stranger's words."""
 
+import os
+
 import pytest
 from conftest import ROOT
 
@@ -73,6 +75,13 @@ def test_no_more_of_a_file_is_read_than_it_may_have(tmp_path):
         read_bytes(path, 1024)
     with pytest.raises(UserError, match="cannot be read"):
         read_bytes(tmp_path, 1024)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_of_a_pipe_or_a_device_nothing_is_read(tmp_path, make):
+    make(tmp_path / "mine.py")
+    with pytest.raises(UserError, match=r"mine\.py is a pipe or a device, where a file belongs; move it away"):
+        read_bytes(tmp_path / "mine.py", 1024)
 
 
 def test_every_source_of_ours_is_honest():

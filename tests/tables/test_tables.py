@@ -21,6 +21,7 @@ from benchmark.tables.cells import load
 from benchmark.tables.claims import METHODS, claims, memory_as_ratio
 from benchmark.tables.columns import COLUMNS, with_interval
 from benchmark.tables.curves import curves
+from benchmark.tables.files import papers_figures
 from benchmark.tables.terminal import print_leaderboard
 
 PUBLISHED = ROOT / "results" / "published.csv"
@@ -373,3 +374,18 @@ def test_the_terminal_names_the_kind_of_a_row_that_is_not_compared(tmp_path):
     print_leaderboard(rounded(board_of(tmp_path, *records)), Console(file=text, width=120))
     (line,) = [line for line in text.getvalue().splitlines() if line.strip().startswith("fa")]
     assert "protocol 2" in line
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        (b"", "is no table"),
+        ("a,b\nZ\u00fcrich,1\n".encode("latin-1"), "is no UTF-8 text"),
+        (b"a,b\n1,2\n", "lacks the column"),
+        (b"a,b\n1,2\n1,2,3,4\n", "is no table"),
+    ],
+)
+def test_papers_figures_that_cannot_be_read_are_one_sentence(tmp_path, raw, sentence):
+    (tmp_path / "published.csv").write_bytes(raw)
+    with pytest.raises(UserError, match=rf"published\.csv {sentence}"):
+        papers_figures(tmp_path / "published.csv")
