@@ -303,7 +303,7 @@ def test_interleave_warms_up_before_it_counts() -> None:
 
 
 def test_a_plan_has_a_row_for_all_that_a_suite_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "plugin_ids", lambda folder: ["greedy_sl", "e2ebp"])
+    monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["greedy_sl", "e2ebp"])
     rows = plan.plan_suite("digits")
     assert [(row.method, row.modules) for row in rows] == [
         ("e2ebp", 1),
@@ -316,7 +316,7 @@ def test_a_plan_has_a_row_for_all_that_a_suite_trains(monkeypatch: pytest.Monkey
 
 
 def test_a_plan_says_what_cannot_be_had_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "plugin_ids", lambda folder: ["greedy_sl", "e2ebp"])
+    monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["greedy_sl", "e2ebp"])
     monkeypatch.setattr(plan, "load_suite", lambda name: small_suite(modules=[2, 400]))
     *_, fine, impossible = plan.plan_suite("any")
     assert fine.note == ""

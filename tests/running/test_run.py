@@ -166,7 +166,7 @@ def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(workshop):
 
 
 def test_the_oddest_method_is_a_row_in_one_sentence(workshop):
-    content = DIVERGES.replace("import torch.nn.functional as F", "import numpy as np").replace(
+    content = DIVERGES.replace("import torch\n", "import numpy as np\nimport torch\n").replace(
         "return h.mean() *",
         "self.options.odd = {1: np.float32(0.5), 'kind': dict}\n"
         "        raise ValueError('a\\ud800\\x1b[31m' + 'x' * 20_000_000)\n        return",

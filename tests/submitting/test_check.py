@@ -94,8 +94,8 @@ def test_a_fault_is_one_sentence(tmp_path, old, new, check, sentence):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("self.modules.train()", "Predicting changes the network"),
-        ("[p.data.mul_(0.5) for p in self.auxiliaries.parameters()]", "other losses after an evaluation"),
+        ("self.modules.train()", "Predicting moves weights or buffers"),
+        ("[p.data.mul_(0.5) for p in self.auxiliaries.parameters()]", "Predicting moves weights or buffers"),
         ("x.new_empty(1).uniform_()", "other losses after an evaluation"),
         ("self.options.scale = 2", "other losses after an evaluation"),
     ],

@@ -154,10 +154,7 @@ def is_norm(part: nn.Module) -> bool:
 def leaves_no_trace(method: type[Method]) -> str:
     """Predicting changes neither the network nor what is learned after it."""
     made = make(method, "ResNet", 2)
-    before = {name: value.clone() for name, value in made.modules.state_dict().items()}
-    accuracy(made, digits(method.views)[1])
-    if any(not torch.equal(before[name], value) for name, value in made.modules.state_dict().items()):
-        raise Failed("Predicting changes the network: `predict` must leave weights and statistics alone.")
+    accuracy(made, digits(method.views)[1])  # raises where predicting moves a weight or a buffer
     if made.phases() and _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
         raise Failed(
             "Training goes on with other losses after an evaluation: `predict` must leave auxiliary networks, "
