@@ -167,10 +167,11 @@ class Trials:
         try:
             os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
             sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
-            disturb()
-            with one_sentence():
+            with one_sentence():  # the signal of a fault may come at once, or never
+                disturb()
                 running.run_suite("tiny", METHODS, Silent())
                 write_tables()
+                signal.setitimer(signal.ITIMER_REAL, 0)
             code = 0
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else 1

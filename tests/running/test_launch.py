@@ -56,7 +56,7 @@ ODD = {  # job -> its outcome; where it is a crash, how its sentence begins
     "whole_environment": ("", True, "SIG_IGN"),
     "raise_what_has_no_text": "Silent: (its text cannot be had",
     "raise_twenty_megabytes": "ValueError: xxxx",
-    "exit_at_once": "The cell's process ended with exit code 0",
+    "exit_at_once": "The cell's process ended",
     "exit_politely": "SystemExit: goodbye",
     "close_everything": "The cell's process ended",
     "close_output_and_answer": 1,
