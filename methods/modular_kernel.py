@@ -14,9 +14,9 @@ negative, 0 is the least that the kernel can be, and G* the optimum for a linear
 Departures: the paper cuts once, everything | linear layer on φ, and takes the ReLU before it into φ. Here the
 suite's cuts stand, the output module is the backbone's own, and φ is seen by the objective only. The pool is
 min(4, size) on small maps. Each hidden module trains for a full budget of epochs, the output module for a
-quarter (paper: 350 and 20 epochs). With K = 1 only the latter is left, for
-a full budget: end-to-end backpropagation. ``scale`` multiplies the hidden modules' objective: its gradients are small
-beside those of a cross-entropy, and the suites share a rate.
+quarter (paper: 350 and 20 epochs). With K = 1 only the latter is left, for a full budget: end-to-end
+backpropagation. ``scale`` multiplies the hidden modules' objective: its gradients are small beside those of a
+cross-entropy, and the suites share a rate.
 """
 
 from collections.abc import Sequence

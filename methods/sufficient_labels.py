@@ -16,9 +16,9 @@ hidden modules. What differs here from ``modular_kernel`` is
 who learns from what: its output module holds blocks as well and sees every label; here all blocks are hidden.
 
 Departures: the paper's abstract alone could be read; pairs are all those of a batch; everything | classifier, the
-one cut of ``modular_kernel``'s paper, is K = 1 here. ``scale`` multiplies the hidden modules' objective, whose
-gradients are small beside those of a cross-entropy, as the suites share a rate. Every module, the classifier too, trains for a full
-budget of epochs.
+one cut of ``modular_kernel``'s paper, is K = 1 here. Every module, the classifier too, trains for a full budget of
+epochs. ``scale`` multiplies the hidden modules' objective, whose gradients are small beside those of a cross-entropy,
+as the suites share a rate.
 """
 
 from collections.abc import Sequence

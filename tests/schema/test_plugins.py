@@ -117,8 +117,8 @@ def test_an_honest_file_is_read_and_loaded(tmp_path):
 
 def test_a_recipe_says_any_part_and_tunes_are_ranges_or_choices(tmp_path):
     path = tmp_path / "mine.py"
-    said = "recipe = {'lr': 5e-4}\n    tunes = {'a': (0.1, 2), 'b': [None, 'x', [1, 2]]}\n    defaults = {'a': 1, 'b': 1}"
-    path.write_bytes(literal(said))
+    tunes = "{'a': (0.1, 2), 'b': [None, 'x', [1, 2]]}"
+    path.write_bytes(tuned(tunes + "\n    recipe = {'lr': 5e-4}"))
     found = method_metadata(path)
     assert found["recipe"] == {"lr": 5e-4}
     assert found["tunes"] == {"a": (0.1, 2), "b": [None, "x", [1, 2]]}
