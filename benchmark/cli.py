@@ -252,7 +252,7 @@ def new(name: Annotated[str, typer.Argument(help="the method's id: small letters
 
     path = write_method(name)
     console.print(f"Wrote {path}. Edit it, then:", highlight=False)
-    console.print(f"  beyond check {path}", "  beyond register", f"  beyond run digits --method {name}", sep="\n")
+    console.print(f"  beyond check {path}", "  beyond register", f"  dvc repro digits@{name}", sep="\n")
 
 
 @app.command()
