@@ -104,7 +104,7 @@ def _observe(
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
+    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite)
     with loaded.unchanged(cell, suite):
         yield from _measured(cell, suite, loaded, splits, on_progress, judge)
 
@@ -261,7 +261,7 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
+def provenance(method_sha256: str, splits: Splits, suite: Suite) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
         git_commit=git.commit(),
@@ -272,7 +272,7 @@ def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
         versions=package_versions(),
         threads=torch.get_num_threads(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        **machine(device),
+        **machine(suite.device, suite.recipe.precision),
     )
 
 
