@@ -32,7 +32,7 @@ SUITE = Suite(
     backbones=[Backbone(name="cifar_resnet8")],
     modules=[3],
     recipe=Recipe(epochs=1, batch=32, lr=0.05, weight_decay=5e-4),
-    seeds=1,
+    seeds={"shared": 1},
     validation=0.1,
 )
 

@@ -4,55 +4,39 @@ Facts are collected as they become known, so a cell that diverges or breaks stil
 it was and how far it came.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmark import git
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Examiner
 from benchmark.engine.measuring.isolation import leak_at_start
-from benchmark.engine.measuring.probe import TRAIN_PICTURES, linear_probes
+from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_simulation, real_steps
 from benchmark.engine.measuring.world import World
-from benchmark.engine.pictures.data import (
-    Batch,
-    Dataset,
-    Loader,
-    Pictures,
-    Splits,
-    Task,
-    data_root,
-    load_splits,
-    stratified_order,
-)
+from benchmark.engine.pictures.data import Batch, Loader, Splits, Task, data_root, load_splits
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import Diverged, Epoch, train_phase
+from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Watch, train_phase
 from benchmark.errors import UserError, out_of_memory
 from benchmark.running.loaded import Changed, Loaded, load
-from benchmark.running.machine import machine
+from benchmark.running.loaders import build_loaders, evaluation_loader
+from benchmark.running.origin import provenance, without_paths
 from benchmark.running.storable import plain, storable
-from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import loaded_sha256
-from benchmark.schema.record import Accuracy, EpochRow, Provenance, Record, Status
+from benchmark.schema.record import Accuracy, EpochRow, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable, said
-
-EVALUATION_BATCH = 500
-
 
 Judge = Callable[[Method, Method], tuple[float, ...]]  # of the trained method and a fresh copy: test top-1, top-5
 
@@ -123,6 +107,7 @@ def _measured(
     build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
     yield "options", plain(vars(method.options))
+    yield "recipe", suite.recipe.facts()
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
     loaders = build_loaders(cell, suite, dataset, splits, method)
@@ -140,7 +125,9 @@ def _measured(
         return
     batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
-    cost = measure_cost(build, twin, suite.recipe, batch)
+    cost = measure_cost(build, twin, suite.recipe, batch, suite.recipe_of_twin)
+    train_flops = cost.step_flops * len(loaders["train"]) * suite.recipe.epochs
+    cost = cost.model_copy(update={"train_flops": train_flops})
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
@@ -173,24 +160,8 @@ def _train(
     method: Method,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
-    device = torch.device(suite.device)
-    peak = CudaPeak(device)
-    place(method, device)
-    torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
-    phases = list(method.phases())
-    total = sum(max(1, round(suite.recipe.epochs * p.share)) for p in phases)
-    rows: list[Epoch] = []
-
-    def on_epoch(row: Epoch) -> None:
-        rows.append(row)
-        on_progress(len(rows) / total)
-
-    for index, phase in enumerate(phases):
-        reads_out = method.last in phase.trains or phase is phases[-1]
-        validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
-        loader = loaders["train"].restricted(phase.labels_per_class)
-        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=peak.measured, watch=examiner)
-        watched(method, phase, loader, suite.recipe, validate)
+    peak = CudaPeak(torch.device(suite.device))
+    rows = train_phases(cell, suite, loaders, on_progress, method, watch=examiner, metered=peak.measured)
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
@@ -209,6 +180,40 @@ def _train(
     return reached, sum(row.seconds for row in rows), peak.bytes
 
 
+def train_phases(
+    cell: Cell,
+    suite: Suite,
+    loaders: dict[str, Loader],
+    on_progress: Callable[[float], None],
+    method: Method,
+    *,
+    watch: Watch = UNWATCHED,
+    metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[Epoch]:
+    """Train all phases of a method, and validate where something reads out; the rows of its curve.
+
+    Raises:
+        Diverged: a loss is not finite.
+    """
+    place(method, torch.device(suite.device))
+    torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
+    phases = list(method.phases())
+    total = sum(suite.recipe.epochs_of(phase.share) for phase in phases)
+    rows: list[Epoch] = []
+
+    def on_epoch(row: Epoch) -> None:
+        rows.append(row)
+        on_progress(len(rows) / total)
+
+    for index, phase in enumerate(phases):
+        reads_out = method.last in phase.trains or phase is phases[-1]
+        validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
+        loader = loaders["train"].restricted(phase.labels_per_class)
+        watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=metered, watch=watch)
+        watched(method, phase, loader, suite.recipe, validate)
+    return rows
+
+
 def _validate(method: Method, loader: Loader) -> float:
     return accuracy(method, loader, (1,), "validation")[0]
 
@@ -217,26 +222,6 @@ def _judge(test: Callable[[], Loader], trained: Method, copy: Method) -> tuple[f
     """Top-1 and top-5 on the test split; each of its pictures is predicted for itself."""
     loader = test()
     return hit_rates(evaluate_twice(trained, copy, loader, "test"), loader.labels.cpu())
-
-
-def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
-    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
-    seed = derive_seed("data", cell.suite, cell.seed)
-    evaluation = partial(evaluation_loader, cell, suite, dataset)
-    probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
-    return {
-        "train": Loader(
-            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
-        ),
-        "validation": evaluation(splits.validation),
-        "probe": evaluation(probe),
-    }
-
-
-def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pictures) -> Loader:
-    """Pictures to be evaluated on, in a shuffle that hangs on (suite, seed): the same for all methods, every time."""
-    seed = derive_seed("evaluation", cell.suite, cell.seed)
-    return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
 
 
 def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) -> str:
@@ -261,28 +246,5 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def provenance(method_sha256: str, splits: Splits, suite: Suite) -> Provenance:
-    """Where a record comes from; no host name, user or path."""
-    return Provenance(
-        git_commit=git.commit(),
-        git_dirty=git.dirty(),
-        method_sha256=method_sha256,
-        source=splits.source,
-        dataset_fingerprint=splits.fingerprint,
-        versions=package_versions(),
-        threads=torch.get_num_threads(),
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        **machine(suite.device, suite.recipe.precision),
-    )
-
-
 def _sentence(error: BaseException) -> str:
     return printable(without_paths(said(error)))
-
-
-def without_paths(text: str) -> str:
-    """The text with this machine's folders named, not spelt out: records are published."""
-    folders = {"$BEYOND_DATA": data_root().absolute(), ".": Path.cwd(), "$PREFIX": Path(sys.prefix), "~": Path.home()}
-    for name, folder in folders.items():
-        text = text.replace(str(folder), name)
-    return text

@@ -17,8 +17,9 @@ from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
-from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
+from benchmark.schema.suite import TWIN, Cell, ProtocolName, Suite, cells, identify, load_suite
 from benchmark.schema.text import printable
 
 RUNS = Path("results/runs")
@@ -52,10 +53,12 @@ def run_suite(
     kept: Path = KEPT,
     again: bool = False,
     jobs: int | None = None,
+    protocol: ProtocolName | None = None,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
     Args:
+        protocol: only this one of the suite's; records of the others stay.
         again: train those that are kept, too.
         jobs: so many cells side by side; by default one for each core or GPU.
 
@@ -64,12 +67,14 @@ def run_suite(
     """
     suite = load_suite(name)
     methods = list(dict.fromkeys(methods))
-    wanted = [cell for method in methods for cell in cells(name, suite, method)]
+    today = [cell for method in methods for cell in cells(name, suite, method)]
+    wanted = [cell for cell in today if protocol in (None, cell.protocol)]
+    suites = {cell: effective(suite, cell) for cell in wanted}
     identities = {cell: identify(cell, suite) for cell in wanted}
     store = _Store(runs, kept, observer)
     store.check(set(identities.values()), name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
-    prints = {cell: fingerprint(cell, suite, data) for cell in wanted}
+    prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell], cell))}
     observer.begin(len(wanted), len(records))
     for record in records.values():
@@ -79,12 +84,12 @@ def run_suite(
     if todo:
         observer.note(f"{len(todo)} to train: {described(places)}")
     with store.truthful():
-        for cell, record in _train(todo, suite, prints, identities, places, observer):
+        for cell, record in _train(todo, suites, prints, identities, places, observer):
             records[cell] = record
             store.save(record, prints[cell])
             observer.finished(cell, record)
     store.complain()
-    _remove_others(runs / name, methods, {_path(runs, record.identity) for record in records.values()})
+    _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
     return [records[cell] for cell in wanted]
 
 
@@ -184,14 +189,16 @@ def all_methods(without: Container[str] = ()) -> list[str]:
 
 def _train(
     todo: Sequence[Cell],
-    suite: Suite,
+    suites: Mapping[Cell, Suite],
     prints: Mapping[Cell, str],
     identities: Mapping[Cell, Identity],
     places: Sequence[str],
     observer: Observer,
 ) -> Iterator[tuple[Cell, Record]]:
-    seconds = 60 * suite.timeout_minutes
-    jobs = [Job(c, "benchmark.running.cell:run_cell", (c, suite, prints[c]), seconds) for c in todo]
+    jobs = [
+        Job(c, "benchmark.running.cell:run_cell", (c, suites[c], prints[c]), 60 * suites[c].timeout_minutes)
+        for c in todo
+    ]
     for cell, outcome in run_jobs(jobs, places, observer.progress):
         if isinstance(outcome, UserError):  # its file has become none since the run began
             outcome = Crash("failed", printable(outcome))

@@ -10,7 +10,10 @@ from benchmark.schema.suite import PROTOCOL, Cell, Suite
 
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 # What a suite may change without changing the numbers of a cell.
-NOT_NUMBERS = {"title", "seeds", "modules", "variants", "timeout_minutes", "backbones"}
+NOT_NUMBERS = {
+    *("title", "seeds", "methods", "modules", "variants", "timeout_minutes", "backbones"),
+    *("tune", "reference"),
+}
 
 
 def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: str = "") -> str:
@@ -20,10 +23,11 @@ def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: 
         data: the data set's own fingerprint (``Splits.fingerprint``).
         method, dataset: hashes of the two files' bytes as they were loaded; by default, as they are now.
     """
+    twin = {} if suite.twin_recipe is None else {"twin_recipe": suite.twin_recipe.facts()}
     facts = {
         "protocol": PROTOCOL,
         "cell": cell.model_dump(),
-        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()},
+        "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()} | twin,
         "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
         "method": method or file_sha256(plugin_path(METHODS, cell.method)),
         "dataset": dataset or file_sha256(plugin_path(DATASETS, suite.dataset)),

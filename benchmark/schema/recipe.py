@@ -1,5 +1,6 @@
 """How a suite trains: the part of a protocol that every method of the suite shares."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Literal, Self
@@ -74,6 +75,22 @@ class Recipe(Strict):
         trained the records.
         """
         return float(Decimal(str(self.lr)) * Decimal(str(self.warmup_start)))
+
+    def epochs_of(self, share: float) -> int:
+        """Epochs of a phase that has this share of them; at least one."""
+        return max(1, round(self.epochs * share))
+
+    def changed(self, changes: Mapping[str, Any]) -> "Recipe":
+        """The recipe with other values for some of its fields.
+
+        Raises:
+            ValidationError: a value is none of its field's.
+        """
+        return Recipe.model_validate(self.model_dump() | dict(changes))
+
+    def lasting(self, times: float) -> "Recipe":
+        """The recipe with its epochs, and those of the warm-up, so many times as long; at least one epoch."""
+        return self.changed({"epochs": max(1, round(self.epochs * times)), "warmup_epochs": self.warmup_epochs * times})
 
     def facts(self) -> dict[str, Any]:
         """What decides the numbers, in the words of earlier versions, under which finished cells are kept."""

@@ -47,13 +47,17 @@ class Identity(Part):
     family: str
     modules: int  # K
     seed: int
-    protocol: int
+    protocol: int  # version of the engine's numbers
+    recipe: Literal["tuned", "paper"] | None = added()  # whose recipe trained it; null: the suite's, shared by all
+    times: float | None = added()  # multiple of the suite's epochs, of a reference; null: 1
 
     @property
     def file_stem(self) -> str:
         """File name without its suffix, unique within (suite, method)."""
         variant = f"-{self.variant}" if self.variant else ""
-        return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}"
+        recipe = f"-{self.recipe}" if self.recipe else ""
+        times = f"-x{self.times:g}" if self.times else ""
+        return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}{recipe}{times}"
 
 
 class EpochRow(Part):
@@ -92,6 +96,7 @@ class Cost(Part):
     flops_ratio: float | None
     time_ratio: float | None  # median over interleaved pairs of steps, same weighting
     step_seconds: float  # median, on ``Provenance.device``
+    train_flops: int | None = added()  # of the whole training, all phases
     train_seconds: float | None = None  # the whole training, without evaluation; null if it did not end
     cuda_peak_bytes: int | None = None  # most that the allocator held for a training step, where there was a GPU
     twin_error: str | None = added()  # why a ratio is null
@@ -122,6 +127,7 @@ class Record(Part):
     status: Status
     error: str | None = None
     options: dict[str, object] = Field(default_factory=dict)  # the method's, as trained
+    recipe: dict[str, object] | None = added()  # as trained, in the words of a suite's recipe
     cuts: list[str] | None = None  # names of the K - 1 cut points; K alone is not comparable across papers
     labels: dict[str, int] = Field(default_factory=dict)  # kind (full, pairs, none) -> training pictures
     isolation: Literal["verified", "leaks", "not claimed"] | None = None

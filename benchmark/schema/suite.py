@@ -19,11 +19,20 @@ from benchmark.schema.text import printable
 
 SUITES = Path("suites.yaml")
 TWIN = "e2ebp"  # the method that all others are compared with, at K = 1
+FIRST_TUNING_SEED = 1000  # evaluation's are below it
 Balance = Literal["memory", "flops", "units"]
+# Whose recipe trains: the suite's own for all methods, each method's best of equally many tries, or a paper's.
+ProtocolName = Literal["shared", "tuned", "paper"]
+LEADING: tuple[ProtocolName, ...] = ("tuned", "paper", "shared")  # which protocol of a suite its ranks are of
 PROTOCOL = int((Path(benchmark.__file__).parent / "engine" / "PROTOCOL").read_text(encoding="utf-8"))
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")  # of a backbone: it is part of a file's name, before a hyphen
 # Beyond these a number is a slip of the pen, which would otherwise train for weeks or fill the memory with cells.
 AT_MOST = {"epochs": 100_000, "batch": 1_000_000, "lr": 1000.0, "weight_decay": 1000.0, "warmup_lr": 1000.0}
+
+
+def _by_protocol(value: Any) -> Any:
+    """Seeds as a bare number are those of the shared recipe."""
+    return value if isinstance(value, dict) else {"shared": value}
 
 
 def _no_boolean(value: Any) -> Any:
@@ -39,6 +48,8 @@ def _plain(value: Any) -> Any:
 
 
 K = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10_000)]
+Seeds = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=FIRST_TUNING_SEED)]
+Multiple = Annotated[float, Field(gt=0, le=1000)]
 Options = Annotated[dict[str, Any], BeforeValidator(_plain)]
 
 
@@ -88,10 +99,14 @@ class Suite(Strict):
     title: str = Field(min_length=1, max_length=300)
     dataset: str
     backbones: list[Backbone] = Field(min_length=1)
+    methods: list[str] | None = Field(default=None, min_length=1)  # these alone, where a paper compares a few
     modules: list[K] = Field(min_length=1)
     balance: Balance = "memory"
     recipe: Recipe
-    seeds: int = Field(gt=0, le=1000)
+    twin_recipe: Recipe | None = added()  # of the end-to-end twin, where it trains by another one
+    seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
+    tune: int = Field(default=8, ge=4, multiple_of=4)  # configurations that a method's search begins with
+    reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
     variants: Literal["first", "all"] = "first"
@@ -121,6 +136,12 @@ class Suite(Strict):
         return self
 
     @model_validator(mode="after")
+    def _has_a_reference_of_others(self) -> Self:
+        if twice := next((m for i, m in enumerate(self.reference) if m in (1, *self.reference[:i])), None):
+            raise ValueError(f"reference has {twice:g}, which is trained anyway; name each other multiple once")
+        return self
+
+    @model_validator(mode="after")
     def _overrides_its_own_settings(self) -> Self:
         keys = [backbone.key for backbone in self.backbones]
         for override in self.overrides:
@@ -129,6 +150,16 @@ class Suite(Strict):
             if override.modules is not None and override.modules not in {1, *self.modules}:
                 raise ValueError(f"overrides has no K = {override.modules} to match; there are {_list(self.modules)}")
         return self
+
+    @property
+    def leading(self) -> ProtocolName:
+        """The protocol that the suite's ranks are of."""
+        return next(protocol for protocol in LEADING if protocol in self.seeds)
+
+    @property
+    def recipe_of_twin(self) -> Recipe:
+        """By which the end-to-end twin trains."""
+        return self.twin_recipe or self.recipe
 
     def backbone(self, key: str) -> Backbone:
         """The suite's backbone whose rows have that name."""
@@ -148,6 +179,13 @@ class Cell(Strict):
     backbone: str
     modules: int
     seed: int
+    recipe: Literal["tuned", "paper"] | None = added()  # null: shared
+    times: float | None = added()  # multiple of the epochs, of a reference; null: 1
+
+    @property
+    def protocol(self) -> ProtocolName:
+        """Of the suite's protocols, the one that the cell belongs to."""
+        return self.recipe or "shared"
 
 
 def load_suites(path: Path = SUITES) -> dict[str, Suite]:
@@ -196,14 +234,29 @@ def settings(suite: Suite, cut_matters: bool = True) -> list[tuple[str, int]]:
 def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     """All cells of one (suite, method), seeds innermost so that a row fills up early."""
     metadata = method_metadata(plugin_path(METHODS, method))
+    if suite.methods is not None and method not in suite.methods:
+        return []
     variants = list(metadata["variants"]) or [""]
     if suite.variants == "first":
         variants = variants[:1]
+    by_protocol: list[tuple[ProtocolName, int, float | None]] = [(p, seeds, None) for p, seeds in suite.seeds.items()]
+    if method == TWIN:
+        by_protocol += [(suite.leading, suite.seeds[suite.leading], times) for times in suite.reference]
     return [
-        Cell(suite=name, method=method, variant=v, backbone=backbone, modules=k, seed=s)
+        Cell(
+            suite=name,
+            method=method,
+            variant=v,
+            backbone=backbone,
+            modules=k,
+            seed=s,
+            recipe=None if protocol == "shared" else protocol,
+            times=times,
+        )
+        for protocol, seeds, times in by_protocol
         for backbone, k in settings(suite, metadata["cut_matters"])
         for v in variants
-        for s in range(suite.seeds)
+        for s in range(seeds)
     ]
 
 
@@ -232,4 +285,6 @@ def identify(cell: Cell, suite: Suite) -> Identity:
         modules=cell.modules,
         seed=cell.seed,
         protocol=PROTOCOL,
+        recipe=cell.recipe,
+        times=cell.times,
     )

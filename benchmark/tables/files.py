@@ -48,7 +48,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
     methods_say = methods_said(cells, methods, results / "methods")
-    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
+    board = with_metadata(
+        leaderboard(cells, {name: suite.seeds[suite.leading] for name, suite in defined.items()}), methods_say
+    )
     uncut = [name for name, text in methods_say.items() if not text.get("cut_matters", True)]
     ranks = ranking(board, {name: settings(suite) for name, suite in defined.items()}, uncut)
     board = rounded(with_rank(board, ranks))

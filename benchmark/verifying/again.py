@@ -29,7 +29,8 @@ from benchmark.engine.measuring.company import dependence, other_company, unfore
 from benchmark.engine.pictures.data import Splits, data_root, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.train import Diverged
-from benchmark.running.cell import EVALUATION_BATCH, provenance
+from benchmark.running.loaders import EVALUATION_BATCH
+from benchmark.running.origin import provenance
 from benchmark.sandbox.run import GIB, Ending, Limits, protections, run_sandboxed
 from benchmark.sandbox.scratch import scratch_folder
 from benchmark.schema.plugins import DATASETS, METHODS, file_sha256, plugin_path

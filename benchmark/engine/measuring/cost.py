@@ -161,17 +161,24 @@ def count_parameters(method: Method) -> tuple[int, int]:
     return sum(p.numel() for p in deployed), sum(p.numel() for p in auxiliary)
 
 
-def measure_cost(build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch) -> Cost:
+def measure_cost(
+    build: Callable[[], Method],
+    twin: Callable[[], Method] | None,
+    recipe: Recipe,
+    batch: Batch,
+    recipe_of_twin: Recipe | None = None,
+) -> Cost:
     """The whole cost of a method but for what only its training tells.
 
-    Without a ``twin`` the method is its own, and the ratios are 1. A twin that breaks, or is too large for this
+    Without a ``twin`` the method is its own, and the ratios are 1. The twin trains by the same recipe, unless it has
+    one of its own. A twin that breaks, or is too large for this
     machine, costs the method its ratios and no more.
     """
     own = simulate(build, recipe, batch.task, len(batch))
     # a busy machine bends CPU seconds less than wall time, but they do not see a GPU
     clock = time.perf_counter if batch.x.is_cuda else time.process_time
-    pace = measure_pace(build, twin, recipe, batch, clock)
-    other, fault = _simulated_twin(twin, recipe, batch) if twin else (own, None)
+    pace = measure_pace(build, twin, recipe, batch, clock, recipe_of_twin)
+    other, fault = _simulated_twin(twin, recipe_of_twin or recipe, batch) if twin else (own, None)
     return Cost(
         **vars(own),
         peak_ratio=own.peak_bytes / other.peak_bytes if other else None,

@@ -39,7 +39,12 @@ class Pace:
 
 
 def measure_pace(
-    build: Callable[[], Method], twin: Callable[[], Method] | None, recipe: Recipe, batch: Batch, clock: Timer
+    build: Callable[[], Method],
+    twin: Callable[[], Method] | None,
+    recipe: Recipe,
+    batch: Batch,
+    clock: Timer,
+    recipe_of_twin: Recipe | None = None,
 ) -> Pace:
     """The method's pace against its ``twin``'s; without one it is its own, and the ratio is 1.
 
@@ -49,12 +54,12 @@ def measure_pace(
     if twin is None:
         return Pace(1.0, step_seconds(build, recipe, batch, clock=clock), 0)
     with suppress(Exception):
-        return step_ratio(build, twin, recipe, batch, clock=clock)
+        return step_ratio(build, twin, recipe, batch, clock=clock, recipe_of_twin=recipe_of_twin)
     free_memory()
     own = step_seconds(build, recipe, batch, clock=clock)
     free_memory()
     try:
-        return Pace(own / step_seconds(twin, recipe, batch, clock=clock), own, 0)
+        return Pace(own / step_seconds(twin, recipe_of_twin or recipe, batch, clock=clock), own, 0)
     except Exception as error:
         return Pace(None, own, 0, f"The end-to-end twin cannot be timed: {brief(error)}.")
     finally:
@@ -85,6 +90,7 @@ def step_ratio(
     seconds: float = SECONDS,
     pairs: int = MIN_PAIRS,
     clock: Timer = time.perf_counter,
+    recipe_of_twin: Recipe | None = None,
 ) -> Pace:
     """Time real steps of a method and of its end-to-end twin, A B A B, on the same batch.
 
@@ -96,7 +102,7 @@ def step_ratio(
         phases = method.phases()
         (twin_phase,) = other.phases()
         set_phase(other, twin_phase)
-        twin_step = _stepper(other, batch, build_optimizers(other, recipe, twin_phase), clock)
+        twin_step = _stepper(other, batch, build_optimizers(other, recipe_of_twin or recipe, twin_phase), clock)
         ratio = own = timed = 0.0
         for phase in phases:
             set_phase(method, phase)

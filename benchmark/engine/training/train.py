@@ -167,7 +167,7 @@ def train_phase(
         Diverged: a loss is not finite.
     """
     set_phase(method, phase)
-    epochs = max(1, round(recipe.epochs * phase.share))
+    epochs = recipe.epochs_of(phase.share)
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     rows = []

@@ -39,7 +39,7 @@ SUITE = Suite(
     backbones=list(BACKBONES.values()),
     modules=list(MODULES),
     recipe=RECIPE,
-    seeds=1,
+    seeds={"shared": 1},
     validation=0.2,
 )
 sources: dict[type[Method], Path] = {}  # the files that classes were read from

@@ -1,0 +1,31 @@
+"""The pictures of a cell: batches to train on, to validate, to probe and to be judged on."""
+
+from functools import partial
+
+from benchmark.engine.measuring.probe import TRAIN_PICTURES
+from benchmark.engine.pictures.data import Dataset, Loader, Pictures, Splits, stratified_order
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.seeding import derive_seed
+from benchmark.schema.suite import Cell, Suite
+
+EVALUATION_BATCH = 500
+
+
+def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
+    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
+    seed = derive_seed("data", cell.suite, cell.seed)
+    evaluation = partial(evaluation_loader, cell, suite, dataset)
+    probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
+    return {
+        "train": Loader(
+            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
+        ),
+        "validation": evaluation(splits.validation),
+        "probe": evaluation(probe),
+    }
+
+
+def evaluation_loader(cell: Cell, suite: Suite, dataset: Dataset, pictures: Pictures) -> Loader:
+    """Pictures to be evaluated on, in a shuffle that hangs on (suite, seed): the same for all methods, every time."""
+    seed = derive_seed("evaluation", cell.suite, cell.seed)
+    return Loader(pictures, dataset, EVALUATION_BATCH, device=suite.device, seed=seed, train=False)
