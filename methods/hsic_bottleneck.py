@@ -41,6 +41,8 @@ class HSICBottleneck(LocalMethod):
     authors = "Ma, Lewis & Kleijn"
     year = 2020
     defaults = {"lambda_y": 200.0, "sigma": 5.0}
+    recipe = {"optimizer": "sgd", "momentum": 0.0}
+    tunes = {"sigma": (0.5, 50.0), "lambda_y": (20.0, 2000.0)}
     readout = True
     labels = "pairs"
 
