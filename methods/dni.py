@@ -42,7 +42,7 @@ class DNI(Method):
     reach = 1
     defaults = {"conditioned": False}
     variants = {"dni": {"conditioned": False}, "cdni": {"conditioned": True}}
-    recipe = {"optimizer": "adam"}
+    recipe = {"optimizer": "adam", "lr": 3e-5}  # the rate of a re-implementation, by the authors of ``dgl``
 
     @property
     def lag(self) -> int:

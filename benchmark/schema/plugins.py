@@ -237,6 +237,8 @@ def _fault(said: dict[str, Any]) -> str:
 
 def _recipe_fault(recipe: dict[str, Any]) -> str:
     """What is wrong with a paper's recipe: some of the settings of a suite's, whatever of them the paper says."""
+    if ("optimizer" in recipe) != ("lr" in recipe):
+        return "`recipe` says one of `optimizer` and `lr`; say both or neither, as a rate suits one optimiser alone."
     try:
         Recipe.model_validate({"epochs": 1, "batch": 1, "lr": 1.0, **recipe})
     except ValidationError as error:

@@ -43,6 +43,10 @@ def literal(text: str) -> bytes:
     return METHOD.replace(YEAR, f"{YEAR}\n    {text}").encode()
 
 
+def rate(lr: str) -> bytes:
+    return literal(f"recipe = {{'optimizer': 'sgd', 'lr': {lr}}}")
+
+
 def tuned(tunes: str) -> bytes:
     return literal(f"defaults = {{'a': 1, 'b': 1, 'c': 1}}\n    tunes = {tunes}")
 
@@ -77,8 +81,9 @@ BROKEN = {
     "yes for a year": (METHOD.replace("2026", "True").encode(), "`year` is True, but must be a literal int"),
     "reach": (literal("reach = -1"), "`reach` is -1, but must be a whole number from 0, or None."),
     "recipe": (literal("recipe = {'rate': 1}"), "`recipe` says 'rate'; it may say epochs, batch, optimizer, lr"),
-    "recipe's value": (literal("recipe = {'lr': 'fast'}"), "`recipe` is wrong at `lr`: Input should be a valid number"),
-    "recipe's bound": (literal("recipe = {'lr': -1}"), "`recipe` is wrong at `lr`: Input should be greater than 0."),
+    "recipe's rate": (literal("recipe = {'lr': 0.1}"), "`recipe` says one of `optimizer` and `lr`; say both or"),
+    "recipe's value": (rate("'fast'"), "`recipe` is wrong at `lr`: Input should be a valid number"),
+    "recipe's bound": (rate("-1"), "`recipe` is wrong at `lr`: Input should be greater than 0."),
     "recipe's flag": (literal("recipe = {'momentum': True}"), "`recipe` is wrong: `momentum` is true"),
     "no recipe": (literal("recipe = [0.1]"), "`recipe` is [0.1], but must be a literal dict"),
     "computed recipe": (literal("recipe = dict(lr=0.1)"), "computes `recipe`, which is read without running the file"),
@@ -118,9 +123,9 @@ def test_an_honest_file_is_read_and_loaded(tmp_path):
 def test_a_recipe_says_any_part_and_tunes_are_ranges_or_choices(tmp_path):
     path = tmp_path / "mine.py"
     tunes = "{'a': (0.1, 2), 'b': [None, 'x', [1, 2]]}"
-    path.write_bytes(tuned(tunes + "\n    recipe = {'lr': 5e-4}"))
+    path.write_bytes(tuned(tunes + "\n    recipe = {'epochs': 400}"))
     found = method_metadata(path)
-    assert found["recipe"] == {"lr": 5e-4}
+    assert found["recipe"] == {"epochs": 400}
     assert found["tunes"] == {"a": (0.1, 2), "b": [None, "x", [1, 2]]}
     assert load_class(path, Method).tunes == found["tunes"]
 
