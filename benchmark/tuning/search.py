@@ -112,8 +112,12 @@ class _Plan:
             protocol=PROTOCOL,
             configurations=self.suite.tune,
         )
-        today = {(full, self._asked(point, full)[2]) for point in self.points for full in (False, True)}
-        kept = [t for t in before.trials if (t.full, t.fingerprint) in today] if before else []
+        today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
+        kept = [
+            trial.model_copy(update={"configuration": today[trial.fingerprint]})
+            for trial in (before.trials if before else [])
+            if trial.fingerprint in today
+        ]
         return fresh.model_copy(update={"trials": kept})
 
     def _asked(self, point: Configuration, full: bool) -> tuple[Cell, Suite, str]:

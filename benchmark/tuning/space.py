@@ -38,7 +38,7 @@ def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further:
     """
     own = {name: getattr(recipe, name) for name in SEARCHED}
     known: list[tuple[Origin, dict[str, Any], dict[str, Any]]] = [("shared", own, {})]
-    paper = own | {name: value for name, value in said.get("recipe", {}).items() if name in SEARCHED}
+    paper = own | _of_paper(said.get("recipe", {}), recipe.batch)
     if paper != own:
         known.append(("paper", paper, {}))
     for number in range(count + further - len(known)):
@@ -48,6 +48,14 @@ def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further:
         Configuration(number=n, origin=origin, recipe=changes, options=options)
         for n, (origin, changes, options) in enumerate(known)
     ]
+
+
+def _of_paper(recipe: Mapping[str, Any], batch: int) -> dict[str, Any]:
+    """What a paper's recipe says of the fields that are searched; SGD's rate goes with the batch (Goyal et al.)."""
+    found = {name: value for name, value in recipe.items() if name in SEARCHED}
+    if found.get("optimizer") == "sgd" and "batch" in recipe:
+        found["lr"] = float(f"{found['lr'] * batch / recipe['batch']:.{DIGITS}g}")
+    return found
 
 
 def _point(number: int, tunes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

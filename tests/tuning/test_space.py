@@ -28,6 +28,12 @@ def test_it_begins_with_the_suites_recipe_and_the_papers():
     assert [c.number for c in (shared, paper, *drawn)] == list(range(8))
 
 
+def test_a_papers_rate_of_sgd_goes_with_the_batch():
+    said = {"optimizer": "sgd", "lr": 0.8, "batch": 1024}
+    assert configurations(RECIPE, {"recipe": said}, 4)[1].recipe["lr"] == 0.025
+    assert configurations(RECIPE, {"recipe": said | {"optimizer": "adam"}}, 4)[1].recipe["lr"] == 0.8
+
+
 def test_every_method_tries_the_same_points():
     plain, offering = configurations(RECIPE, {}, 16), configurations(RECIPE, OFFER, 16)
     assert recipes(plain) == recipes(offering)
