@@ -21,7 +21,7 @@ TEXT_OF_CLAIMS = (
     *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
     *("status", "publication", "note"),
 )
-TEXT_OF_CURVES = ("variant", "source", "stem")
+TEXT_OF_CURVES = ("variant", "recipe", "source", "stem")
 ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
 
 
@@ -71,7 +71,7 @@ def _read_curves(results: Path) -> pd.DataFrame:
     curves = read_table(results / "curves.csv", TEXT_OF_CURVES)
     if curves.empty:
         return pd.DataFrame(columns=[*CURVE, "curve"])
-    return curves.groupby(CURVE)["validation_top1"].agg(list).rename("curve").reset_index()
+    return curves.groupby(CURVE, dropna=False)["validation_top1"].agg(list).rename("curve").reset_index()
 
 
 def read_cells(results: Path) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def read_cells(results: Path) -> pd.DataFrame:
     ``git_dirty`` is yes, no, or unknown: where git did not say, a tree is not clean.
     Without tables of cells it is empty, and has no columns.
     """
-    text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
+    text = ("variant", "recipe", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
     tables = [read_table(path, text).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
     tables = [table for table in tables if not table.empty]
     if not tables:
@@ -89,6 +89,8 @@ def read_cells(results: Path) -> pd.DataFrame:
     cells.insert(0, "suite", cells.pop("suite"))
     variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
     stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
+    stem += ("-" + cells["recipe"]).where(cells["recipe"] != "shared", "")
+    stem += cells["times"].map("-x{:g}".format, na_action="ignore").fillna("")
     cells["git_dirty"] = cells["git_dirty"].map({True: "yes", False: "no"}).fillna("unknown")
     return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
 
