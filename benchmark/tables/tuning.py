@@ -23,8 +23,8 @@ ROW = ["suite", "method", "variant", "backbone", "modules"]
 SAME = [*ROW, *(name for name in PAIRED if name not in (*ROW, "recipe"))]  # what two cells of a pair share
 SEARCHED = ("optimizer", "lr", "weight_decay")  # of a recipe, in every search
 TABLE = [*ROW, "shared_pct", "tuned_pct", "difference_pct", "difference_half_pct", "n_pairs"]
-TABLE += ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "origin", *SEARCHED, "recipe", "options"]
-TABLE += ["searched_modules", "trials", "trials_ok", "trial_seconds"]
+TABLE += ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "configuration", "origin", *SEARCHED, "recipe"]
+TABLE += ["options", "searched_modules", "trials", "trials_ok", "trial_seconds"]
 
 
 def read_searches(folder: Path) -> list[Search]:
@@ -59,7 +59,8 @@ def tuning(
         after: the ranks by the tuned recipes.
 
     Returns:
-        Columns ``TABLE``. Accuracies are in percent, differences in points. ``recipe`` has what a configuration
+        Columns ``TABLE``. Accuracies are in percent, differences in points. ``configuration`` is the number
+        of the one that was chosen, ``recipe`` has what a configuration
         changes beside ``SEARCHED``, ``options`` what it sets of the method's, both as JSON; a method none of whose
         full trials ended has none of them. ``searched_modules`` is the K of the trials, ``trial_seconds`` the sum
         over them all.
@@ -72,7 +73,8 @@ def tuning(
         for place in _places(search, cells)
     ]
     table = pd.DataFrame(rows, columns=TABLE).sort_values(ROW, ignore_index=True)
-    whole = ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "n_pairs", "trials", "trials_ok"]
+    whole = ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "n_pairs", "configuration", "trials"]
+    whole += ["trials_ok"]
     digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2, "trial_seconds": 1}
     return table.astype({**dict.fromkeys(digits, float), **dict.fromkeys(whole, "Int64")}).round(digits)
 
@@ -127,6 +129,7 @@ def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
     recipe = (suite.recipe.model_dump(include={*SEARCHED}) if suite else {}) | chosen.recipe
     other = {name: value for name, value in chosen.recipe.items() if name not in SEARCHED}
     return effort | {
+        "configuration": chosen.number,
         "origin": chosen.origin,
         **{name: recipe.get(name) for name in SEARCHED},
         "recipe": _json(other),
