@@ -15,6 +15,7 @@ from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table
 SEARCHED = ("optimizer", "lr", "weight_decay")
 TABLE = ["suite", "number", "chosen", "origin", *SEARCHED, "other", "options", "epochs", "validation_top1", "status"]
 TABLE += ["seconds"]
+ROUNDED = {"validation_top1": 2, "seconds": 1}
 
 
 def read_tuning(results: Path) -> pd.DataFrame:
@@ -37,7 +38,7 @@ def read_trials(results: Path, method: str, tuning: pd.DataFrame) -> pd.DataFram
         if path.stem == method
         for row in _trials(path, suites.get(path.parent.name, {}).get("recipe", {}), _chosen(tuning, path))
     ]
-    return pd.DataFrame(rows, columns=TABLE).astype({"validation_top1": float, "seconds": float}).round(2)
+    return pd.DataFrame(rows, columns=TABLE).astype({"validation_top1": float, "seconds": float}).round(ROUNDED)
 
 
 def _chosen(tuning: pd.DataFrame, path: Path) -> set[int]:

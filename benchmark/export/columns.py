@@ -199,8 +199,8 @@ def tuning() -> list[Column]:
 def trials() -> list[Column]:
     """A training of a search."""
     return [
-        number("number", "Configuration", 0),
         text("suite", "Suite"),
+        number("number", "Configuration", 0),
         Column("Chosen", lambda row: str(row["chosen"])),
         *_of_recipe("other"),
         text("origin", "From", meaning="the suite's recipe (shared), the paper's, drawn, or added and never chosen"),

@@ -63,7 +63,7 @@ def main() -> None:
             with backbone_place:
                 backbone = one_of("Backbone", list(setting["backbone"].unique()), "backbone")
             setting = one_recipe(setting[setting["backbone"] == backbone])
-        rows = kept(setting, FILTERS if suite != OVERALL else {"family": "Family", "method": "Method"}, 190)
+        rows = kept(setting, FILTERS if suite != OVERALL else {"family": "Family", "method": "Method"}, 170)
     if suite == OVERALL:
         show_overall(rows)
     else:
