@@ -123,10 +123,10 @@ def _difference(pairs: pd.Series, name: str, n: str) -> dict[str, float]:
 
 def _mean_cost(cells: pd.DataFrame, name: str) -> float:
     """Mean of a cost; NaN for times of several devices, as neither seconds nor ratios carry over between them."""
-    known = cells.dropna(subset=[name])
-    if name in TIMES and known["device"].nunique() > 1:
+    values = cells[name]
+    if name in TIMES and cells["device"][values.notna()].nunique() > 1:
         return float("nan")
-    return float(known[name].mean())
+    return float(values.mean())
 
 
 def against_best(accuracies: pd.Series, best: pd.Series | None) -> str | None:
