@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
     from benchmark.engine.pictures.idx import load_idx
     from benchmark.engine.pictures.network import download
+    from benchmark.engine.pictures.tree import load_tree
     from benchmark.engine.training.buffers import on_copies_of_buffers
     from benchmark.engine.training.method import READOUT_SHARE, LocalMethod, Method, ModularMethod, Phase
 
@@ -28,6 +29,7 @@ _HOME = {
     "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
     "pictures.idx": ("load_idx",),
     "pictures.network": ("download",),
+    "pictures.tree": ("load_tree",),
     "training.buffers": ("on_copies_of_buffers",),
     "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }
@@ -52,6 +54,7 @@ __all__ = [
     "infopro_weights",
     "load_cifar",
     "load_idx",
+    "load_tree",
     "losses",
     "on_copies_of_buffers",
     "stratified_order",

@@ -108,16 +108,18 @@ def run(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
+    protocol: Annotated[str | None, typer.Option(help="only this one: shared, tuned or paper")] = None,
     jobs: Jobs = None,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import all_methods, run_suite, unusable_methods
+    from benchmark.running.run import check_asked, methods_of, run_suite, unusable_methods
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
-    load_suite(suite)  # a misspelt name is said first
+    asked = load_suite(suite)  # a misspelt name is said first
+    check_asked(suite, asked, method or [], protocol)
     left_out = {} if method else unusable_methods()
     for sentence in left_out.values():
         _complain(f"{sentence} The other methods go on.", "yellow")
@@ -127,7 +129,8 @@ def run(
     elif unclean:
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     with ProgressBar(suite, console) as bar:
-        records = run_suite(suite, method or all_methods(left_out), bar, again=again, jobs=jobs)
+        chosen = method or methods_of(asked, left_out)
+        records = run_suite(suite, chosen, bar, again=again, jobs=jobs, protocol=protocol)
     write_tables()
     if not unclean:
         _say_which_are_of_no_commit(records, known=unclean is False)
@@ -146,21 +149,56 @@ def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> Non
 
 
 @app.command()
-def reproduce(suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")], jobs: Jobs = None) -> None:
+def tune(
+    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml that has the protocol tuned")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    more: Annotated[
+        int, typer.Option(min=0, max=1000, help="try so many more configurations than the budget; never chosen")
+    ] = 0,
+    jobs: Jobs = None,
+) -> None:
+    """Search each method's recipe on the validation split, all with one budget, and keep every trial."""
+    at_the_top()
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import check_asked, methods_of
+    from benchmark.schema.suite import load_suite
+    from benchmark.tuning.search import tune as search
+
+    asked = load_suite(suite)
+    check_asked(suite, asked, method or [])
+    with ProgressBar(f"tune {suite}", console) as bar:
+        found = search(suite, method or methods_of(asked), bar, jobs=jobs, further=more)
+    unended = [one.method for one in found if one.chosen is None]
+    for name in unended:
+        _complain(f"No full trial of {name} ended; see results/tuned/{suite}/{name}.json.", "red")
+    if unended:
+        sys.exit(1)
+
+
+@app.command()
+def reproduce(
+    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
+    jobs: Jobs = None,
+) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import RUNS, all_methods, run_suite
+    from benchmark.running.run import RUNS, methods_of, run_suite
+    from benchmark.schema.suite import load_suite
     from benchmark.tables.board import leaderboard
     from benchmark.tables.cells import load
     from benchmark.tables.terminal import print_leaderboard
     from benchmark.verifying.reproduce import SCRATCH, committed_records, compare, print_comparison
 
-    committed = committed_records(RUNS / suite)
+    asked = load_suite(suite)
+    protocol = protocol or asked.leading
+    committed = committed_records(RUNS / suite, protocol)
     with ProgressBar(suite, console) as bar:
-        run_suite(suite, all_methods(), bar, runs=SCRATCH / "runs", kept=SCRATCH / "cells", jobs=jobs)
+        methods, runs, kept = methods_of(asked), SCRATCH / "runs", SCRATCH / "cells"
+        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol)
     print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
-    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite))
+    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol))
     print_comparison(comparison, console)
     shutil.rmtree(SCRATCH)
     if not comparison.reproduced:
@@ -214,7 +252,7 @@ def new(name: Annotated[str, typer.Argument(help="the method's id: small letters
 
     path = write_method(name)
     console.print(f"Wrote {path}. Edit it, then:", highlight=False)
-    console.print(f"  beyond check {path}", "  beyond register", f"  beyond run digits --method {name}", sep="\n")
+    console.print(f"  beyond check {path}", "  beyond register", f"  dvc repro digits@{name}", sep="\n")
 
 
 @app.command()

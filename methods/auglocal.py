@@ -18,6 +18,7 @@ Departures:
   prefix tokens become zero).
 - The copies' weights are drawn by each layer's ``reset_parameters``; parameters of a layer without it (layer
   scale) start as the backbone's do.
+- At a depth of 1 the authors have a BatchNorm before W_k, here there is none (with the defaults d is 4 to 6).
 - K is the suite's: the authors' code trains the last D + 1 layers as one module, and K = 16 means 16 - D there.
 """
 
@@ -36,6 +37,8 @@ class AugLocal(LocalMethod):
     authors = "Ma, Wu, Si & Tan"
     year = 2024
     defaults = {"depth": 6, "decay": 0.5}
+    recipe = {"optimizer": "sgd", "lr": 0.8, "batch": 1024, "epochs": 400}
+    tunes = {"depth": [2, 4, 6, 9], "decay": [0.0, 0.5, 1.0]}
 
     def depth(self, k: int) -> int:
         """Number of units in the auxiliary network of hidden module ``k``, if so many follow."""

@@ -37,6 +37,7 @@ class BackLink(LocalMethod):
     reach = 1
     steps_early = False
     defaults = {"reach_back": 1}
+    tunes = {"reach_back": [1, 2, 3]}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if not isinstance(self.options.reach_back, int) or self.options.reach_back < 0:

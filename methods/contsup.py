@@ -18,7 +18,8 @@ As in the authors' code, the picture (the first module's input) goes through R o
 networks that it then leaves unused are not built here.
 
 Departures: tokens get the context on the grid of their patches, class and register tokens get none; a vector
-gets one of size 1x1. The authors' option of InfoPro's decoder, which they use for ResNet-110, is left out.
+gets one of size 1x1. Convolutions before a BatchNorm have no bias, which it would take out. The authors' option of
+InfoPro's decoder, which they use for ResNet-110, is left out.
 """
 
 import re
@@ -40,6 +41,8 @@ class ContSup(LocalMethod):
     year = 2023
     defaults = {"context": "R1E", "task_loss": "softmax"}
     variants = {"r1e": {"context": "R1E"}, "e": {"context": "E"}, "r1": {"context": "R1"}}
+    recipe = {"optimizer": "sgd", "lr": 0.8, "batch": 1024, "epochs": 160}
+    tunes = {"task_loss": ["softmax", "contrast"]}
 
     inputs: dict[int, Tensor]  # of the earlier modules, detached, while a later one of this pass reads them
 

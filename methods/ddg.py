@@ -14,6 +14,10 @@ backward pass. The gradient is that of old weights at old activations, applied t
 module k rests for K - 1 - k steps.
 
 Module k keeps K - k graphs and as many copies of its weights, so this takes more memory than backpropagation.
+
+This is the paper's algorithm. The authors' code is another: it goes back through the old graph without keeping the old
+weights, so that (in its PyTorch 0.3.1, which would not notice; emulated, not run) old activations meet new weights.
+The two were 12 to 25 % apart in the weights after nine steps.
 """
 
 from collections.abc import Iterator
@@ -32,6 +36,10 @@ class DDG(Method):
     year = 2018
     family = "weakly modular"
     removes = ("backward",)
+    recipe = {  # of its code, for ResNet-110 on CIFAR-10
+        "optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "batch": 128, "epochs": 300,
+        "schedule": "steps", "milestones": [0.5, 0.75], "gamma": 0.1,
+    }  # fmt: skip
 
     running: Phase | None = None  # the phase that the two lists below are of
     passes: list[list[tuple[Tensor, Tensor]]]  # of each module: inputs and outputs (with their graphs), oldest first

@@ -47,6 +47,8 @@ class DeepCascade(ModularMethod):
     authors = "Marquez, Hare & Niranjan"
     year = 2018
     defaults = {"hidden": 512}
+    recipe = {"optimizer": "sgd", "lr": 0.01, "weight_decay": 1e-3}
+    tunes = {"hidden": [128, 256, 512]}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         return None if k == self.last else DenseHead(self.outputs[k], self.task.classes, self.options.hidden)

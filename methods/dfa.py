@@ -12,11 +12,12 @@ All graphs of the forward pass are kept until e is there, as in backpropagation:
 
 Departures: a module is what the suite cuts, and inside it true gradients flow, where the paper makes every layer
 one. B_k is normal of variance 1 / (numbers in h_k), so that B_k e is as long as e, whatever the map's size (the paper:
-uniform, tuned per network). On maps larger than 8x8 it is drawn on 8x8 positions and repeated to the nearest ones,
-as it would outgrow the network (the paper draws every position). The h_k of transformers (tokens) enters behind a
-layer norm without parameters: in today's, no norm ends a block, and h_k would grow along -B_k e without end, since the
-next block's norm hides its size from e. In the transformers that DFA was shown to train (Launay et al., NeurIPS 2020)
-a norm ends every block.
+uniform, tuned per network; by default its code's variance is a third of ours, with which digits had 96.2 % and not
+97.1). On maps larger than 8x8 it is drawn on 8x8 positions and repeated to the nearest ones, as it would outgrow the
+network (the paper draws every position). The h_k of transformers (tokens) enters behind a layer norm without
+parameters: in today's, no norm ends a block, and h_k would grow along -B_k e without end, since the next block's norm
+hides its size from e. In the transformers that DFA was shown to train (Launay et al., NeurIPS 2020) a norm ends every
+block.
 """
 
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class DFA(Method):
     family = "weakly modular"
     removes = ("backward",)
     reach = 0
+    recipe = {"optimizer": "rmsprop", "lr": 5e-5, "epochs": 300}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         return None if k == self.last else RandomFeedback(self.outputs[k], self.task.classes)

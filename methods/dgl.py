@@ -22,6 +22,10 @@ class DGL(LocalMethod):
     paper = "https://arxiv.org/abs/1901.08164"
     authors = "Belilovsky, Eickenberg & Oyallon"
     year = 2020
+    recipe = {
+        "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "batch": 128, "epochs": 50,
+        "schedule": "steps", "milestones": [0.3, 0.6, 0.9], "gamma": 0.2,
+    }  # fmt: skip
 
     def auxiliary(self, k: int) -> nn.Module | None:
         return None if k == self.last else heads.SpatialReductionMLP(self.outputs[k], self.task.classes)

@@ -16,9 +16,10 @@ predicts them times the square root of how many numbers h_k has, so that it has 
 network's output and no loss, and matters since the suites train with SGD (the paper: Adam).
 
 Departures: 3x3 convolutions, that of the suites' backbones, where the paper takes 5x5, that of its own; 1x1 on
-vectors. The label enters as one learned number per class and channel, added after the first convolution: what the
-paper's one-hot planes come to, but for the map's border. Class tokens, which have no place on the map, get a
-synthesiser of their own of 1x1 convolutions. ``dni`` needs no labels below the last module.
+vectors; those before a BatchNorm have no bias, which it would take out. The label enters as one learned number per
+class and channel, added after the first convolution: what the paper's one-hot planes come to, but for the map's border.
+Class tokens, which have no place on the map, get a synthesiser of their own of 1x1 convolutions. ``dni`` needs no
+labels below the last module.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ class DNI(Method):
     reach = 1
     defaults = {"conditioned": False}
     variants = {"dni": {"conditioned": False}, "cdni": {"conditioned": True}}
+    recipe = {"optimizer": "adam", "lr": 3e-5}  # the rate of a re-implementation, by the authors of ``dgl``
 
     @property
     def lag(self) -> int:

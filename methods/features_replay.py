@@ -33,6 +33,10 @@ class FeaturesReplay(Method):
     year = 2018
     family = "weakly modular"
     removes = ("backward",)
+    recipe = {  # of its code, for a ResNet on CIFAR-10
+        "optimizer": "sgd", "lr": 0.01, "batch": 128, "epochs": 300,
+        "schedule": "steps", "milestones": [0.5, 0.75], "gamma": 0.1,
+    }  # fmt: skip
 
     running: Phase | None = None  # the phase that the two lists below are of
     inputs: list[list[Tensor]]  # of each module: what it has not replayed yet, oldest first

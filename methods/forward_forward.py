@@ -29,6 +29,8 @@ Departures:
 - ``sharpness`` 8 and the waves' ``amplitude`` 2 were chosen on held-out digits, for a ResNet, a ViT and a ConvNeXt.
 - Negative labels are uniform; the paper also draws them by the classifier's probabilities, to learn faster.
 - A module is what the suite cuts, with its own normalisation inside; the paper makes every layer one.
+- Two parts of a public re-implementation (loweX's) are left out: the peer normalisation, a term of weight 0.03 that
+  keeps units equally active, and the ReLU whose gradient is one everywhere.
 """
 
 from collections.abc import Iterator, Sequence
@@ -89,6 +91,9 @@ class ForwardForward(LocalMethod):
     readout = True
     defaults = {"prediction": "goodness", "threshold": 1.0, "sharpness": 8.0, "amplitude": 2.0}
     variants = {"goodness": {"prediction": "goodness"}, "readout": {"prediction": "readout"}}
+    # of that re-implementation, whose goodness is a sum
+    recipe = {"optimizer": "sgd", "lr": 1e-3, "weight_decay": 3e-4, "batch": 100, "epochs": 100}
+    tunes = {"sharpness": (1.0, 64.0), "amplitude": (0.5, 8.0)}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if self.options.prediction not in self.variants:

@@ -53,6 +53,8 @@ class GreedyInfoMax(LocalMethod):
     authors = "Löwe, O'Connor & Veeling"
     year = 2019
     defaults = {"grid": 3, "steps": 5, "negatives": 16}
+    recipe = {"optimizer": "adam", "lr": 2e-4, "epochs": 300}
+    tunes = {"grid": [2, 3, 5], "negatives": [4, 16, 64]}
     readout = True
     labels = "none"
 

@@ -41,6 +41,8 @@ class HSICBottleneck(LocalMethod):
     authors = "Ma, Lewis & Kleijn"
     year = 2020
     defaults = {"lambda_y": 200.0, "sigma": 5.0}
+    recipe = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.0}  # 5e-4 in its code, whose loss is lambda_y times ours
+    tunes = {"sigma": (0.5, 50.0), "lambda_y": (20.0, 2000.0)}
     readout = True
     labels = "pairs"
 

@@ -28,6 +28,11 @@ class InfoPro(LocalMethod):
     year = 2021
     defaults = {"task_loss": "contrast", "first": None, "last": None}
     variants = {"contrast": {"task_loss": "contrast"}, "softmax": {"task_loss": "softmax"}}
+    recipe = {
+        "optimizer": "sgd", "lr": 0.8, "momentum": 0.9, "weight_decay": 1e-4, "warmup_epochs": 10,
+        "warmup_start": 0.0125, "batch": 1024, "epochs": 160,
+    }  # fmt: skip
+    tunes = {"first": [None, [5, 0], [5, 1], [1, 1]], "last": [None, [0, 1], [0.5, 1], [1, 1]]}
 
     def weights(self, k: int) -> tuple[float, float]:
         """(λ1, λ2) of hidden module ``k``."""

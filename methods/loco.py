@@ -18,8 +18,9 @@ Departures:
   first run moves the statistics of BatchNorm. What it computes is the same but for dropout.
 - The authors take four stages of ResNet-50 with progressively more blocks each; here a module is what the
   suite cuts.
-- Views are the suite's augmentation (crops and flips), without SimCLR's random resizing, colours and blur;
-  optimiser and batch are the suite's, where the paper has LARS and batches of 4096.
+- Views are the suite's augmentation (crops and flips), without SimCLR's colours and blur; its random resizing is there
+  with ``area`` below 1, the least share of the picture that a view shows. Optimiser and batch are the suite's,
+  where the paper has LARS and batches of 4096.
 - Width and depth of g_k and the temperature are those that SimCLR gives for ImageNet; LoCo's own were not at
   hand.
 """
@@ -27,10 +28,12 @@ Departures:
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import Batch, LocalMethod, heads, losses
 from benchmark.engine.buffers import on_copies_of_buffers
+from benchmark.errors import UserError
 
 
 class LoCo(LocalMethod):
@@ -38,7 +41,8 @@ class LoCo(LocalMethod):
     paper = "https://arxiv.org/abs/2008.01342"
     authors = "Xiong, Ren & Urtasun"
     year = 2020
-    defaults = {"temperature": 0.1, "convolutions": 0}
+    defaults = {"temperature": 0.1, "convolutions": 0, "area": 1.0}
+    tunes = {"area": [1.0, 0.5, 0.2], "temperature": (0.05, 1.0)}
     views = 2
     removes = ("backward",)
     reach = 1
@@ -48,6 +52,9 @@ class LoCo(LocalMethod):
 
     def auxiliary(self, k: int) -> nn.Module | None:
         """The decoder of the pair that ends with module ``k``."""
+        area = self.options.area
+        if not (isinstance(area, int | float) and 0 < area <= 1):
+            raise UserError(f"area is {area!r}, but must be a share of the picture, above 0 and at most 1.")
         if k == self.last or k < self.upper(0):
             return None
         return heads.ProjectionHead(self.outputs[k], convolutions=self.options.convolutions)
@@ -62,7 +69,7 @@ class LoCo(LocalMethod):
             yield from super().losses(batch)
             return
         assert batch.view is not None
-        h = torch.cat([batch.x, batch.view.x])
+        h = resized_crops(torch.cat([batch.x, batch.view.x]), self.options.area)
         for k in range(max(1, self.last - 1)):
             h = self.forward(k, h)
             yield self.local_loss(k, h, batch)
@@ -82,3 +89,17 @@ class LoCo(LocalMethod):
             h = self.modules[upper](h)
         first, second = self.auxiliaries[upper](h).chunk(2)
         return losses.nt_xent(first, second, self.options.temperature)
+
+
+def resized_crops(x: Tensor, area: float) -> Tensor:
+    """Of each picture (B, C, H, W) a random part, a share of ``area`` to 1 with sides of 3:4 to 4:3, in full size."""
+    if area == 1:
+        return x
+    share, ratio, down, across = torch.rand(4, len(x), dtype=x.dtype, device=x.device)
+    share, ratio = area + (1 - area) * share, (4 / 3) ** (2 * ratio - 1)
+    height, width = (share / ratio).sqrt().clamp(max=1), (share * ratio).sqrt().clamp(max=1)
+    zero = torch.zeros_like(height)
+    rows = [width, zero, (1 - width) * (2 * across - 1), zero, height, (1 - height) * (2 * down - 1)]
+    grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(x.shape), align_corners=False)
+    crops = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    return crops.contiguous(memory_format=torch.channels_last)

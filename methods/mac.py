@@ -48,6 +48,7 @@ class MAC(Method):
     year = 2014
     family = "weakly modular"
     defaults = {"mu": 10.0, "z_steps": 5, "z_rate": 0.03}
+    tunes = {"mu": (1.0, 100.0), "z_rate": (0.003, 0.3)}
 
     def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(partition, task, options)

@@ -7,8 +7,8 @@ Su, Cai, Zhu, He, Xu, Guan & Si, "Momentum auxiliary network for supervised loca
 
 θ_{k+1}: the first unit of module k + 1, from which EMA_k starts. L_k reaches h_k and b_k through the arithmetic
 of EMA_k, whose weights are constants to it: modules exchange weights, never gradients. ``greedy`` is λ = (0, 1)
-("DGL + MAN" in the paper, whose head is InfoPro's ``1c2f``); ``infopro`` has the weights of InfoPro, by
-``first`` and ``last`` or by its authors' table.
+("DGL + MAN" in the paper); ``infopro`` has the weights of InfoPro, by ``first`` and ``last`` or by its authors'
+table. ``head``: InfoPro's ``2c2f``, the default of the released code, or its smaller ``1c2f``.
 
 Departures:
 
@@ -16,6 +16,7 @@ Departures:
   Here b_k is a bias: one number for each position and channel of y_k, from zero. (One for each channel would be
   taken out again by the heads' BatchNorm.)
 - The paper's text also takes a gradient step on EMA_k before each average; its code, as here, does not.
+- EMA_k follows the weights after module k + 1's step; in the code those before it, one step later.
 - The code draws EMA_k's weights anew after copying them, and leaves BatchNorm's running statistics behind; here
   both are those of the next unit. (They are not used in training: EMA_k normalises by the batch.)
 - λ goes from the first to the last hidden module by module, as InfoPro's; the code goes by the network's stage.
@@ -39,8 +40,13 @@ class MAN(LocalMethod):
     paper = "https://arxiv.org/abs/2407.05623"
     authors = "Su, Cai, Zhu, He, Xu, Guan & Si"
     year = 2024
-    defaults = {"momentum": 0.995, "first": [0, 1], "last": [0, 1], "task_loss": "softmax"}
+    defaults = {"momentum": 0.995, "first": [0, 1], "last": [0, 1], "task_loss": "softmax", "head": "2c2f"}
     variants = {"greedy": {"first": [0, 1], "last": [0, 1]}, "infopro": {"first": None, "last": None}}
+    recipe = {  # of its code
+        "optimizer": "sgd", "lr": 0.8, "momentum": 0.9, "weight_decay": 1e-4, "warmup_epochs": 10,
+        "warmup_start": 0.0125, "batch": 1024, "epochs": 400,
+    }  # fmt: skip
+    tunes = {"momentum": [0.9, 0.99, 0.995, 0.999], "head": ["1c2f", "2c2f"]}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if not 0 <= self.options.momentum <= 1:
@@ -50,7 +56,7 @@ class MAN(LocalMethod):
         weights = infopro_weights(k, len(self.modules), self.options.first, self.options.last)
         only_classifier = k + 1 == self.last and len(self.unit_outputs[k + 1]) == 1
         features = self.outputs[k] if only_classifier else self.unit_outputs[k + 1][0]
-        objective = InfoProObjective(features, self.task, weights, self.options.task_loss)
+        objective = InfoProObjective(features, self.task, weights, self.options.task_loss, self.options.head)
         return objective if only_classifier else MomentumAuxiliary(self.modules[k + 1][0], features, objective)
 
     def local_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:

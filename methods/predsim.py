@@ -5,7 +5,8 @@ Nøkland & Eidnes, "Training neural networks with local error signals", ICML 201
     L_k = (1 - β) CE( W_k vec(pool(h_k)) + c_k, y ) + β mean_ij ( S(conv_k(h_k))_ij - S(onehot y)_ij )²
 
 S: cosine similarity of mean-centred rows; a map is first reduced to the standard deviation over space of each
-channel. conv_k: 3x3, same width, no bias. W_k, c_k start at zero. β = 0.99 (``predsim``), 0 (``pred``), 1
+channel (the authors' code: unless it is one position wide, as a column of tokens; here also then). conv_k: 3x3, same
+width, no bias. W_k, c_k start at zero (in their code c_k at random). β = 0.99 (``predsim``), 0 (``pred``), 1
 (``sim``); a part of weight zero is neither built nor computed.
 
 Departures, all because the paper trains with Adam, which is blind to a loss's scale, and the suites with SGD,
@@ -33,6 +34,11 @@ class PredSim(LocalMethod):
     year = 2019
     defaults = {"beta": 0.99, "limit": 4096}
     variants = {"predsim": {"beta": 0.99}, "pred": {"beta": 0.0}, "sim": {"beta": 1.0}}
+    recipe = {
+        "optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "batch": 128, "epochs": 400,
+        "schedule": "steps", "milestones": [0.5, 0.75, 0.875, 0.9375], "gamma": 0.25,
+    }  # fmt: skip
+    tunes = {"beta": [0.5, 0.9, 0.99, 0.999]}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if k == self.last:

@@ -29,6 +29,8 @@ Departures:
 - Similarities are between pictures, of all positions at once, where a convolutional layer there compares patches.
 - Features are centred (as canonical correlations are) and the two similarities to match are brought to one
   scale, so that α has the same meaning at every depth and for every number of classes.
+- ``scale`` multiplies the objective: its gradients are small beside those of a cross-entropy, and the suites share a
+  rate (on digits five times the loss brought 87.9 to 96.4 %).
 - α = 5: on held-out digits 1, 5 and 10 gave 79, 92 and 96 % in a ResNet, and on a ViT the first two did best.
 """
 
@@ -46,8 +48,9 @@ class SimilarityMatching(LocalMethod):
     paper = "https://arxiv.org/abs/2308.02427"
     authors = "Bahroun, Sridharan, Acharya, Chklovskii & Sengupta"
     year = 2023
-    defaults = {"alpha": 5.0}
+    defaults = {"alpha": 5.0, "scale": 1.0}
     variants = {"supervised": {"alpha": 5.0}, "unsupervised": {"alpha": 0.0}}
+    tunes = {"scale": (0.3, 30.0), "alpha": (0.5, 50.0)}
     readout = True
     labels = "pairs"
 
@@ -64,7 +67,7 @@ class SimilarityMatching(LocalMethod):
         target = self.target
         if self.options.alpha:
             target = target + self.options.alpha * at_unit_scale(whitened_labels(batch.y, h))
-        return F.mse_loss(gram(F.relu(h)), target)
+        return self.options.scale * F.mse_loss(gram(F.relu(h)), target)
 
 
 def gram(h: Tensor) -> Tensor:

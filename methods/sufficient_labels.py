@@ -16,8 +16,9 @@ hidden modules. What differs here from ``modular_kernel`` is
 who learns from what: its output module holds blocks as well and sees every label; here all blocks are hidden.
 
 Departures: the paper's abstract alone could be read; pairs are all those of a batch; everything | classifier, the
-one cut of ``modular_kernel``'s paper, is K = 1 here. Every module, the classifier too, trains for a full
-budget of epochs.
+one cut of ``modular_kernel``'s paper, is K = 1 here. Every module, the classifier too, trains for a full budget of
+epochs. ``scale`` multiplies the hidden modules' objective, whose gradients are small beside those of a cross-entropy,
+as the suites share a rate.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ class SufficientLabels(ModularMethod):
     authors = "Duan, Chang & Principe"
     year = 2023
     readout = True
-    defaults = {"labels_per_class": 1}
+    defaults = {"labels_per_class": 1, "scale": 1.0}
+    tunes = {"scale": (0.3, 30.0)}
 
     def phases(self) -> Sequence[Phase]:
         few = self.options.labels_per_class
@@ -48,4 +50,4 @@ class SufficientLabels(ModularMethod):
     def proxy_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
         if k == self.last:
             return F.cross_entropy(h, batch.y)
-        return -losses.kernel_alignment(heads.kernel_features(self.outputs[k], h), batch.y)
+        return -self.options.scale * losses.kernel_alignment(heads.kernel_features(self.outputs[k], h), batch.y)

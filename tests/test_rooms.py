@@ -7,7 +7,19 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "benchmark"
 ROOMS = [
-    *("errors", "git", "schema", "ending", "engine", "running", "planning", "tables", "sandbox", "submitting"),
+    *(
+        "errors",
+        "git",
+        "schema",
+        "ending",
+        "engine",
+        "running",
+        "tuning",
+        "planning",
+        "tables",
+        "sandbox",
+        "submitting",
+    ),
     *("verifying", "display", "export", "cli", "entry"),
 ]
 ENGINE = ["cutting", "pictures", "objectives", "training", "former", "load", "measuring", "golden"]

@@ -19,8 +19,8 @@ STEPS = (  # title, command, what it does
     ),
     (
         "Run it",
-        "beyond run digits --method my_method && dvc repro digits@my_method && git add . && git commit",
-        "trains it on the embedded digits, in minutes, seals the records and commits them.",
+        "dvc repro digits@my_method && git add . && git commit",
+        "searches its recipe and trains it on the embedded digits, in minutes, seals the records and commits them.",
     ),
     (
         "Verify it",

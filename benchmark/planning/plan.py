@@ -81,9 +81,11 @@ def plan_suite(name: str, console: Console | None = None) -> list[PlanRow]:
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    planned = [
-        cell for method in plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method) if not cell.seed
-    ]
+    first = next(
+        iter(suite.seeds)
+    )  # one protocol's cells: they differ in seeds and recipe, and are planned by the suite's
+    every = [cell for method in plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method)]
+    planned = [cell for cell in every if cell.protocol == first and not cell.seed and not cell.times]
     planned.sort(key=lambda cell: cell.method != TWIN)  # all others are compared with it
     twins: dict[str, Simulation] = {}
     rows = [_plan_cell(suite, cell, twins) for cell in _tracked(planned, f"Planning {name}", console)]

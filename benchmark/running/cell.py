@@ -66,12 +66,8 @@ def run_cell(
             facts[name] = value
     except Changed as reason:
         facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
-    except Diverged as reason:
-        status, error = "diverged", printable(str(reason))
-    except UserError as reason:
-        status, error = "oom" if out_of_memory(reason) else "failed", printable(without_paths(str(reason)))
     except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
-        status, error = "oom" if out_of_memory(reason) else "failed", _sentence(reason)
+        status, error = how_it_ended(reason)
     return storable(identity, status, error, facts)
 
 
@@ -88,7 +84,7 @@ def _observe(
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
+    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite)
     with loaded.unchanged(cell, suite):
         yield from _measured(cell, suite, loaded, splits, on_progress, judge)
 
@@ -164,7 +160,7 @@ def _train(
     rows = train_phases(cell, suite, loaders, on_progress, method, watch=examiner, metered=peak.measured)
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    validation = rows[-1].validation_top1 if rows else _validate(method, loaders["validation"])
+    validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     examiner.check_untouched(method)
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
@@ -207,14 +203,15 @@ def train_phases(
 
     for index, phase in enumerate(phases):
         reads_out = method.last in phase.trains or phase is phases[-1]
-        validate = partial(_validate, method, loaders["validation"]) if reads_out else lambda: None
+        look = partial(validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
         watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=metered, watch=watch)
-        watched(method, phase, loader, suite.recipe, validate)
+        watched(method, phase, loader, suite.recipe, look)
     return rows
 
 
-def _validate(method: Method, loader: Loader) -> float:
+def validate(method: Method, loader: Loader) -> float:
+    """Top-1 accuracy on the validation split, percent."""
     return accuracy(method, loader, (1,), "validation")[0]
 
 
@@ -246,5 +243,9 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     return used
 
 
-def _sentence(error: BaseException) -> str:
-    return printable(without_paths(said(error)))
+def how_it_ended(reason: BaseException) -> tuple[Status, str]:
+    """Status and sentence of a training that did not come to its end."""
+    if isinstance(reason, Diverged):
+        return "diverged", printable(str(reason))
+    sentence = str(reason) if isinstance(reason, UserError) else said(reason)
+    return "oom" if out_of_memory(reason) else "failed", printable(without_paths(sentence))

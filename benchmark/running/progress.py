@@ -1,5 +1,6 @@
 """What a person sees of a running suite: a bar with the time that is left, and a line per finished cell."""
 
+from collections.abc import Hashable
 from types import TracebackType
 
 from rich.console import Console
@@ -32,7 +33,7 @@ class ProgressBar:
         )
         self.progress_bar = Progress(*columns, console=console)
         self.task = self.progress_bar.add_task(title, total=None)
-        self.fractions: dict[Cell, float] = {}
+        self.fractions: dict[Hashable, float] = {}
         self.done = 0
 
     def __enter__(self) -> "ProgressBar":
@@ -47,11 +48,11 @@ class ProgressBar:
     def begin(self, total: int, done: int) -> None:
         """``done`` of ``total`` cells were finished earlier."""
         if done:
-            self.progress_bar.console.print(f"{done} of {total} cells are finished already.")
+            self.progress_bar.console.print(f"{done} of {total} are finished already.")
         self.done = done
         self.progress_bar.update(self.task, total=total, completed=done)
 
-    def progress(self, cell: Cell, fraction: float) -> None:
+    def progress(self, cell: Hashable, fraction: float) -> None:
         """A cell has trained this fraction of its epochs."""
         self.fractions[cell] = fraction
         self.progress_bar.update(self.task, completed=self.done + sum(self.fractions.values()))
@@ -64,7 +65,7 @@ class ProgressBar:
         """Something that a person should know."""
         self.progress_bar.console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-    def ended(self, cell: Cell, line: str) -> None:
+    def ended(self, cell: Hashable, line: str) -> None:
         """A cell has ended; ``line`` says how."""
         self.fractions.pop(cell, None)
         self.done += 1

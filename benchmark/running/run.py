@@ -19,7 +19,7 @@ from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
-from benchmark.schema.suite import TWIN, Cell, ProtocolName, Suite, cells, identify, load_suite
+from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
 from benchmark.schema.text import printable
 
 RUNS = Path("results/runs")
@@ -53,7 +53,7 @@ def run_suite(
     kept: Path = KEPT,
     again: bool = False,
     jobs: int | None = None,
-    protocol: ProtocolName | None = None,
+    protocol: str | None = None,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -68,6 +68,7 @@ def run_suite(
     suite = load_suite(name)
     methods = list(dict.fromkeys(methods))
     today = [cell for method in methods for cell in cells(name, suite, method)]
+    check_asked(name, suite, methods, protocol)
     wanted = [cell for cell in today if protocol in (None, cell.protocol)]
     suites = {cell: effective(suite, cell) for cell in wanted}
     identities = {cell: identify(cell, suite) for cell in wanted}
@@ -91,6 +92,18 @@ def run_suite(
     store.complain()
     _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
     return [records[cell] for cell in wanted]
+
+
+def check_asked(name: str, suite: Suite, methods: Iterable[str], protocol: str | None = None) -> None:
+    """Make sure that a suite trains what it is asked for.
+
+    Raises:
+        UserError: it trains other methods, or by other protocols.
+    """
+    if protocol not in (None, *suite.seeds):
+        raise UserError(f"Suite {name!r} has no protocol {protocol!r}; it has {', '.join(suite.seeds)}.")
+    if others := [method for method in methods if suite.methods is not None and method not in suite.methods]:
+        raise UserError(f"Suite {name!r} does not train {others[0]}; it trains {', '.join(suite.methods or [])}.")
 
 
 class _Store:
@@ -170,6 +183,15 @@ def unusable_methods() -> dict[str, str]:
     """By name: a sentence on each method's file that cannot be read or imported; the others can run without it."""
     unread = broken_methods()
     return unread | run_one("benchmark.running.preflight:unloadable", tuple(all_methods(unread)))
+
+
+def methods_of(suite: Suite, without: Container[str] = ()) -> list[str]:
+    """Ids of all methods that a suite trains, but those ``without``, the twin first.
+
+    Raises:
+        UserError: a file is broken, or two methods have one title.
+    """
+    return [name for name in all_methods(without) if suite.methods is None or name in suite.methods]
 
 
 def all_methods(without: Container[str] = ()) -> list[str]:

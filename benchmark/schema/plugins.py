@@ -19,8 +19,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from benchmark.errors import UserError
 from benchmark.schema.plain import not_plain
+from benchmark.schema.recipe import Recipe
 from benchmark.schema.text import decoded, printable, read_bytes, said
 
 ID = re.compile(r"^[a-z0-9][a-z0-9_]*\Z")  # not $, which a line break may follow
@@ -33,10 +36,15 @@ METADATA = ("title", "paper", "authors", "year", "family")
 KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
     **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
+    **{"recipe": dict, "tunes": dict},
     **dict.fromkeys(("cut_matters", "descends"), bool),
 }
 ONE_LINE = ("title", "paper", "authors", "family", "requires")
-LITERALS = (*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters")
+LITERALS = (
+    *(*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters"),
+    *("recipe", "tunes"),
+)
+MOST_TUNED = 2  # options of a method's own, so that all methods are searched in spaces of one size
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
     "Method": {"removes": (), "reach": None},
@@ -224,7 +232,43 @@ def _fault(said: dict[str, Any]) -> str:
     for variant, options in said["variants"].items():
         if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
             return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."
+    return _recipe_fault(said.get("recipe", {})) or _tunes_fault(said.get("tunes", {}), said.get("defaults", {}))
+
+
+def _recipe_fault(recipe: dict[str, Any]) -> str:
+    """What is wrong with a paper's recipe: some of the settings of a suite's, whatever of them the paper says."""
+    if ("optimizer" in recipe) != ("lr" in recipe):
+        return "`recipe` says one of `optimizer` and `lr`; say both or neither, as a rate suits one optimiser alone."
+    try:
+        Recipe.model_validate({"epochs": 1, "batch": 1, "lr": 1.0, **recipe})
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            return f"`recipe` says {first['loc'][0]!r}; it may say {', '.join(Recipe.model_fields)}."
+        where = f"`recipe` is wrong at `{first['loc'][0]}`" if first["loc"] else "`recipe` is wrong"
+        return f"{where}: {printable(first['msg'].removeprefix('Value error, '))}."
     return ""
+
+
+def _tunes_fault(tunes: dict[str, Any], options: dict[str, Any]) -> str:
+    """What is wrong with the options that may be tuned: a pair of positive numbers, or a list of choices, each."""
+    if len(tunes) > MOST_TUNED:
+        return f"`tunes` names {len(tunes)} options; name the {MOST_TUNED} that matter most."
+    for name, values in tunes.items():
+        if name not in options:
+            return f"`tunes` names {name!r}, which is no option; `defaults` has {', '.join(options) or 'none'}."
+        if not (_is_range(values) if type(values) is tuple else type(values) is list and values):
+            return (
+                f"`tunes` has {values!r} for {name!r}; write a pair (low, high) of positive numbers, low < high, "
+                "or a list of choices."
+            )
+    return ""
+
+
+def _is_range(values: tuple[Any, ...]) -> bool:
+    """Whether it is a pair of positive numbers, the lower one first."""
+    numbers = all(type(value) in (int, float) for value in values)
+    return numbers and len(values) == 2 and 0 < values[0] < values[1]
 
 
 def _literals(node: ast.ClassDef, path: Path) -> dict[str, Any]:

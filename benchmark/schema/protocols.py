@@ -17,14 +17,15 @@ def effective(suite: Suite, cell: Cell, tuned: Path = TUNED) -> Suite:
     """
     if cell.recipe == "tuned":
         own, twin = (read_chosen(cell.suite, method, tuned) for method in (cell.method, TWIN))
-        suite = configured(suite, cell.method, own, twin)
+        twin_recipe = suite.recipe.changed(twin.recipe)
+        suite = configured(suite, cell.method, own).model_copy(update={"twin_recipe": twin_recipe})
     if cell.times:
         suite = suite.model_copy(update={"recipe": suite.recipe.lasting(cell.times)})
     return suite
 
 
-def configured(suite: Suite, method: str, own: Configuration, twin: Configuration) -> Suite:
-    """The suite with a method's configuration, and that of its end-to-end twin."""
-    update = {"recipe": suite.recipe.changed(own.recipe), "twin_recipe": suite.recipe.changed(twin.recipe)}
+def configured(suite: Suite, method: str, own: Configuration) -> Suite:
+    """The suite with a method's configuration."""
     options = [Override(method=method, options=own.options)] if own.options else []
-    return suite.model_copy(update=update | {"overrides": [*suite.overrides, *options]})
+    update = {"recipe": suite.recipe.changed(own.recipe), "overrides": [*suite.overrides, *options]}
+    return suite.model_copy(update=update)

@@ -32,6 +32,7 @@ class Trial(Part):
     """One training of a search."""
 
     configuration: Configuration
+    full: bool  # whether of all epochs; else of a quarter of them
     epochs: int  # of a phase
     seed: int  # evaluation never uses it
     status: Status
@@ -50,20 +51,25 @@ class Search(Part):
     backbone: str
     modules: int  # K
     protocol: int  # version of the engine's numbers
-    configurations: int  # with which the search began; it cost half as many full trainings
-    epochs: int  # of a full training's phase
+    configurations: int  # with which the search begins; it costs half as many full trainings
     trials: list[Trial] = Field(default_factory=list)
 
     @property
     def finals(self) -> list[Trial]:
         """Trials that may be chosen: those of all epochs within the budget that ended ``ok``, the best first.
 
-        Among equals, the one that was better at a part of the epochs, then the one that was tried first.
+        Among equals, the one that was better at a quarter of the epochs, then the one that was tried first.
         """
-        early = {t.configuration.number: t.validation_top1 or 0.0 for t in self.trials if t.epochs < self.epochs}
-        found = [t for t in self.trials if t.epochs == self.epochs and t.validation_top1 is not None]
-        own = [t for t in found if t.configuration.origin != "added"]
+        early = {t.configuration.number: _top1(t) for t in self.trials if not t.full}
+        own = [t for t in self.trials if t.full and t.status == "ok" and t.configuration.origin != "added"]
         return sorted(own, key=lambda t: (-_top1(t), -early.get(t.configuration.number, 0.0), t.configuration.number))
+
+    @property
+    def promising(self) -> list[Configuration]:
+        """The best quarter of the configurations after a quarter of the epochs: the others go no further."""
+        short = [t for t in self.trials if not t.full and t.status == "ok" and t.configuration.origin != "added"]
+        short.sort(key=lambda t: (-_top1(t), t.configuration.number))
+        return [t.configuration for t in short[: self.configurations // 4]]
 
     @property
     def chosen(self) -> Configuration | None:
@@ -72,7 +78,7 @@ class Search(Part):
 
 
 def _top1(trial: Trial) -> float:
-    return trial.validation_top1 or 0.0
+    return -1.0 if trial.validation_top1 is None else trial.validation_top1
 
 
 def search_path(suite: str, method: str, folder: Path = TUNED) -> Path:

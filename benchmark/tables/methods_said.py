@@ -19,7 +19,7 @@ from benchmark.schema.plugins import ID, method_metadata
 
 SAID = [
     *("title", "authors", "year", "paper", "family", "removes", "reach", "cut_matters", "requires"),
-    *("variants", "defaults", "doc"),
+    *("variants", "defaults", "recipe", "tunes", "doc"),
 ]
 COMMIT = re.compile("[0-9a-f]{7,40}")  # nothing else that a record calls its commit is handed to git
 
@@ -44,7 +44,15 @@ def _said(name: str, cells: pd.DataFrame, methods: Path, before: Path) -> dict[s
         metadata = method_metadata(methods / f"{name}.py")
     except (OSError, UserError):
         metadata = _old(name, before)
-    return {"id": name} | {key: metadata[key] for key in SAID if key in metadata} | {"files": files}
+    said = {key: metadata[key] for key in SAID if key in metadata}
+    if "tunes" in said:
+        said["tunes"] = {option: _in_words(values) for option, values in said["tunes"].items()}
+    return {"id": name} | said | {"files": files}
+
+
+def _in_words(values: Any) -> Any:
+    """A range as low and high, since JSON tells no pair from two choices; a list of choices, and words, as they are."""
+    return {"low": values[0], "high": values[1]} if isinstance(values, tuple) else values
 
 
 def _files(name: str, wanted: dict[str, str], methods: Path, before: Path) -> dict[str, dict[str, str]]:

@@ -51,7 +51,7 @@ def _deviations(records: Iterable[Record]) -> list[float]:
     for r in records:
         if r.accuracy is not None and r.genuine:
             i = r.identity
-            key = (i.method, i.variant, i.backbone, i.modules)
+            key = (i.method, i.variant, i.backbone, i.modules, i.recipe, i.times)
             rows.setdefault(key, []).append(r.accuracy.test_top1)
     return [stdev(values) for values in rows.values() if len(values) > 1]
 

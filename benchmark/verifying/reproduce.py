@@ -28,15 +28,16 @@ class Comparison:
         return not self.faults
 
 
-def committed_records(folder: Path) -> dict[str, Record]:
-    """The records of a suite, by the end of their path.
+def committed_records(folder: Path, protocol: str) -> dict[str, Record]:
+    """The records of one of a suite's protocols, by the end of their path.
 
     Raises:
         UserError: there are none to compare with.
     """
-    records = {str(path.relative_to(folder)): read_record(path) for path in sorted(folder.glob("*/*.json"))}
+    found = {str(path.relative_to(folder)): read_record(path) for path in sorted(folder.glob("*/*.json"))}
+    records = {end: record for end, record in found.items() if (record.identity.recipe or "shared") == protocol}
     if not records:
-        raise UserError(f"There are no committed records in {folder} to compare with.")
+        raise UserError(f"There are no committed records of protocol {protocol} in {folder} to compare with.")
     return records
 
 

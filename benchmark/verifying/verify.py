@@ -18,6 +18,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.slots import described, slots
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
 from benchmark.schema.text import write_text
@@ -78,10 +79,11 @@ def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> 
         for path, record in records.items():
             if not methods or path.parent.name in methods:
                 cell = _cell_of(record, known[suite])
-                if fault := _unfit(record, cell):
+                try:
+                    trains = _trained_by(record, cell, known[suite])
+                    found.append(Claim(trains[0], trains[1], record, tolerance_elsewhere(record, records.values())))
+                except UserError as fault:
                     unfit.append(f"{suite}/{path.parent.name}/{path.name}: {fault}")
-                elif cell:
-                    found.append(Claim(cell, known[suite], record, tolerance_elsewhere(record, records.values())))
     return _some(found, unfit)
 
 
@@ -127,22 +129,29 @@ def _cell_of(record: Record, suite: Suite) -> Cell | None:
     return next((cell for cell in today if identify(cell, suite) == record.identity), None)
 
 
-def _unfit(record: Record, cell: Cell | None) -> str:
-    """Why a record cannot be put to the test; empty if it can."""
+def _trained_by(record: Record, cell: Cell | None, suite: Suite) -> tuple[Cell, Suite]:
+    """The cell of a record, and the suite by which it trains.
+
+    Raises:
+        UserError: the record cannot be put to the test; says why.
+    """
     if not record.genuine:
-        return "the record was edited after it was written."
+        raise UserError("the record was edited after it was written.")
     if record.identity.protocol != PROTOCOL:
-        return f"it is of protocol {record.identity.protocol}, the engine of {PROTOCOL}; run its suite again."
+        raise UserError(f"it is of protocol {record.identity.protocol}, the engine of {PROTOCOL}; run its suite again.")
     if cell is None:
-        return "its suite or its method no longer has such a cell."
+        raise UserError("its suite or its method no longer has such a cell.")
     if record.status != "ok":
-        return f"it ended {record.status}; there is nothing to confirm."
+        raise UserError(f"it ended {record.status}; there is nothing to confirm.")
     if record.provenance is None:
-        return "it does not say what it was made from."
+        raise UserError("it does not say what it was made from.")
+    again = f"`beyond run {cell.suite} --method {cell.method}` trains it anew."
     if record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
-        again = f"`beyond run {cell.suite} --method {cell.method}`"
-        return f"methods/{cell.method}.py has changed since; {again} trains it anew."
-    return ""
+        raise UserError(f"methods/{cell.method}.py has changed since; {again}")
+    trains = effective(suite, cell)
+    if record.recipe not in (None, trains.recipe.facts()):
+        raise UserError(f"its recipe is not today's; {again}")
+    return cell, trains
 
 
 def sample(found: Sequence[Claim], size: int) -> list[Claim]:

@@ -183,6 +183,6 @@ def test_no_file_but_a_record_is_opened(results, run):
 
 def test_submit_names_the_commands_and_shows_the_file_that_beyond_new_writes(results):
     codes = " ".join(code.value for code in opened("submit").code)
-    for command in ("beyond new", "beyond check", "beyond register", "beyond run digits --method", "beyond verify"):
+    for command in ("beyond new", "beyond check", "beyond register", "dvc repro digits@my_method", "beyond verify"):
         assert command in codes
     assert "def local_loss" in codes

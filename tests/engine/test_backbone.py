@@ -34,6 +34,16 @@ def test_cifar_resnet_keeps_the_resolution_in_the_stem_and_halves_it_twice() -> 
     assert shapes == [(16, 32, 32), (16, 32, 32), (32, 16, 16), (64, 8, 8)]
 
 
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_a_stem_of_any_stride_looks_at_every_pixel(stride: int) -> None:
+    stem = create_backbone("narrow_resnet10", 10, 3, 64, stem_stride=stride).conv1
+    pictures = torch.ones(1, 3, 64, 64, requires_grad=True)
+    maps = nn.functional.conv2d(pictures, torch.ones_like(stem.weight), None, stem.stride, stem.padding)
+    assert maps.shape[-2:] == (64 // stride, 64 // stride)
+    (seen,) = torch.autograd.grad(maps.sum(), pictures)
+    assert seen.min() > 0
+
+
 def test_image_size_reaches_the_models_that_take_it() -> None:
     model = create_backbone("vit_tiny_patch16_224", 10, 3, 32, patch_size=4)
     assert model.pos_embed.shape == (1, 65, 192)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from workshop import run, workshop
+from workshop import TINY, changed, run, workshop, write_suites
 
 from benchmark.errors import UserError, out_of_memory
 from benchmark.running import cell, machine
@@ -106,5 +106,18 @@ def test_a_record_names_the_precision_and_on_a_gpu_cuda_and_driver(monkeypatch, 
         "cuda": "13.0",
         "driver": "570.124.06",
     }
+    in_bf16 = "bfloat16 autocast in training, else float32, TF32 in convolutions"
+    assert machine.machine("cuda", "bf16")["precision"] == in_bf16
     driver.unlink()
     assert machine.machine("cuda")["driver"] is None
+
+
+def test_a_cell_in_bf16_ends_well_and_says_so(workshop):
+    write_suites(workshop, changed(recipe={**TINY["tiny"]["recipe"], "precision": "bf16"}, seeds=1))
+    assert {(method, status) for method, _, status in run("e2ebp", "infopro").trained} == {
+        ("e2ebp", "ok"),
+        ("infopro", "ok"),
+    }
+    record = read_record(Path("results/runs/tiny/infopro/cifar_resnet8-k2-contrast-s0.json"))
+    assert record.provenance.precision == "bfloat16 autocast in training, else float32"
+    assert record.isolation == "verified"

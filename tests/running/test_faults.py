@@ -3,7 +3,7 @@
 import sys
 
 from conftest import ROOT
-from workshop import workshop
+from workshop import changed, workshop, write_suites
 
 __all__ = ["workshop"]
 
@@ -13,6 +13,7 @@ def test_after_a_fault_the_same_command_ends_as_if_nothing_had_been(workshop, mo
     from inject_faults import MARK, inject, printed
 
     assert MARK
+    write_suites(workshop, changed(seeds=1))  # two cells
     trials = inject(workshop, seed=3, seconds=240, file_faults=6, process_faults=1)
     assert sum(counts["faults"] for counts in trials.table.values()) >= 7
     assert trials.odd == [], printed(trials)

@@ -43,6 +43,13 @@ class Diverges(LocalMethod):
 '''
 
 
+@pytest.fixture
+def one_seed(workshop):
+    """The workshop with one cell a method: half the training, where a second seed would say nothing more."""
+    write_suites(workshop, changed(seeds=1))
+    return workshop
+
+
 def test_a_suite_leaves_a_complete_record_per_cell_and_is_not_run_twice(workshop):
     assert run("e2ebp", "greedy_sl").trained.__len__() == 4
     files = sorted(p.relative_to("results/runs") for p in Path("results/runs").rglob("*.json"))
@@ -65,11 +72,11 @@ def test_a_suite_leaves_a_complete_record_per_cell_and_is_not_run_twice(workshop
     assert before == {f: (Path("results/runs") / f).read_bytes() for f in files}
 
 
-def test_the_same_cell_gives_the_same_numbers_in_another_process(workshop):
+def test_the_same_cell_gives_the_same_numbers_in_another_process(one_seed):
     run("infopro")
     first = accuracies()
     shutil.rmtree(".beyond")
-    assert len(run("infopro").trained) == 2
+    assert len(run("infopro").trained) == 1
     assert accuracies() == first
 
 
@@ -80,19 +87,19 @@ def accuracies() -> list:
     return [(r.accuracy.test_top1, r.accuracy.probes, row) for r, row in zip(records, rows, strict=True)]
 
 
-def test_what_was_made_of_uncommitted_changes_is_said_and_can_be_made_anew(workshop):
+def test_what_was_made_of_uncommitted_changes_is_said_and_can_be_made_anew(one_seed):
     run("dgl")
-    for path in workshop.glob(".beyond/cells/*.json"):
+    for path in one_seed.glob(".beyond/cells/*.json"):
         record = read_record(path)
         origin = record.provenance.model_copy(update={"git_dirty": True})
         write_record(record.model_copy(update={"provenance": origin}), path)
     command = ["run", "tiny", "--method", "dgl"]
-    assert "2 of 2 records were made before their changes" in CliRunner().invoke(cli.app, command).output
+    assert "1 of 1 records were made before their changes" in CliRunner().invoke(cli.app, command).output
     assert "records were made before" not in CliRunner().invoke(cli.app, [*command, "--again"]).output
-    assert not any(read_record(path).provenance.git_dirty for path in workshop.glob("results/runs/tiny/dgl/*.json"))
+    assert not any(read_record(path).provenance.git_dirty for path in one_seed.glob("results/runs/tiny/dgl/*.json"))
 
 
-def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(workshop):
+def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(one_seed):
     run("greedy_sl")
     path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s0.json")
     honest = read_record(path)
@@ -107,7 +114,7 @@ def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(works
     assert read_record(path).accuracy.test_top1 == honest.accuracy.test_top1
 
 
-def test_only_the_touched_method_is_trained_again(workshop):
+def test_only_the_touched_method_is_trained_again(one_seed):
     run("greedy_sl", "e2ebp")
     with open("methods/greedy_sl.py", "a") as file:
         file.write("\n# touched\n")
@@ -144,9 +151,9 @@ def kept() -> list[Path]:
     return sorted(Path(".beyond/cells").glob("*.json"))
 
 
-def test_a_diverging_method_is_a_row_and_stops_nobody(workshop, monkeypatch, capsys):
-    (workshop / "methods" / "diverges.py").write_text(DIVERGES)
-    arguments = ["run", "tiny", "--method", "diverges", "--method", "greedy_sl", "--method", "e2ebp"]
+def test_a_diverging_method_is_a_row_and_stops_nobody(one_seed, monkeypatch, capsys):
+    (one_seed / "methods" / "diverges.py").write_text(DIVERGES)
+    arguments = ["run", "tiny", "--method", "diverges", "--method", "greedy_sl"]
     code, _ = beyond(monkeypatch, capsys, *arguments)
     assert code == 0
     record = read_record(Path("results/runs/tiny/diverges/cifar_resnet8-k2-s0.json"))
@@ -157,21 +164,21 @@ def test_a_diverging_method_is_a_row_and_stops_nobody(workshop, monkeypatch, cap
     assert "greedy_sl" in table
 
 
-def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(workshop):
+def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(one_seed):
     content = DIVERGES.replace("return h.mean() *", "raise RuntimeError(f'broken in {__file__}')\n        return")
-    (workshop / "methods" / "breaks.py").write_text(content)
+    (one_seed / "methods" / "breaks.py").write_text(content)
     run("breaks")
     record = read_record(Path("results/runs/tiny/breaks/cifar_resnet8-k2-s0.json"))
     assert (record.status, record.error) == ("failed", "RuntimeError: broken in ./methods/breaks.py")
 
 
-def test_the_oddest_method_is_a_row_in_one_sentence(workshop):
+def test_the_oddest_method_is_a_row_in_one_sentence(one_seed):
     content = DIVERGES.replace("import torch\n", "import numpy as np\nimport torch\n").replace(
         "return h.mean() *",
         "self.options.odd = {1: np.float32(0.5), 'kind': dict}\n"
         "        raise ValueError('a\\ud800\\x1b[31m' + 'x' * 20_000_000)\n        return",
     )
-    (workshop / "methods" / "odd.py").write_text(content)
+    (one_seed / "methods" / "odd.py").write_text(content)
     run("odd")
     record = read_record(Path("results/runs/tiny/odd/cifar_resnet8-k2-s0.json"))
     assert record.status == "failed"
@@ -312,8 +319,8 @@ def test_two_methods_of_one_title_are_refused(workshop, monkeypatch, capsys):
     assert "methods/mine.py is taken by methods/e2ebp.py" in err
 
 
-def test_the_other_methods_go_on_without_files_that_are_broken(workshop, monkeypatch, capsys):
-    for path in set(workshop.glob("methods/*.py")) - {workshop / "methods" / "e2ebp.py"}:
+def test_the_other_methods_go_on_without_files_that_are_broken(one_seed, monkeypatch, capsys):
+    for path in set(one_seed.glob("methods/*.py")) - {one_seed / "methods" / "e2ebp.py"}:
         path.unlink()
     broken = {
         "latin": (DIVERGES + "# Z\u00fcrich\n").encode("latin-1"),
@@ -321,13 +328,13 @@ def test_the_other_methods_go_on_without_files_that_are_broken(workshop, monkeyp
         "My-Method": DIVERGES.encode(),
     }
     for name, raw in broken.items():
-        (workshop / "methods" / f"{name}.py").write_bytes(raw)
+        (one_seed / "methods" / f"{name}.py").write_bytes(raw)
     code, err = beyond(monkeypatch, capsys, "run", "tiny")
     said = err.strip().splitlines()
     assert (code, len(said)) == (2, 3)
     assert all(any(f"methods/{name}.py" in line for line in said) for name in broken)
     assert all(line.endswith("The other methods go on.") for line in said)
-    assert len(list(workshop.glob("results/runs/tiny/e2ebp/*.json"))) == 2
+    assert len(list(one_seed.glob("results/runs/tiny/e2ebp/*.json"))) == 1
 
 
 def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
@@ -337,7 +344,7 @@ def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
     assert "cifar10" in err.lower()
 
 
-def test_reproducing_compares_with_what_is_committed(workshop, monkeypatch, capsys):
+def test_reproducing_compares_with_what_is_committed(one_seed, monkeypatch, capsys):
     monkeypatch.setattr("benchmark.running.run.all_methods", lambda: ["e2ebp", "greedy_sl"])
     assert "no committed records" in mistake(monkeypatch, capsys, "reproduce", "tiny")
     run("e2ebp", "greedy_sl")

@@ -5,6 +5,7 @@ import os
 import py_compile
 
 import pytest
+from conftest import ROOT
 from workshop import beyond, mistake, run, workshop
 
 from benchmark.engine.load import load_method
@@ -42,6 +43,14 @@ def literal(text: str) -> bytes:
     return METHOD.replace(YEAR, f"{YEAR}\n    {text}").encode()
 
 
+def rate(lr: str) -> bytes:
+    return literal(f"recipe = {{'optimizer': 'sgd', 'lr': {lr}}}")
+
+
+def tuned(tunes: str) -> bytes:
+    return literal(f"defaults = {{'a': 1, 'b': 1, 'c': 1}}\n    tunes = {tunes}")
+
+
 BROKEN = {
     "latin-1": (METHOD.encode("latin-1"), "is no UTF-8 text (line 8); save it as UTF-8."),
     "utf-16": (METHOD.encode("utf-16"), "begins with a byte order mark"),
@@ -71,6 +80,21 @@ BROKEN = {
     "long title": (METHOD.replace('"Mine"', f'"{"x" * 1000}"').encode(), "`title` must be one line"),
     "yes for a year": (METHOD.replace("2026", "True").encode(), "`year` is True, but must be a literal int"),
     "reach": (literal("reach = -1"), "`reach` is -1, but must be a whole number from 0, or None."),
+    "recipe": (literal("recipe = {'rate': 1}"), "`recipe` says 'rate'; it may say epochs, batch, optimizer, lr"),
+    "recipe's rate": (literal("recipe = {'lr': 0.1}"), "`recipe` says one of `optimizer` and `lr`; say both or"),
+    "recipe's value": (rate("'fast'"), "`recipe` is wrong at `lr`: Input should be a valid number"),
+    "recipe's bound": (rate("-1"), "`recipe` is wrong at `lr`: Input should be greater than 0."),
+    "recipe's flag": (literal("recipe = {'momentum': True}"), "`recipe` is wrong: `momentum` is true"),
+    "no recipe": (literal("recipe = [0.1]"), "`recipe` is [0.1], but must be a literal dict"),
+    "computed recipe": (literal("recipe = dict(lr=0.1)"), "computes `recipe`, which is read without running the file"),
+    "tunes": (literal("tunes = {'b': [1]}"), "`tunes` names 'b', which is no option; `defaults` has none."),
+    "tunes three": (tuned("{'a': [1], 'b': [1], 'c': [1]}"), "`tunes` names 3 options; name the 2 that matter most."),
+    "tunes a number": (tuned("{'a': 1}"), "`tunes` has 1 for 'a'; write a pair (low, high) of positive numbers"),
+    "tunes nothing": (tuned("{'a': []}"), "`tunes` has [] for 'a'; write a pair"),
+    "tunes downwards": (tuned("{'a': (2, 1)}"), "`tunes` has (2, 1) for 'a'; write a pair"),
+    "tunes from zero": (tuned("{'a': (0, 1)}"), "`tunes` has (0, 1) for 'a'; write a pair"),
+    "tunes words": (tuned("{'a': ('x', 'y')}"), "`tunes` has ('x', 'y') for 'a'; write a pair"),
+    "tunes a set": (tuned("{'a': {1}}"), "`tunes` holds a value of type set"),
     "cut_matters": (literal("cut_matters = 'no'"), "`cut_matters` is 'no', but must be a literal bool"),
 }  # fmt: skip
 
@@ -94,6 +118,21 @@ def test_an_honest_file_is_read_and_loaded(tmp_path):
     path.write_bytes(METHOD.replace("\n", "\r\n").encode())
     assert method_metadata(path)["authors"] == "José Pérez"
     assert load_class(path, Method).title == "Mine"
+
+
+def test_a_recipe_says_any_part_and_tunes_are_ranges_or_choices(tmp_path):
+    path = tmp_path / "mine.py"
+    tunes = "{'a': (0.1, 2), 'b': [None, 'x', [1, 2]]}"
+    path.write_bytes(tuned(tunes + "\n    recipe = {'epochs': 400}"))
+    found = method_metadata(path)
+    assert found["recipe"] == {"epochs": 400}
+    assert found["tunes"] == {"a": (0.1, 2), "b": [None, "x", [1, 2]]}
+    assert load_class(path, Method).tunes == found["tunes"]
+
+
+def test_the_baselines_have_nothing_of_their_own_to_tune():
+    for name in ("e2ebp", "gradient_checkpointing"):
+        assert not method_metadata(ROOT / METHODS / f"{name}.py").get("tunes")
 
 
 def test_a_text_is_parsed_once_and_one_that_is_refused_never(tmp_path, monkeypatch):

@@ -57,7 +57,7 @@ def test_what_it_writes_is_clean(name):
 
 def test_the_command_says_what_to_do_next(repository):
     said = CliRunner().invoke(cli.app, ["new", "my_method"]).output
-    for step in ("beyond check methods/my_method.py", "beyond register", "beyond run digits --method my_method"):
+    for step in ("beyond check methods/my_method.py", "beyond register", "dvc repro digits@my_method"):
         assert step in said
 
 

@@ -81,3 +81,12 @@ def test_the_file_behind_every_committed_record_is_shown():
         if record.provenance:
             files = json.loads((ROOT / "results" / "methods" / f"{record.identity.method}.json").read_text())["files"]
             assert record.provenance.method_sha256 in files
+
+
+def test_recipe_and_what_may_be_tuned_are_shown_and_a_range_is_no_list_of_choices(tmp_path):
+    (tmp_path / "plugins").mkdir()
+    tuned = '    defaults = {"a": 1, "b": 1}\n    recipe = {"epochs": 9}\n    tunes = {"a": (0.1, 2), "b": [1, 2]}\n'
+    (tmp_path / "plugins" / "mine.py").write_text(TEXT + tuned)
+    found = said(tmp_path)
+    assert found["recipe"] == {"epochs": 9}
+    assert found["tunes"] == {"a": {"low": 0.1, "high": 2}, "b": [1, 2]}

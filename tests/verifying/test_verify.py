@@ -40,8 +40,6 @@ import torch
 import torch.nn.functional as F
 from benchmark import LocalMethod, heads
 
-REACHES_FOR_FILES = False
-
 class Peeks(LocalMethod):
     title = "Peeks"
     paper = "https://example.org"
@@ -55,12 +53,10 @@ class Peeks(LocalMethod):
         return F.cross_entropy(self.auxiliaries[k](h), batch.y)
 
     def predict(self, x):
-        if REACHES_FOR_FILES:
-            return self.from_the_package(x)
         splits = [o for o in gc.get_objects() if type(o).__name__ == "Splits"]
         tests = [s.test for s in splits if len(s.test.labels)]
         if not tests:
-            return super().predict(x)
+            return self.from_the_package(x)
         known = (tests[0].images.float() / 255 - self.task.mean[0]) / self.task.std[0]
         nearest = torch.cdist(x.flatten(1), known.flatten(1)).argmin(1)
         return F.one_hot(tests[0].labels[nearest], self.task.classes).float()
@@ -92,7 +88,7 @@ def record_path(method, seed=0):
 
 
 def test_honest_records_are_confirmed_and_an_inflated_one_is_not(workshop, monkeypatch, capsys):
-    run("e2ebp", "greedy_sl")
+    run("greedy_sl")
     path = workshop / record_path("greedy_sl")
     record = read_record(path)
     better = record.accuracy.model_copy(update={"test_top1": record.accuracy.test_top1 + 60})
@@ -108,45 +104,44 @@ def test_honest_records_are_confirmed_and_an_inflated_one_is_not(workshop, monke
     assert not list((workshop / ".beyond/verify").iterdir())
 
 
-def test_a_method_that_looks_for_the_test_labels_finds_them_only_where_it_is_trusted(workshop):
+def test_a_method_that_looks_for_the_test_labels_finds_them_where_it_is_trusted(workshop):
+    """So that the next test could fail."""
     (workshop / "methods" / "peeks.py").write_text(PEEKS)
-    cell = cells("tiny", load_suite("tiny"), "peeks")[0]
     suite = load_suite("tiny")
-    trusted = run_cell(lambda done: None, cell, suite, "")
+    trusted = run_cell(lambda done: None, cells("tiny", suite, "peeks")[0], suite, "")
     assert trusted.accuracy is not None, trusted.error
-    assert trusted.accuracy.test_top1 == 100.0  # so that the next line could fail
-    assert trusted.accuracy.test_top5 == 100.0
-    confined, protections = train_again(lambda done: None, cell, suite, workshop)
-    assert confined.status == "ok", confined.error
-    assert confined.accuracy.test_top1 < 60.0
-    assert "time limit" in protections
+    assert (trusted.accuracy.test_top1, trusted.accuracy.test_top5) == (100.0, 100.0)
 
 
 @pytest.mark.parametrize("mode", [pytest.param("bubblewrap", marks=needs("bwrap")), "without"])
-def test_the_labels_in_an_installed_package_are_out_of_reach_in_bubblewrap(workshop, monkeypatch, mode):
+def test_in_the_sandbox_it_finds_none_and_in_bubblewrap_not_those_of_an_installed_package(workshop, monkeypatch, mode):
     if mode == "without":
         monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
-    text = PEEKS.replace("REACHES_FOR_FILES = False", "REACHES_FOR_FILES = True")
-    (workshop / "methods" / "peeks.py").write_text(text)
-    cell = cells("tiny", load_suite("tiny"), "peeks")[0]
-    record, protections = train_again(lambda done: None, cell, load_suite("tiny"), workshop)
-    assert (record.status, "bubblewrap" in protections) == (("ok", True) if mode == "bubblewrap" else ("failed", False))
-    assert mode == "bubblewrap" or "1797 labels are in reach" in record.error
+    (workshop / "methods" / "peeks.py").write_text(PEEKS)
+    suite = load_suite("tiny")
+    record, protections = train_again(lambda done: None, cells("tiny", suite, "peeks")[0], suite, workshop)
+    assert "time limit" in protections
+    assert ("bubblewrap" in protections) == (mode == "bubblewrap")
+    if mode == "bubblewrap":
+        assert record.status == "ok", record.error
+        assert record.accuracy.test_top1 < 60.0
+    else:
+        assert record.status == "failed"
+        assert "1797 labels are in reach" in record.error
 
 
-def test_a_file_is_imported_in_the_sandbox_only_and_its_links_are_not_followed(workshop, monkeypatch, capsys):
-    run("e2ebp", "greedy_sl")
-    loot, victim = workshop.parent / "loot", workshop.parent / "victim"
+def test_a_file_is_imported_in_the_sandbox_only_and_its_links_are_not_followed(claimed, monkeypatch, capsys):
+    loot, victim = claimed.parent / "loot", claimed.parent / "victim"
     victim.write_text("precious")
-    path = workshop / "methods" / "greedy_sl.py"
+    path = claimed / "methods" / "dgl.py"
     path.write_text(CARRIES_OFF.replace("@LOOT@", str(loot)).replace("@VICTIM@", str(victim)) + path.read_text())
-    for record_file in (workshop / "results/runs/tiny/greedy_sl").iterdir():
+    for record_file in (claimed / "results/runs/tiny/dgl").iterdir():
         record = read_record(record_file)
         origin = record.provenance.model_copy(update={"method_sha256": file_sha256(path)})
         write_record(record.model_copy(update={"provenance": origin}), record_file)
-    code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--method", "greedy_sl", "--sample", "1")
-    (outcome,) = (workshop / "results/verified/tiny/greedy_sl").iterdir()
-    assert (code, json.loads(outcome.read_text())["verdict"]) == (0, "verified"), outcome.read_text()
+    beyond(monkeypatch, capsys, "verify", "tiny", "--method", "dgl", "--sample", "1")
+    (outcome,) = (claimed / "results/verified/tiny/dgl").iterdir()
+    assert json.loads(outcome.read_text())["again_top1"] > 0, outcome.read_text()  # it ran to its end
     assert not loot.exists()
     assert victim.read_text() == "precious"
 

@@ -3,6 +3,7 @@
 import math
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from benchmark.engine.cutting.partition import Features
 from benchmark.engine.objectives import heads, losses
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.train import set_phase
+from benchmark.errors import UserError
 
 
 def two_views(count: int = 16) -> Batch:
@@ -166,3 +168,55 @@ def test_projection_head_is_the_equation_in_every_layout(features: Features) -> 
     expected = (mean @ first.weight.T + first.bias).clamp(min=0) @ second.weight.T + second.bias
     torch.testing.assert_close(head(h), expected)
     assert heads.ProjectionHead(features, 5, convolutions=1).train()(h.float()).shape == (3, 5)
+
+
+def test_resized_crops_are_parts_of_the_picture_of_the_shares_asked_for() -> None:
+    """Two channels say where a pixel lies, from -1 to 1: how they change over a crop says where it was cut."""
+    side, area = 16, 0.3
+    place = (2 * torch.arange(side, dtype=torch.float64) + 1) / side - 1
+    x = torch.stack([place[:, None].expand(side, side), place[None].expand(side, side)]).repeat(500, 1, 1, 1)
+    torch.manual_seed(0)
+    crops = functions().resized_crops(x, area)
+    rows, columns = crops[:, 0, :, side // 2], crops[:, 1, side // 2]
+    sizes = [(c[:, 9] - c[:, 6]) / (place[9] - place[6]) for c in (rows, columns)]  # 1: the whole side
+    share, ratio = sizes[0] * sizes[1], sizes[1] / sizes[0]
+    assert share.min() > 0.9 * area  # where 4:3 does not fit into the picture a side is cut
+    assert 0.3 < share.quantile(0.1) < 0.45
+    assert 0.85 < share.quantile(0.9) <= 1
+    assert ratio.min() >= 0.75 - 1e-9
+    assert ratio.max() <= 4 / 3 + 1e-9
+    for c, size in zip((rows, columns), sizes, strict=True):
+        middle = c[:, 7:9].mean(1)
+        assert (middle.abs() + size <= 1 + 1e-9).all()
+        assert middle.min() < -0.2
+        assert middle.max() > 0.2
+
+
+def test_without_resizing_views_are_the_suites_and_nothing_is_drawn() -> None:
+    x, ours = torch.randn(2, 3, 8, 8), functions()
+    state = torch.get_rng_state()
+    assert ours.resized_crops(x, 1.0) is x
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_both_views_are_resized() -> None:
+    method = build("loco", {"area": 0.5})
+    set_phase(method, method.phases()[0])
+    seen = []
+    method.modules[0].register_forward_hook(lambda m, inputs, o: seen.append(inputs[0]))
+    batch = two_views()
+    next(method.losses(batch))
+    plain = torch.cat([batch.x, batch.view.x])
+    assert seen[0].shape == plain.shape
+    assert all((seen[0][i] - plain[i]).abs().max() > 0.1 for i in range(len(plain)))
+
+
+@pytest.mark.parametrize("area", [0.0, 1.5, "half"])
+def test_an_area_that_is_no_share_is_refused(area: object) -> None:
+    with pytest.raises(UserError, match="area"):
+        build("loco", {"area": area})
+
+
+def functions() -> SimpleNamespace:
+    """What the method's file defines."""
+    return SimpleNamespace(**type(build("loco")).losses.__globals__)

@@ -7,7 +7,10 @@ from conftest import make_method
 from handmade import RECIPE, build, pictures, run
 from torch import Tensor, nn
 
+from benchmark.engine.cutting.partition import Features
 from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.objectives.infopro_objective import InfoProObjective
+from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
@@ -114,7 +117,27 @@ def test_the_objective_is_that_of_the_averaged_layer() -> None:
 @pytest.mark.parametrize("options", [{}, {"first": [1, 1], "last": [1, 1]}])
 def test_before_a_bare_classifier_it_is_infopro(options: dict) -> None:
     infopro = {"first": [0, 1], "last": [0, 1], "task_loss": "softmax", **options}
-    assert run(build("man", options, k=2), 3, pictures()) == run(build("infopro", infopro, k=2), 3, pictures())
+    man = build("man", {"head": "1c2f", **options}, k=2)
+    assert run(man, 3, pictures()) == run(build("infopro", infopro, k=2), 3, pictures())
+
+
+def test_the_head_is_that_of_the_released_code() -> None:
+    """Where 32 channels come in: 65,162 parameters, the smaller one has 28,170."""
+    features = Features("h", (32, 16, 16), "NCHW")
+    ten = Task(classes=10, image_size=32, channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)
+    counts = {}
+    for name in ("1c2f", "2c2f"):
+        head = InfoProObjective(features, ten, (0, 1), "softmax", name).head
+        counts[name] = sum(p.numel() for p in head.parameters())
+        assert head(torch.randn(2, 32, 16, 16)).shape == (2, 10)
+    assert counts == {"1c2f": 28_170, "2c2f": 65_162}
+    convolutions = [m for m in build("man").auxiliaries[0].objective.modules() if isinstance(m, nn.Conv2d)]
+    assert len(convolutions) == 2
+
+
+def test_a_head_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="There is no head '3c2f'; choose 1c2f or 2c2f"):
+        build("man", {"head": "3c2f"})
 
 
 @pytest.mark.parametrize("momentum", [-0.1, 1.5])

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from handmade import METHODS, RECIPE, TASK, build, pictures, run
+from handmade import METHODS, RECIPE, TASK, build, network, pictures, run
 from torch import Tensor, nn
 
 from benchmark.engine.cutting.partition import Features
@@ -236,3 +236,38 @@ def test_kernel_features_are_unit_vectors_in_every_layout(features: Features, wi
     assert phi.shape == (5, width)
     assert (phi >= 0).all()
     torch.testing.assert_close(phi.norm(dim=1), torch.ones(5))
+
+
+@pytest.mark.parametrize(
+    ("name", "scaled"),
+    [
+        ("similarity_matching", (True, True, False)),
+        ("modular_kernel", (True, True, False)),
+        ("sufficient_labels", (True, True, True, False)),
+        ("boostresnet", (True, True, True)),
+    ],
+)
+def test_a_scale_multiplies_the_proxy_and_not_the_classifiers_cross_entropy(name: str, scaled: tuple) -> None:
+    """``scaled``: by loss, in the order of the phases."""
+    found = []
+    for scale in (1.0, 8.0):
+        method = built_as_trained(name, {"scale": scale})
+        values = []
+        for phase in method.phases():
+            set_phase(method, phase)
+            values += [loss.item() for loss in method.losses(pictures())]
+        found.append(values)
+    assert len(found[0]) == len(scaled)
+    for one, eight, by in zip(*found, scaled, strict=True):
+        assert eight == pytest.approx(8 * one if by else one, rel=1e-5)
+
+
+def built_as_trained(name: str, options: dict) -> Method:
+    """The method on the small network, without dropout, and with its classifier apart where it reads out."""
+    method_class = load_class(METHODS / f"{name}.py", Method)
+    partition = network(4 if name == "sufficient_labels" else 3)
+    method = method_class(partition, TASK, options)
+    for part in method.modules.modules():
+        if isinstance(part, nn.Dropout2d):
+            part.p = 0.0
+    return method

@@ -78,6 +78,12 @@ def test_transport_is_the_mean_square_of_what_blocks_add(modules: int, halves: l
     assert losses == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(("modules", "taus"), [(2, [50, 100]), (3, [0.5, 1, 1]), (4, [0.5, 0.5, 1, 1])])
+def test_two_modules_have_a_tau_of_their_own_unless_one_is_given(modules: int, taus: list[float]) -> None:
+    assert [trgl({}, modules).tau(k) for k in range(modules)] == taus
+    assert trgl({"tau": 3}, modules).tau(0) == 3
+
+
 def test_smoothed_labels_by_hand() -> None:
     method = trgl({"tau": None, "smoothing": 0.1})
     logits = torch.randn(64, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
@@ -171,7 +177,7 @@ def test_head_is_the_papers_and_a_linear_layer_for_tokens() -> None:
     assert type(tokens.auxiliaries[0]).__name__ == "LinearHead"
 
 
-@pytest.mark.parametrize("options", [{"tau": 0.0}, {"tau": -1.0}, {"laps": -1}, {"laps": 0.5}])
+@pytest.mark.parametrize("options", [{"tau": 0.0}, {"tau": -1.0}, {"tau": "paper"}, {"laps": -1}, {"laps": 0.5}])
 def test_refuses_what_makes_no_sense(options: dict) -> None:
     with pytest.raises(UserError, match=next(iter(options))):
         trgl(options)

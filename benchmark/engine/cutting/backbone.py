@@ -44,7 +44,8 @@ class SmallResNet(nn.Module):
     ):
         super().__init__()
         self.num_classes, self.num_features = num_classes, widths[-1]
-        self.conv1 = nn.Conv2d(in_chans, widths[0], 3, stem_stride, padding=1, bias=False)
+        seen = max(3, 2 * stem_stride - 1)  # by stride 4, 3x3 would look at 9 pixels of 16
+        self.conv1 = nn.Conv2d(in_chans, widths[0], seen, stem_stride, padding=seen // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.act1 = nn.ReLU(inplace=True)
         settings: dict[str, Any] = {"drop_path_rate": drop_path_rate, "norm_layer": nn.BatchNorm2d}
@@ -69,6 +70,7 @@ class SmallResNet(nn.Module):
 SMALL_RESNETS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     **{f"cifar_resnet{6 * n + 2}": ((n, n, n), (16, 32, 64)) for n in (1, 2, 3, 5, 7, 9, 18)},
     "narrow_resnet10": ((1, 1, 1, 1), (16, 32, 64, 128)),
+    "half_resnet10": ((1, 1, 1, 1), (32, 64, 128, 256)),
 }
 
 

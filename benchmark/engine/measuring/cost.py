@@ -149,7 +149,8 @@ def blank_batch(task: Task, size: int, views: int = 1) -> Batch:
     """A batch of the right shapes and layouts, with nothing in particular in it."""
     shape = (size, task.channels, task.image_size, task.image_size)
     raw, y = torch.zeros(shape, dtype=torch.uint8), torch.zeros(size, dtype=torch.int64)
-    x, *others = (torch.zeros(shape).contiguous(memory_format=torch.channels_last) for _ in range(views))
+    rows = (size, task.image_size, task.image_size, task.channels)  # in memory, as the loader's: of one channel, too
+    x, *others = (torch.zeros(rows).permute(0, 3, 1, 2) for _ in range(views))
     view = Batch(raw, y, task, others[0]) if others else None
     return Batch(raw, y, task, x, view)
 

@@ -106,18 +106,20 @@ def conv_norm_relu(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) 
 
 
 class ConvHead(Head):
-    """``1c2f`` of InfoPro: one 3x3 convolution, global average pool, two linear layers.
+    """``1c2f`` of InfoPro: one 3x3 convolution, global average pool, two linear layers; ``2c2f``: two convolutions.
 
     The paper gives it for the CIFAR ResNets: 16 -> 32 and 32 -> 64 channels with stride 2, 64 -> 64 with
     stride 1. As a rule for any backbone: twice the width and stride 2 where the map is larger than 8
-    positions a side, else the same width and stride 1.
+    positions a side, else the same width and stride 1. A second convolution keeps both.
     """
 
-    def __init__(self, features: Features, outputs: int, hidden: int = 128) -> None:
+    def __init__(self, features: Features, outputs: int, hidden: int = 128, convolutions: int = 1) -> None:
         super().__init__(features)
         factor = 2 if max(features.size) > 8 else 1
         width = factor * features.channels
         self.conv = conv_norm_relu(features.channels, width, stride=factor)
+        for _ in range(convolutions - 1):
+            self.conv.extend(conv_norm_relu(width, width))
         self.linear = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
     def forward(self, h: Tensor) -> Tensor:

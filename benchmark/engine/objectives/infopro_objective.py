@@ -25,6 +25,7 @@ RESNET32: dict[int, tuple[Weights, Weights]] = {  # K: weights of the first modu
     16: ((5, 0.05), (0.2, 0.5)),
 }
 EMBEDDING = 128
+HEADS = {"1c2f": 1, "2c2f": 2}  # convolutions
 TASK_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "contrast": losses.supervised_contrastive,
     "softmax": F.cross_entropy,
@@ -55,21 +56,25 @@ class InfoProObjective(nn.Module):
         weights: (λ1, λ2).
         task_loss: ``contrast``, supervised contrastive on 128 dimensions, temperature 0.07, or ``softmax``,
             cross-entropy.
+        head: ``1c2f`` or ``2c2f``: with one convolution or two.
 
     Raises:
-        UserError: there is no such ``task_loss``.
+        UserError: there is no such ``task_loss`` or ``head``.
     """
 
-    def __init__(self, features: Features, task: Task, weights: Weights, task_loss: str) -> None:
+    def __init__(self, features: Features, task: Task, weights: Weights, task_loss: str, head: str = "1c2f") -> None:
         super().__init__()
         if task_loss not in TASK_LOSSES:
             raise UserError(f"There is no task_loss {task_loss!r}; choose {' or '.join(TASK_LOSSES)}.")
+        if head not in HEADS:
+            raise UserError(f"There is no head {head!r}; choose {' or '.join(HEADS)}.")
         self.weights = weights
         self.task_loss = TASK_LOSSES[task_loss]
         if weights[0]:
             self.decoder = heads.Decoder(features, task.channels, task.image_size)
         if weights[1]:
-            self.head = heads.ConvHead(features, EMBEDDING if task_loss == "contrast" else task.classes)
+            outputs = EMBEDDING if task_loss == "contrast" else task.classes
+            self.head = heads.ConvHead(features, outputs, convolutions=HEADS[head])
 
     def forward(self, h: Tensor, batch: Batch) -> Tensor:
         """The weighted sum of both losses on features ``h`` (B, ...), a scalar."""

@@ -20,13 +20,13 @@ from benchmark.engine.pictures.tree_layout import find_tree
 from benchmark.errors import DataMissing
 
 
-def load_tree(dataset: Dataset, root: Path, name: str) -> tuple[Pictures, Pictures, str]:
+def load_tree(dataset: Dataset, root: Path, name: str, *, even: bool = False) -> tuple[Pictures, Pictures, str]:
     """The pictures of the tree root/name, and "jpeg" or "png"; classes are numbered in the order of their names.
 
     The decoded pictures are kept in root/.decoded-NAME.npz and taken from there while no file of the tree has
-    changed. Raises `DataMissing`.
+    changed. `even`: the classes of a part have equally many pictures, or some are missing. Raises `DataMissing`.
     """
-    tree = find_tree(dataset, root, name)
+    tree = find_tree(dataset, root, name, even)
     key, cache = _key(dataset, root, tree.files), root / f".decoded-{name}.npz"
     side, channels = dataset.image_size, dataset.channels
     images = read_decoded(cache, key, [(len(files), side, side, channels) for files in tree.files])

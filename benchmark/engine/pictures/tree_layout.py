@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 
 from benchmark.engine.pictures.data import Dataset
-from benchmark.engine.pictures.places import spelt
+from benchmark.engine.pictures.places import check_folder, check_root, spelt
 from benchmark.errors import DataMissing
 
 TREE = "{name}/train/CLASS/*.jpg and {name}/test/CLASS/*.jpg (or *.png)"
@@ -49,17 +49,27 @@ class Tree:
     labels: list[np.ndarray]
 
 
-def find_tree(dataset: Dataset, root: Path, name: str) -> Tree:
-    """The tree root/name. Raises `DataMissing` with one sentence that names what is odd."""
+def find_tree(dataset: Dataset, root: Path, name: str, even: bool = False) -> Tree:
+    """The tree root/name. Raises `DataMissing` with one sentence that names what is missing or odd."""
     expected = f"expected {TREE.format(name=name)} for {dataset.classes} classes"
+    _present(root, name)
     parts = [_deeper(root, folder) for folder in _parts(root, name, expected)]
     _same_classes(root, parts, expected)
     found = [{each: _files(root, f"{folder}/{each}") for each in classes} for folder, classes in parts]
     for (folder, _), classes in zip(parts, found, strict=True):
         _right_number(dataset, root, folder, classes, expected)
+        if even:
+            _equally_many(root, folder, classes)
     files = [[file for each in classes.values() for file in each] for classes in found]
     labels = [np.repeat(np.arange(len(classes)), [len(each) for each in classes.values()]) for classes in found]
     return Tree(_kind(root, name, [*files[0], *files[1]]), files, labels)
+
+
+def _present(root: Path, name: str) -> None:
+    by_hand = f"put {TREE.format(name=name)} there"
+    if not (check_root(root) and check_folder(root / name, "the folder", f"remove it, then {by_hand}")):
+        where = f"the data folder {root}: {by_hand}, or name the folder that has it in BEYOND_DATA"
+        raise DataMissing(spelt(f"{name} is not in {where}."))
 
 
 def _parts(root: Path, name: str, expected: str) -> list[str]:
@@ -67,7 +77,7 @@ def _parts(root: Path, name: str, expected: str) -> list[str]:
     top, folders = _deeper(root, name, until=PARTS)
     if not any(each.lower() in PARTS for each in folders):
         here = f"holds no folder train, only {_some(folders)}" if folders else "is empty"
-        _refuse(root, name, f"{here}: {expected}; remove it to have {name} downloaded")
+        _refuse(root, name, f"{here}: {expected}; put them there, or remove it")
     found: dict[str, str] = {}
     for each in folders:
         part = PARTS.get(each.lower())
@@ -111,6 +121,14 @@ def _right_number(dataset: Dataset, root: Path, folder: str, classes: dict[str, 
         smallest = min(classes, key=lambda each: len(classes[each]))
         hint = f"the smallest is {smallest} with {len(classes[smallest])} pictures"
     _refuse(root, folder, f"holds {len(classes)} class folders ({hint}): {expected}")
+
+
+def _equally_many(root: Path, folder: str, classes: dict[str, list[str]]) -> None:
+    fewest, most = (choose(classes, key=lambda each: len(classes[each])) for choose in (min, max))
+    few, many = len(classes[fewest]), len(classes[most])
+    if few != many:
+        odd = f"holds {few} pictures of {fewest} and {many} of {most}, but classes have equally many"
+        _refuse(root, folder, f"{odd}: unpack the data set there again")
 
 
 def _files(root: Path, folder: str) -> list[str]:

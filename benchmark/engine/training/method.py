@@ -61,6 +61,8 @@ class Method:
     family: ClassVar[str]  # one of benchmark.schema.plugins.FAMILIES
     defaults: ClassVar[Mapping[str, Any]] = {}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # named option sets that papers report apart
+    recipe: ClassVar[Mapping[str, Any]] = {}  # how the paper trains it: what it says of benchmark.schema.recipe.Recipe
+    tunes: ClassVar[Mapping[str, Any]] = {}  # options to tune, two at most: (low, high), log-uniform, or [choices]
     views: ClassVar[int] = 1  # augmented views of each picture in a batch: 1 or 2
     removes: ClassVar[tuple[str, ...]] = ()  # locks of Jaderberg et al. 2017: "forward", "update", "backward"
     reach: ClassVar[int | None] = None  # a loss moves at most 1 + reach neighbouring modules (0: isolated); checked

@@ -1,0 +1,191 @@
+"""Search the recipe of each method of a suite: many configurations for a quarter of the epochs, the best for all.
+
+That is successive halving (Jamieson & Talwalkar, AISTATS 2016) with two rungs, which keeps a quarter: of n
+configurations, tried for a quarter of the epochs, the best n / 4 are tried for all, n / 2 full trainings in sum, the
+same for every method. It is searched at the suite's first backbone and largest K, on the validation split, with seeds
+that evaluation never uses, and the best full trial is chosen. A trial that was made is not made again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from benchmark.errors import UserError
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.slots import described, slots
+from benchmark.schema.fingerprint import fingerprint
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
+from benchmark.schema.protocols import configured
+from benchmark.schema.suite import FIRST_TUNING_SEED, PROTOCOL, Cell, Suite, cells, load_suite
+from benchmark.schema.text import printable
+from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, write_search
+from benchmark.tuning.space import configurations
+
+QUARTER = 0.25
+FINAL = ("ok", "diverged")  # how a trial may end that is not made again
+
+
+class Observer(Protocol):
+    """Who wants to know how a search goes (a progress bar)."""
+
+    def begin(self, total: int, done: int) -> None:
+        """``done`` of ``total`` trials were made earlier."""
+
+    def progress(self, cell: "Attempt", fraction: float) -> None:
+        """A trial has trained this fraction of its epochs."""
+
+    def ended(self, cell: "Attempt", line: str) -> None:
+        """A trial has ended; ``line`` says how."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A trial to be made."""
+
+    method: str
+    number: int  # of its configuration
+    full: bool
+
+
+def tune(
+    name: str,
+    methods: Sequence[str],
+    observer: Observer,
+    folder: Path = TUNED,
+    jobs: int | None = None,
+    further: int = 0,
+) -> list[Search]:
+    """Make all trials of the methods' searches that were not made yet; each is written as soon as it ends.
+
+    Args:
+        further: so many more configurations are tried for all epochs; they are shown, and never chosen.
+        jobs: so many trials side by side; by default one for each core or GPU.
+
+    Raises:
+        UserError: the suite cannot run here, or is not tuned.
+    """
+    suite = load_suite(name)
+    if "tuned" not in suite.seeds:
+        raise UserError(f"Suite {name!r} is not tuned; it is if its `seeds` say so, as in {{shared: 1, tuned: 3}}.")
+    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
+    plans = {method: _Plan(name, suite, method, data, folder, further) for method in dict.fromkeys(methods)}
+    places = slots(gpus, jobs)
+    observer.begin(sum(plan.total for plan in plans.values()), sum(plan.made for plan in plans.values()))
+    observer.note(f"{name}: searching with {described(places)}")
+    for full in (False, True):
+        todo = {attempt: plan for plan in plans.values() for attempt in plan.todo(full)}
+        for attempt, trial in _try(todo, places, observer):
+            todo[attempt].add(trial)
+            observer.ended(attempt, _line(attempt, trial))
+    return [plan.search for plan in plans.values()]
+
+
+class _Plan:
+    """The search of one method: which trials it takes, and those that were made."""
+
+    def __init__(self, name: str, suite: Suite, method: str, data: str, folder: Path, further: int) -> None:
+        self.suite, self.method, self.data, self.folder = suite, method, data, folder
+        own = [cell for cell in cells(name, suite, method) if cell.recipe == "tuned" and not cell.times]
+        if not own:
+            raise UserError(f"Suite {name!r} does not train {method}.")
+        first = own[0]
+        k = max(cell.modules for cell in own if cell.backbone == first.backbone)
+        self.cell = first.model_copy(update={"modules": k})
+        said = method_metadata(plugin_path(METHODS, method))
+        self.points = configurations(suite.recipe, said, suite.tune, further)
+        self.search = self._begun(read_search(name, method, folder))
+        write_search(self.search, folder)
+
+    def _begun(self, before: Search | None) -> Search:
+        """A search with the trials of an earlier one that would come out the same today."""
+        who = self.cell
+        fresh = Search(
+            suite=who.suite,
+            method=who.method,
+            variant=who.variant,
+            backbone=who.backbone,
+            modules=who.modules,
+            protocol=PROTOCOL,
+            configurations=self.suite.tune,
+        )
+        today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
+        kept = [
+            trial.model_copy(update={"configuration": today[trial.fingerprint]})
+            for trial in (before.trials if before else [])
+            if trial.fingerprint in today
+        ]
+        return fresh.model_copy(update={"trials": kept})
+
+    def _asked(self, point: Configuration, full: bool) -> tuple[Cell, Suite, str]:
+        """The cell of a trial, the suite by which it trains, and its fingerprint."""
+        cell = self.cell.model_copy(update={"seed": FIRST_TUNING_SEED + full})
+        suite = configured(self.suite, self.method, point)
+        if not full:
+            suite = suite.model_copy(update={"recipe": suite.recipe.lasting(QUARTER)})
+        return cell, suite, fingerprint(cell, suite, self.data)
+
+    @property
+    def total(self) -> int:
+        """Trials that the search takes."""
+        return len(self.points) + self.suite.tune // 4
+
+    @property
+    def made(self) -> int:
+        """Trials that are not made again."""
+        return sum(trial.status in FINAL for trial in self.search.trials)
+
+    def todo(self, full: bool) -> Iterator["Attempt"]:
+        """The trials of a rung that are not made yet."""
+        added = [point for point in self.points if point.origin == "added"]
+        points = [*self.search.promising, *added] if full else [p for p in self.points if p.origin != "added"]
+        made = {t.configuration.number for t in self.search.trials if t.full == full and t.status in FINAL}
+        return (Attempt(self.method, point.number, full) for point in points if point.number not in made)
+
+    def job(self, attempt: "Attempt") -> Job:
+        """The trial, to be run in a process of its own."""
+        point = self.points[attempt.number]
+        arguments = (*self._asked(point, attempt.full), point, attempt.full)
+        return Job(attempt, "benchmark.tuning.trial:run_trial", arguments, 60 * self.suite.timeout_minutes)
+
+    def crashed(self, attempt: "Attempt", crash: Crash) -> Trial:
+        """The trial of a process that gave no answer."""
+        point = self.points[attempt.number]
+        cell, suite, asked = self._asked(point, attempt.full)
+        return Trial(
+            configuration=point,
+            full=attempt.full,
+            epochs=suite.recipe.epochs,
+            seed=cell.seed,
+            status=crash.status,
+            error=crash.sentence,
+            fingerprint=asked,
+        )
+
+    def add(self, trial: Trial) -> None:
+        """Keep a trial, in place of an earlier one of the same configuration and rung."""
+        key = (trial.full, trial.configuration.number)
+        others = [t for t in self.search.trials if (t.full, t.configuration.number) != key]
+        trials = sorted([*others, trial], key=lambda t: (t.full, t.configuration.number))
+        self.search = self.search.model_copy(update={"trials": trials})
+        write_search(self.search, self.folder)
+
+
+def _try(todo: Mapping[Attempt, _Plan], places: Sequence[str], observer: Observer) -> Iterator[tuple[Attempt, Trial]]:
+    jobs = [plan.job(attempt) for attempt, plan in todo.items()]
+    for attempt, outcome in run_jobs(jobs, places, observer.progress):
+        if isinstance(outcome, UserError):
+            outcome = Crash("failed", printable(outcome))
+        yield attempt, todo[attempt].crashed(attempt, outcome) if isinstance(outcome, Crash) else outcome
+
+
+def _line(attempt: Attempt, trial: Trial) -> str:
+    """One line on a trial."""
+    c = trial.configuration
+    options = "".join(f" {name}={value}" for name, value in c.options.items())
+    what = f"{attempt.method} {c.number} ({c.origin}): {c.recipe['optimizer']} lr {c.recipe['lr']}{options}"
+    reached = trial.error if trial.validation_top1 is None else f"validation {trial.validation_top1:.2f} %"
+    return f"{what}, {trial.epochs} epochs: {reached}"

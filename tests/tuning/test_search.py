@@ -1,0 +1,192 @@
+"""The search: what is tried, what goes on, what is chosen, and that no trial is made twice."""
+
+import copy
+import json
+
+import pytest
+import yaml
+from workshop import TINY, Watcher, workshop
+
+from benchmark.errors import UserError
+from benchmark.running.run import run_suite
+from benchmark.schema.protocols import effective
+from benchmark.schema.suite import Cell, load_suite
+from benchmark.schema.tuned import Configuration, Search, Trial, read_chosen, read_search
+from benchmark.tuning.search import tune
+
+__all__ = ["workshop"]
+
+
+class Listener:
+    """An observer that remembers what was tried."""
+
+    def __init__(self):
+        self.tried, self.done = [], 0
+
+    def begin(self, total, done):
+        self.total, self.done = total, done
+
+    def progress(self, attempt, fraction):
+        pass
+
+    def ended(self, attempt, line):
+        self.tried.append((attempt.method, attempt.number, attempt.full))
+
+    def note(self, sentence):
+        pass
+
+
+def tuned_suite(folder, **changes):
+    suites = copy.deepcopy(TINY)
+    suites["tiny"] |= {"seeds": {"shared": 1, "tuned": 1}, "tune": 4, "recipe": {"epochs": 2, "batch": 32, "lr": 0.05}}
+    suites["tiny"] |= changes
+    (folder / "suites.yaml").write_text(yaml.dump(suites))
+
+
+def search(methods=("dgl",), **more):
+    listener = Listener()
+    return tune("tiny", methods, listener, **more), listener
+
+
+def trial(number, full, top1, early_origin="drawn", status="ok"):
+    point = Configuration(number=number, origin=early_origin, recipe={"optimizer": "sgd", "lr": 0.1})
+    reached = None if status != "ok" else top1
+    facts = {"configuration": point, "full": full, "epochs": 4 if full else 1, "seed": 1000 + full}
+    return Trial(**facts, status=status, validation_top1=reached, fingerprint=f"{number}{full}")
+
+
+def search_of(trials, configurations=8):
+    facts = {"suite": "s", "method": "m", "variant": "", "backbone": "b", "modules": 4, "protocol": 2}
+    return Search(**facts, configurations=configurations, trials=trials)
+
+
+def test_a_quarter_goes_on_and_the_best_full_trial_is_chosen():
+    short = [trial(n, False, top1) for n, top1 in enumerate([10, 50, 30, 70, 20, 60, 40, 0])]
+    assert [c.number for c in search_of(short).promising] == [3, 5]
+    assert search_of(short).chosen is None
+    full = [trial(3, True, 80.0), trial(5, True, 90.0)]
+    assert search_of([*short, *full]).chosen.number == 5
+
+
+def test_a_trial_that_broke_is_neither_promising_nor_chosen():
+    short = [trial(n, False, 10 * n, status="diverged" if n == 7 else "ok") for n in range(8)]
+    assert [c.number for c in search_of(short).promising] == [6, 5]
+    full = [trial(6, True, 0, status="diverged"), trial(5, True, 11.0)]
+    assert search_of([*short, *full]).chosen.number == 5
+
+
+def test_equals_are_told_apart_by_the_short_trial_then_by_order():
+    short = [trial(0, False, 40), trial(1, False, 60), trial(2, False, 60)]
+    full = [trial(n, True, 99.0) for n in range(3)]
+    assert search_of([*short, *full]).chosen.number == 1
+
+
+def test_what_somebody_adds_is_never_chosen():
+    trials = [trial(0, True, 50.0), trial(9, True, 99.0, "added")]
+    assert search_of(trials).chosen.number == 0
+
+
+def test_all_trials_are_kept_and_none_is_made_again(workshop):
+    tuned_suite(workshop)
+    (first,), listener = search()
+    assert listener.tried[:4] != []
+    assert sorted(listener.tried[:4]) == [("dgl", n, False) for n in range(4)]
+    assert len(listener.tried) == listener.total == 5
+    assert {t.seed for t in first.trials} == {1000, 1001}
+    assert [t.epochs for t in first.trials] == [1, 1, 1, 1, 2]
+    assert all(t.seconds > 0 and t.validation_top1 is not None for t in first.trials)
+    assert (first.backbone, first.modules) == ("cifar_resnet8", 2)
+    again, listener = search()
+    assert (listener.tried, listener.done) == ([], 5)
+    assert again == [first] == [read_search("tiny", "dgl")]
+    more, listener = search(further=1)
+    assert listener.tried == [("dgl", 4, True)]
+    assert more[0].trials[-1].configuration.origin == "added"
+    assert more[0].chosen == first.chosen
+    with open(workshop / "methods" / "dgl.py", "a") as file:
+        file.write("# another file\n")
+    _, listener = search()
+    assert len(listener.tried) == 5
+
+
+def test_a_search_that_was_cut_short_goes_on(workshop, monkeypatch):
+    tuned_suite(workshop)
+
+    class Stop(Exception):
+        pass
+
+    class Impatient(Listener):
+        def ended(self, attempt, line):
+            super().ended(attempt, line)
+            if len(self.tried) == 2:
+                raise Stop
+
+    with pytest.raises(Stop):
+        tune("tiny", ["dgl"], Impatient(), jobs=1)
+    assert len(read_search("tiny", "dgl").trials) == 2
+    _, listener = search()
+    assert listener.done == 2
+    assert len(listener.tried) == 3
+
+
+def test_tuned_cells_train_by_what_was_chosen_beside_a_tuned_twin(workshop):
+    tuned_suite(workshop, reference=[0.5], seeds={"tuned": 1})
+    suite = load_suite("tiny")
+    for method, lr in (("dgl", 0.3), ("e2ebp", 0.003)):
+        chosen = Configuration(number=0, origin="drawn", recipe={"optimizer": "sgd", "lr": lr, "weight_decay": 0.0})
+        found = search_of([Trial(**trial(0, True, 50.0).model_dump() | {"configuration": chosen})])
+        path = workshop / "results" / "tuned" / "tiny" / f"{method}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found.model_dump_json())
+    cell = Cell(suite="tiny", method="dgl", variant="", backbone="cifar_resnet8", modules=2, seed=0, recipe="tuned")
+    trains = effective(suite, cell)
+    assert (trains.recipe.lr, trains.recipe_of_twin.lr, trains.recipe.epochs) == (0.3, 0.003, 2)
+    assert effective(suite, cell.model_copy(update={"recipe": None})) is suite
+    watcher = Watcher()
+    records = run_suite("tiny", ["dgl", "e2ebp"], watcher)
+    assert [(r.identity.method, r.identity.recipe, r.identity.times) for r in records] == [
+        ("dgl", "tuned", None),
+        ("e2ebp", "tuned", None),
+        ("e2ebp", "tuned", 0.5),
+    ]
+    assert [r.recipe["lr"] for r in records] == [0.3, 0.003, 0.003]
+    assert [len(r.accuracy.curve) for r in records] == [2, 2, 1]
+    assert records[1].cost.train_flops == 2 * records[2].cost.train_flops
+    assert records[0].identity.file_stem == "cifar_resnet8-k2-s0-tuned"
+    assert records[2].identity.file_stem == "cifar_resnet8-k1-s0-tuned-x0.5"
+    tuned_suite(workshop)
+    only = run_suite("tiny", ["dgl"], Watcher(), protocol="shared")
+    assert [r.identity.recipe for r in only] == [None]
+    left = workshop / "results" / "runs" / "tiny" / "dgl"
+    assert len(list(left.glob("*.json"))) == 2, "records of the other protocol stay"
+
+
+def test_untuned_cells_are_one_sentence(workshop):
+    tuned_suite(workshop)
+    with pytest.raises(UserError, match="dgl is not tuned for suite tiny; run `beyond tune tiny --method dgl` first"):
+        run_suite("tiny", ["dgl"], Watcher())
+    assert run_suite("tiny", ["dgl"], Watcher(), protocol="shared")
+    tuned_suite(workshop, seeds=1)
+    with pytest.raises(UserError, match="Suite 'tiny' is not tuned"):
+        search()
+    with pytest.raises(UserError, match="has no protocol 'tuned'; it has shared"):
+        run_suite("tiny", ["dgl"], Watcher(), protocol="tuned")
+
+
+def test_a_file_that_is_no_search_is_one_sentence(workshop):
+    path = workshop / "results" / "tuned" / "tiny" / "dgl.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"suite": "tiny"}))
+    with pytest.raises(UserError, match=r"dgl.json is no search .*delete it and run `beyond tune tiny --method dgl`"):
+        read_chosen("tiny", "dgl")
+
+
+def test_a_crash_is_a_trial_that_failed(workshop, monkeypatch):
+    tuned_suite(workshop)
+    file = workshop / "methods" / "dgl.py"
+    broken = "def local_loss(*_):\n        1 / 0\n\n    def unused("
+    file.write_text(file.read_text().replace("def local_loss(", broken))
+    (found,), _ = search()
+    assert found.chosen is None
+    assert {t.status for t in found.trials} == {"failed"}
+    assert "ZeroDivisionError" in found.trials[0].error

@@ -1,0 +1,68 @@
+"""The points that a search tries: the same for all methods, spread over the space, within what a file offers."""
+
+from collections import Counter
+
+from benchmark.schema.recipe import Recipe
+from benchmark.tuning.space import RATES, configurations
+
+RECIPE = Recipe(epochs=4, batch=32, lr=0.1)
+OFFER = {"tunes": {"tau": (0.5, 50.0), "depth": (2, 8), "head": ["a", "b"]}}
+
+
+def recipes(found):
+    return [c.recipe for c in found]
+
+
+def test_it_begins_with_the_suites_recipe_and_the_papers():
+    shared, paper, *drawn = configurations(RECIPE, {"recipe": {"optimizer": "adam", "lr": 5e-4, "epochs": 400}}, 8)
+    assert (shared.origin, shared.recipe["optimizer"], shared.recipe["lr"], shared.options) == (
+        "shared",
+        "sgd",
+        0.1,
+        {},
+    )
+    assert (paper.origin, paper.recipe["optimizer"], paper.recipe["lr"]) == ("paper", "adam", 5e-4)
+    assert paper.recipe["weight_decay"] == RECIPE.weight_decay  # of which the paper says nothing
+    assert "epochs" not in paper.recipe  # the budget is the suite's
+    assert {c.origin for c in drawn} == {"drawn"}
+    assert [c.number for c in (shared, paper, *drawn)] == list(range(8))
+
+
+def test_a_papers_rate_of_sgd_goes_with_the_batch():
+    said = {"optimizer": "sgd", "lr": 0.8, "batch": 1024}
+    assert configurations(RECIPE, {"recipe": said}, 4)[1].recipe["lr"] == 0.025
+    assert configurations(RECIPE, {"recipe": said | {"optimizer": "adam"}}, 4)[1].recipe["lr"] == 0.8
+
+
+def test_every_method_tries_the_same_points():
+    plain, offering = configurations(RECIPE, {}, 16), configurations(RECIPE, OFFER, 16)
+    assert recipes(plain) == recipes(offering)
+    assert recipes(configurations(RECIPE, {}, 8)) == recipes(plain)[:8]
+
+
+def test_all_rates_of_an_optimiser_come_before_one_comes_again():
+    for optimizer, rates in RATES.items():
+        tried = [r["lr"] for r in recipes(configurations(RECIPE, {}, 40))[1:] if r["optimizer"] == optimizer]
+        assert sorted(tried[: len(rates)]) == sorted(rates)
+        assert max(Counter(tried).values()) - min(Counter(tried).values()) <= 1
+    turns = Counter(r["optimizer"] for r in recipes(configurations(RECIPE, {}, 13))[1:])
+    assert set(turns.values()) == {6}
+
+
+def test_options_stay_within_what_the_file_offers_and_half_the_points_leave_them():
+    found = configurations(RECIPE, {"tunes": {"depth": (2, 8), "head": ["a", "b"]}}, 41)
+    drawn = [c.options for c in found if c.options]
+    assert len(drawn) == 20
+    assert {type(o["depth"]) for o in drawn} == {int}
+    assert all(2 <= o["depth"] <= 8 for o in drawn)
+    assert {o["head"] for o in drawn} == {"a", "b"}
+    wide = [c.options["tau"] for c in configurations(RECIPE, {"tunes": {"tau": (0.5, 50.0)}}, 41) if c.options]
+    assert min(wide) < 2 < 12 < max(wide)
+    assert all(0.5 <= tau <= 50 for tau in wide)
+
+
+def test_further_points_come_after_the_budget_and_change_none_of_it():
+    more = configurations(RECIPE, OFFER, 8, further=3)
+    assert more[:8] == configurations(RECIPE, OFFER, 8)
+    assert [c.origin for c in more[8:]] == ["added"] * 3
+    assert recipes(more) == recipes(configurations(RECIPE, OFFER, 11))
