@@ -31,6 +31,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.conv import _ConvNd
 
 from benchmark import Batch, Method
+from benchmark.engine.objectives.autocast import narrowed
 from benchmark.errors import UserError
 
 
@@ -93,11 +94,16 @@ def forward_of(layer: nn.Module) -> Callable[..., Tensor]:
 
 
 def linear(layer: nn.Linear, feedback: Tensor, x: Tensor) -> Tensor:
-    return _Linear.apply(x, layer.weight, layer.bias, feedback)
+    return _Linear.apply(*alike(x, layer.weight, layer.bias, feedback))
 
 
 def convolution(layer: nn.Conv2d, feedback: Tensor, x: Tensor) -> Tensor:
-    return _Convolution.apply(x, layer.weight, layer.bias, feedback, layer)
+    return _Convolution.apply(*alike(x, layer.weight, layer.bias, feedback), layer)
+
+
+def alike(*tensors: Tensor | None) -> list[Tensor | None]:
+    """All in the type of autocast, where that is on: it is not on the way back."""
+    return [None if each is None else narrowed(each) for each in tensors]
 
 
 class _Linear(torch.autograd.Function):

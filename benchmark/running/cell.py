@@ -84,7 +84,7 @@ def _observe(
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite.device)
+    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite)
     with loaded.unchanged(cell, suite):
         yield from _measured(cell, suite, loaded, splits, on_progress, judge)
 

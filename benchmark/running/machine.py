@@ -6,28 +6,34 @@ from typing import Any
 
 import torch
 
+from benchmark.schema.recipe import Precision
+
 CPUINFO, DRIVER = Path("/proc/cpuinfo"), Path("/proc/driver/nvidia/version")
 
 
-def machine(device: str) -> dict[str, Any]:
+def machine(device: str, trained_in: Precision = "fp32") -> dict[str, Any]:
     """Model of the GPU or the processor, precision of the arithmetic, and on a GPU the versions of CUDA and driver."""
     cuda = device == "cuda"
     return {
         "device": torch.cuda.get_device_name() if cuda else _processor(),
-        "precision": precision(device),
+        "precision": precision(device, trained_in),
         "cuda": torch.version.cuda if cuda else None,
         "driver": _driver() if cuda else None,
     }
 
 
-def precision(device: str) -> str:
-    """``float32``, and for which operations CUDA may round its inputs to the 10 bits of TF32."""
+def precision(device: str, trained_in: Precision = "fp32") -> str:
+    """``float32``, and for which operations CUDA may round its inputs to the 10 bits of TF32.
+
+    Trained in bf16, it is that of all but the forward passes of training.
+    """
     rounded = []
     if device == "cuda" and torch.backends.cudnn.allow_tf32:
         rounded.append("convolutions")
     if device == "cuda" and torch.backends.cuda.matmul.allow_tf32:
         rounded.append("matrix products")
-    return f"float32, TF32 in {' and '.join(rounded)}" if rounded else "float32"
+    said = f"float32, TF32 in {' and '.join(rounded)}" if rounded else "float32"
+    return f"bfloat16 autocast in training, else {said}" if trained_in == "bf16" else said
 
 
 def _processor() -> str:

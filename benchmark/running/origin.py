@@ -11,9 +11,10 @@ from benchmark.engine.pictures.data import Splits, data_root
 from benchmark.running.machine import machine
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.record import Provenance
+from benchmark.schema.suite import Suite
 
 
-def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
+def provenance(method_sha256: str, splits: Splits, suite: Suite) -> Provenance:
     """Where a record comes from; no host name, user or path."""
     return Provenance(
         git_commit=git.commit(),
@@ -24,7 +25,7 @@ def provenance(method_sha256: str, splits: Splits, device: str) -> Provenance:
         versions=package_versions(),
         threads=torch.get_num_threads(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        **machine(device),
+        **machine(suite.device, suite.recipe.precision),
     )
 
 

@@ -2,19 +2,33 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from benchmark.schema.plain import Strict
 
+Precision = Literal["fp32", "bf16"]
+Schedule = Literal["cosine", "steps", "constant"]
+
+
+def _unless_said(default: Any, **rules: Any) -> Any:
+    """A key that earlier recipes lack: its default is left out of the facts, whose fingerprints then stay."""
+    return Field(default=default, exclude_if=lambda value: value == default, **rules)
+
 
 class Recipe(Strict):
-    """Budget, batch, optimiser and learning-rate schedule; one optimiser per module, all alike.
+    """Budget, batch, optimiser, learning-rate schedule and precision; one optimiser per module, all alike.
 
-    The schedule is a cosine from ``lr`` to zero over the epochs of a phase, after a linear warm-up from the
-    fraction ``warmup_start`` of ``lr``; it moves once a step. Weight decay falls on every parameter, biases and
-    normalisation included, as in the CIFAR papers of this field (InfoPro, DGL, kerNET).
+    The schedule is a ``cosine`` from ``lr`` to zero over the epochs of a phase, ``constant``, or ``steps``: ``lr``
+    times ``gamma`` from each of the ``milestones`` on, which are fractions of the phase's epochs. A linear warm-up from
+    the fraction ``warmup_start`` of ``lr`` replaces its first ``warmup_epochs``. It moves once a step. Weight decay
+    falls on every parameter, biases and normalisation included, as in the CIFAR papers of this field (InfoPro, DGL,
+    kerNET).
+
+    In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
+    evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
     """
 
     epochs: int = Field(gt=0)
@@ -26,6 +40,11 @@ class Recipe(Strict):
     warmup_epochs: float = Field(default=0, ge=0)
     warmup_start: float = Field(default=0.1, ge=0, le=1, description="fraction of lr at which a warm-up begins")
 
+    schedule: Schedule = _unless_said("cosine")
+    milestones: list[float] | None = _unless_said(None, description="ascending fractions of a phase's epochs")
+    gamma: float | None = _unless_said(None, gt=0, le=1, description="what lr is multiplied by at each milestone")
+    precision: Precision = _unless_said("fp32")
+
     @model_validator(mode="before")
     @classmethod
     def _refuse_an_absolute_rate(cls, said: Any) -> Any:
@@ -33,6 +52,20 @@ class Recipe(Strict):
         if isinstance(said, dict) and "warmup_lr" in said:
             raise ValueError("there is no warmup_lr: say warmup_start, the fraction of lr at which the warm-up begins")
         return said
+
+    @model_validator(mode="after")
+    def _steps_have_milestones(self) -> Self:
+        if self.schedule == "steps" and not (self.milestones and self.gamma):
+            raise ValueError(
+                "schedule: steps needs milestones (fractions of the epochs) and gamma (the factor of lr at each), "
+                "such as milestones: [0.5, 0.75] and gamma: 0.1"
+            )
+        said = [name for name in ("milestones", "gamma") if getattr(self, name) is not None]
+        if self.schedule != "steps" and said:
+            raise ValueError(f"{said[0]} belongs to schedule: steps, and the schedule is {self.schedule}")
+        if self.milestones and any(a >= b for a, b in pairwise([0.0, *self.milestones, 1.0])):
+            raise ValueError(f"milestones are ascending fractions between 0 and 1, and these are {self.milestones}")
+        return self
 
     @property
     def warmup_lr(self) -> float:

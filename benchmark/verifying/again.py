@@ -69,7 +69,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         record = trial.training(report)
         if record.accuracy:
             record = trial.judged(record)
-    record = record.model_copy(update={"provenance": provenance(sha256, splits, suite.device)})  # not as it says itself
+    record = record.model_copy(update={"provenance": provenance(sha256, splits, suite)})  # not as it says itself
     return record, [p.name for p in protections() if p.available]
 
 

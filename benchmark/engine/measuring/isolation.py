@@ -18,7 +18,9 @@ from benchmark.engine.measuring.world import Stretch, World, observe
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.frozen import has_frozen_weights
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.precision import Losses
 from benchmark.engine.training.train import set_phase
+from benchmark.schema.recipe import Precision
 
 PERTURBATION = 3.0  # any factor but one: a loss is multiplied by it
 ADVICE = ": detach between them, or raise `reach`"
@@ -91,7 +93,7 @@ def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequ
     if world.method.reach is None:
         return None
     (batch,) = batches(0, 1)
-    if moved := leaks(world.method, batch):
+    if moved := leaks(world.method, batch, world.recipe.precision):
         return f"a loss moves modules {moved[0]}{ADVICE}"
     trial = Trial(fresh)
     with randomness_kept(world.device):
@@ -103,7 +105,7 @@ def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequ
     return None
 
 
-def leaks(method: Method, batch: Batch) -> list[tuple[int, ...]]:
+def leaks(method: Method, batch: Batch, precision: Precision = "fp32") -> list[tuple[int, ...]]:
     """The modules that a loss moves, for each loss that breaks the method's claims; none if all hold.
 
     A loss must move neighbours only, at most ``1 + reach`` of them, and only those that its phase trains.
@@ -111,35 +113,37 @@ def leaks(method: Method, batch: Batch) -> list[tuple[int, ...]]:
     found = []
     for phase in method.phases():
         set_phase(method, phase)
-        for moved in moved_modules(method, batch):
+        for moved in moved_modules(method, batch, precision):
             too_far = method.reach is not None and moved and moved[-1] - moved[0] > method.reach
             if too_far or not set(moved) <= set(phase.trains):
                 found.append(moved)
     return found
 
 
-def moved_modules(method: Method, batch: Batch) -> list[tuple[int, ...]]:
+def moved_modules(method: Method, batch: Batch, precision: Precision = "fp32") -> list[tuple[int, ...]]:
     """For each loss of the current phase, the modules (auxiliary network included) whose gradient hangs on it.
 
     Each loss in turn is multiplied by a constant, and all gradients are compared bit by bit with the
     unperturbed ones. Weights, buffers and random state are put back.
     """
-    plain, losses = _gradients(method, batch)
+    plain, losses = _gradients(method, batch, precision)
     found = []
     for j in range(losses):
-        perturbed, _ = _gradients(method, batch, perturb=j)
+        perturbed, _ = _gradients(method, batch, precision, perturb=j)
         found.append(tuple(k for k, (a, b) in enumerate(zip(plain, perturbed, strict=True)) if not _same(a, b)))
     return found
 
 
-def _gradients(method: Method, batch: Batch, perturb: int | None = None) -> tuple[list[list[Tensor]], int]:
+def _gradients(
+    method: Method, batch: Batch, precision: Precision, perturb: int | None = None
+) -> tuple[list[list[Tensor]], int]:
     """Gradients by module after all losses of one batch, and the number of losses; leaves no trace."""
     parts = [*method.modules, *method.auxiliaries]
     buffers = [(b, b.clone()) for part in parts for b in part.buffers()]
     losses = 0
     with randomness_kept(batch.x.device):
         torch.manual_seed(0)
-        for j, loss in enumerate(method.losses(batch)):
+        for j, loss in enumerate(Losses(method, batch, precision)):
             if loss.requires_grad or not has_frozen_weights(method):
                 (loss * PERTURBATION if j == perturb else loss).backward()
             losses += 1

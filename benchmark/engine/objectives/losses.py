@@ -1,7 +1,7 @@
 """Local objectives that several methods share, as pure functions of features and labels.
 
 Each takes a batch and returns a scalar to be minimised (or, where it says so, a similarity in [-1, 1]). None
-draws random numbers, keeps state or looks at a module.
+draws random numbers, keeps state or looks at a module. Under autocast they compute in fp32 all the same.
 """
 
 from typing import Any
@@ -10,12 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.engine.objectives.autocast import in_float32
+
 
 def same_class(y: Tensor) -> Tensor:
     """Which pairs share a class: labels (B,) -> (B, B) bool."""
     return y[:, None] == y[None, :]
 
 
+@in_float32
 def reconstruction(logits: Tensor, pixels: Tensor) -> Tensor:
     """Cross-entropy between a decoder's sigmoid output and the picture (InfoPro's reconstruction loss).
 
@@ -45,6 +48,7 @@ class _BernoulliLoss(torch.autograd.Function):
         return difference * (gradient / difference.numel()), None
 
 
+@in_float32
 def supervised_contrastive(z: Tensor, y: Tensor, temperature: float = 0.07) -> Tensor:
     """Supervised contrastive loss with one view (Khosla et al., NeurIPS 2020, Eq. 2).
 
@@ -67,6 +71,7 @@ def supervised_contrastive(z: Tensor, y: Tensor, temperature: float = 0.07) -> T
     return ((repulsion - attraction) * (count > 0)).mean()
 
 
+@in_float32
 def similarity_matrix(h: Tensor) -> Tensor:
     """Adjusted cosine similarities S(h) of a batch (Nøkland & Eidnes, ICML 2019).
 
@@ -89,6 +94,7 @@ def similarity_matrix(h: Tensor) -> Tensor:
     return (h @ h.T).clamp(-1, 1)
 
 
+@in_float32
 def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
     """Mean squared difference between the similarities of features and of one-hot labels (same paper).
 
@@ -102,6 +108,7 @@ def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
     return F.mse_loss(similarity_matrix(h), similarity_matrix(labels))
 
 
+@in_float32
 def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Tensor:
     """Alignment, in [-1, 1], of a batch's Gram matrix with the ideal one; to be maximised.
 
@@ -121,6 +128,7 @@ def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Ten
     return F.cosine_similarity(gram, ideal, dim=0)
 
 
+@in_float32
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy of two views (SimCLR; Chen et al., ICML 2020, Eq. 1).
 
@@ -138,6 +146,7 @@ def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     return supervised_contrastive(torch.cat([a, b]), torch.cat([picture, picture]), temperature)
 
 
+@in_float32
 def info_nce(predictions: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
     """InfoNCE: tell the target that belongs to a prediction from others (van den Oord et al. 2018, Eq. 4).
 
@@ -153,6 +162,7 @@ def info_nce(predictions: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
     return -torch.cat([positive, others], 1).log_softmax(1)[:, 0].mean()
 
 
+@in_float32
 def gaussian_kernel(x: Tensor, sigma: float) -> Tensor:
     """Gram matrix of a Gaussian kernel whose variance grows with the dimension (Ma et al., AAAI 2020, their code).
 
@@ -177,6 +187,7 @@ def centred(kernel: Tensor) -> Tensor:
     return kernel - kernel.mean(0) - kernel.mean(1, keepdim=True) + kernel.mean()
 
 
+@in_float32
 def ridge_projection(kernel: Tensor, epsilon: float = 1e-5) -> Tensor:
     """R = K̄ (K̄ + ε B I)⁻¹ of the centred Gram matrix K̄ (B, B): all but a projection onto what the features span.
 
@@ -188,6 +199,7 @@ def ridge_projection(kernel: Tensor, epsilon: float = 1e-5) -> Tensor:
     return solution
 
 
+@in_float32
 def nhsic(kernel: Tensor, other: Tensor, epsilon: float = 1e-5) -> Tensor:
     """Normalised HSIC in the form of canonical correlations, of two Gram matrices (B, B).
 

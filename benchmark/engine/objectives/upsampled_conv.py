@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.engine.objectives.autocast import narrowed
+
 CACHE = 2**21  # bytes of one intermediate: of the order of a core's second-level cache
 
 
@@ -44,6 +46,7 @@ class UpsampledConv(nn.Conv2d):
             self.register_buffer("columns", interpolation_taps(small[1], size), persistent=False)
 
     def forward(self, h: Tensor) -> Tensor:
+        h = narrowed(h)  # before it grows
         if self.folds:
             return self._folded(h)
         if self.resamples:

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from timm.optim import create_optimizer_v2
-from timm.scheduler import CosineLRScheduler
+from timm.scheduler import CosineLRScheduler, MultiStepLRScheduler
+from timm.scheduler.scheduler import Scheduler
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
@@ -19,6 +21,7 @@ from torch.optim import Optimizer
 from benchmark.engine.pictures.data import Batch, Loader
 from benchmark.engine.training.frozen import has_frozen_weights, set_learning
 from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.precision import Losses, Optimizers, precision_of
 from benchmark.schema.recipe import Recipe
 
 CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wait
@@ -40,8 +43,10 @@ class Epoch:
     validation_top1: float | None  # percent; null while the output module is untrained
 
 
-def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, Optimizer]:
+def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers:
     """One optimiser for each module that the phase trains, over the module and its auxiliary network.
+
+    They carry the recipe's precision, so that whoever makes a step makes it in that.
 
     A module with nothing to learn in it, because all of it is frozen, has none.
     """
@@ -51,7 +56,7 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> dict[int, 
         parameters = [p for p in parameters if p.requires_grad]
         if parameters:
             optimizers[k] = build_optimizer(parameters, recipe)
-    return optimizers
+    return Optimizers(optimizers, recipe.precision)
 
 
 def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
@@ -66,15 +71,20 @@ def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer
     )
 
 
-def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> CosineLRScheduler:
-    """Cosine to zero over ``epochs``, once a step, after the recipe's linear warm-up."""
-    return CosineLRScheduler(
-        optimizer,
-        t_initial=max(1, steps_per_epoch * epochs),
-        warmup_t=round(steps_per_epoch * recipe.warmup_epochs),
-        warmup_lr_init=recipe.warmup_lr,
-        t_in_epochs=False,
-    )
+def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> Scheduler:
+    """The recipe's schedule over ``epochs``, once a step: a cosine to zero, or steps (none: constant); its warm-up."""
+    steps = max(1, steps_per_epoch * epochs)
+    warmup: dict[str, Any] = {
+        "warmup_t": round(steps_per_epoch * recipe.warmup_epochs),
+        "warmup_lr_init": recipe.warmup_lr,
+        "warmup_prefix": False,
+        "t_in_epochs": False,
+    }
+    if recipe.schedule == "cosine":
+        return CosineLRScheduler(optimizer, t_initial=steps, **warmup)
+    # timm's milestone m is reached at step m - 1, which it keeps for the sake of older trainings
+    reached = [1 + round(steps * fraction) for fraction in recipe.milestones or ()]
+    return MultiStepLRScheduler(optimizer, decay_t=reached, decay_rate=recipe.gamma or 1.0, **warmup)
 
 
 def set_phase(method: Method, phase: Phase) -> None:
@@ -87,10 +97,13 @@ def set_phase(method: Method, phase: Phase) -> None:
 
 
 def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
-    """One step on one batch; returns the detached losses in the order in which the method yields them."""
+    """One step on one batch, in the precision of the ``optimizers``.
+
+    Returns the detached losses in the order in which the method yields them.
+    """
     losses = []
     order = iter(method.phase.trains)
-    for loss in method.losses(batch):
+    for loss in Losses(method, batch, precision_of(optimizers)):
         if loss.requires_grad or not has_frozen_weights(method):
             loss.backward()
         losses.append(loss.detach())
@@ -176,7 +189,7 @@ def train_epoch(
     loader: Loader,
     epoch: int,
     optimizers: dict[int, Optimizer],
-    schedulers: Sequence[CosineLRScheduler],
+    schedulers: Sequence[Scheduler],
     watch: Watch = UNWATCHED,
 ) -> tuple[float, ...]:
     """One pass over the training split; returns the mean of each loss over the epoch."""
