@@ -125,11 +125,15 @@ class ConvHead(Head):
 
 
 class SameWidthConv(Head):
-    """One 3x3 convolution C -> C without a bias: predsim's encoder before its similarity matrix."""
+    """One 3x3 convolution C -> C without a bias: predsim's encoder before its similarity matrix.
+
+    Of vectors one linear layer, as in the authors' code, which is a 1x1 convolution of their map of one position.
+    """
 
     def __init__(self, features: Features) -> None:
         super().__init__(features)
-        self.conv = nn.Conv2d(features.channels, features.channels, 3, padding=1, bias=False)
+        kernel = 1 if features.layout == "NC" else 3
+        self.conv = nn.Conv2d(features.channels, features.channels, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
         return self.conv(self.features.as_map(h))
