@@ -195,6 +195,14 @@ def test_what_only_torch_knows_is_told_before_anything_trains(workshop, changes,
     assert sentence in str(refusal.value)
 
 
+def test_a_suite_that_names_none_of_a_methods_variants_is_told(workshop):
+    write_suites(workshop, changed(variants=["sim", "x"]))
+    preflight(None, "tiny", ("predsim", "dgl"))  # which has none to name
+    write_suites(workshop, changed(variants=["x"]))
+    with pytest.raises(UserError, match="tiny.variants names none of predsim's variants; it has: predsim, pred, sim"):
+        preflight(None, "tiny", ("predsim",))
+
+
 def test_a_run_is_refused_before_anything_trains(workshop, monkeypatch, capsys):
     write_suites(workshop, changed(recipe=RECIPE | {"optimizer": "sdg"}))
     assert "timm has no optimiser 'sdg'" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "dgl")

@@ -112,7 +112,7 @@ def biotorch_lenet(num_classes: int = 10, in_chans: int = 3) -> nn.Module:
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            layer.bias.data.zero_()
     return network
 
 
