@@ -199,7 +199,7 @@ def test_a_suite_that_names_none_of_a_methods_variants_is_told(workshop):
     write_suites(workshop, changed(variants=["sim", "x"]))
     preflight(None, "tiny", ("predsim", "dgl"))  # which has none to name
     write_suites(workshop, changed(variants=["x"]))
-    with pytest.raises(UserError, match="tiny.variants names none of predsim's variants; it has: predsim, pred, sim"):
+    with pytest.raises(UserError, match=r"tiny\.variants names none of predsim's variants; it has: predsim, pred, sim"):
         preflight(None, "tiny", ("predsim",))
 
 
