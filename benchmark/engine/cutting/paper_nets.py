@@ -109,10 +109,11 @@ def biotorch_lenet(num_classes: int = 10, in_chans: int = 3) -> nn.Module:
             fc2=nn.Linear(256, num_classes),
         )
     )
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
-            layer.bias.data.zero_()
+    for parameter in network.parameters():
+        if parameter.ndim > 1:
+            nn.init.xavier_uniform_(parameter)
+        else:
+            nn.init.zeros_(parameter)  # a bias
     return network
 
 

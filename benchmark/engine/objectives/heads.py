@@ -170,7 +170,7 @@ class Decoder(Head):
         self.paint = PaintingConv(width, channels)
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.paint(self.norm(self.conv(self.features.as_map(h))))
+        return self.paint(self.norm(self.mix(self.features.as_map(h))))
 
 
 def kernel_features(features: Features, h: Tensor) -> Tensor:
