@@ -12,6 +12,8 @@ import pandas as pd
 import streamlit as st
 from escaping import plain
 
+from benchmark.display.reading import recipes_of, without_references
+
 
 @contextmanager
 def row(name: str = "") -> Iterator[None]:
@@ -100,9 +102,16 @@ def _choose(key: str, value: Any) -> None:
 
 
 def one_setting(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one suite and backbone, as chosen: accuracy means nothing across them."""
+    """The rows of one suite, backbone and recipe, as chosen, without references: others are not to be compared."""
+    rows = without_references(rows)
     rows = rows[rows["suite"] == one_of("Suite", suites_of(rows), "suite")]
-    return rows[rows["backbone"] == one_of("Backbone", list(rows["backbone"].unique()), "backbone")]
+    return one_recipe(rows[rows["backbone"] == one_of("Backbone", list(rows["backbone"].unique()), "backbone")])
+
+
+def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one recipe, as chosen: of that which leads, until the reader says otherwise."""
+    options = recipes_of(rows)
+    return rows[rows["recipe"] == one_of("Recipe", options, "recipe", 120)] if len(options) > 1 else rows
 
 
 def suites_of(rows: pd.DataFrame) -> list[str]:

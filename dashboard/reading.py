@@ -66,6 +66,18 @@ def claims() -> pd.DataFrame:
     return _table("claims.csv", reading.TEXT_OF_CLAIMS)
 
 
+def tuning() -> pd.DataFrame:
+    """What tuning changed; empty where nothing was tuned."""
+    return _table("tuning.csv", reading.TEXT_OF_TUNING)
+
+
+def trials(method: str) -> pd.DataFrame:
+    """All trials of the method's searches; empty if there are none."""
+    from benchmark.display.trials import read_trials  # it draws charts, which the first page does not
+
+    return read_trials(reading.results_folder(), method, tuning())
+
+
 def _table(name: str, text: tuple[str, ...]) -> pd.DataFrame:
     path = reading.results_folder() / name
     return _read(str(path), text, _changed(path))

@@ -27,6 +27,7 @@ def make_record(
     time: float = 1.0,
     flops: float = 1.0,
     epochs: int = 4,
+    train_flops: int | None = None,
     **identity: Any,
 ) -> Record:
     """A record of test accuracy ``top1`` (percent); none for a cell that did not end ``ok``."""
@@ -47,7 +48,7 @@ def make_record(
         labels={"full": 1437} if done else {},
         isolation=("not claimed" if modules == 1 else "verified") if done else None,
         accuracy=make_accuracy(top1, epochs) if done and top1 is not None else None,
-        cost=make_cost(memory, time, flops, modules) if done else None,
+        cost=make_cost(memory, time, flops, modules, train_flops) if done else None,
         provenance=make_provenance(who["dataset"]) if done else None,
         fingerprint="0" * 64,
     ).sealed()
@@ -64,7 +65,7 @@ def make_accuracy(top1: float, epochs: int) -> Accuracy:
     return Accuracy(test_top1=top1, test_top5=top5, validation_top1=top1 - 0.5, probes=[top1], curve=curve)
 
 
-def make_cost(memory: float, time: float, flops: float, modules: int) -> Cost:
+def make_cost(memory: float, time: float, flops: float, modules: int, train_flops: int | None = None) -> Cost:
     """Cost with the given ratios to a twin of 100 MB, 10 ms and 1 GFLOP a step."""
     return Cost(
         parameters=272_474,
@@ -76,6 +77,7 @@ def make_cost(memory: float, time: float, flops: float, modules: int) -> Cost:
         flops_ratio=flops,
         time_ratio=time,
         step_seconds=0.01 * time,
+        train_flops=train_flops,
         train_seconds=20.0 * time,
     )
 

@@ -18,6 +18,16 @@ def ratio_axis(title: str, values: pd.Series) -> alt.X:
     return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=34), axis=axis)
 
 
+def compute_axis(title: str, values: pd.Series) -> alt.X:
+    """A logarithmic axis of the field ``x``, of an amount rather than a ratio."""
+    low, high = values.min(), values.max()
+    digits = [d * 10.0**e for e in range(-6, 10) for d in (1, 2, 5)]
+    ticks = [tick for tick in digits if low * 0.97 <= tick <= high * 1.03]
+    chosen = {"values": ticks} if len(ticks) > 1 else {"tickCount": 5}
+    axis = alt.Axis(format=",~g", grid=False, labelOverlap="greedy", **chosen)
+    return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=34), axis=axis)
+
+
 def accuracy_axis(title: str, values: pd.Series) -> alt.Y:
     """An axis of the field ``y``, percent, to the power of :func:`stretch`."""
     power = stretch(values)

@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.display.axes import accuracy_axis, ratio_axis, stretch
+from benchmark.display.axes import accuracy_axis, compute_axis, ratio_axis, stretch
 from benchmark.display.labels import PHONE, SIDES, WIDE, Plot, place_labels
 from benchmark.display.looks import (
     NARROW,
@@ -25,7 +25,10 @@ from benchmark.tables.columns import TWIN
 COSTS = {
     "memory_ratio": "Peak training memory, × end-to-end (simulated)",
     "time_ratio": "Time of a training step, × end-to-end",
+    "train_tflops": "FLOPs of the whole training, 10¹²",
+    "epochs": "Epochs, all phases together",
 }
+AMOUNTS = ("train_tflops", "epochs")  # of the costs, those that are no ratios
 MEASURES = {"test_top1_pct": "Test accuracy, %", "memory_ratio": "Peak memory, × end-to-end (simulated)"}
 PICKED = ("method", "variant", "modules", "cuts", "kind")  # what tells the rows of one suite and backbone apart
 ABOUT = {
@@ -34,6 +37,9 @@ ABOUT = {
     "accuracy": "test accuracy, %",
     "difference": "vs end-to-end, points",
     "n_ok": "n",
+    "epochs": "epochs",
+    "equal_epochs": "at equal epochs, points",
+    "equal_flops": "at equal FLOPs, points",
     "memory_ratio": "memory ×",
     "time_ratio": "time ×",
     "status": "status",
@@ -41,7 +47,7 @@ ABOUT = {
 FIELDS = [*dict.fromkeys([*PICKED, "label", "family", *ABOUT])]
 
 
-def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
+def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str, curve: pd.DataFrame | None = None) -> Any:
     """Accuracy against a cost: a point a row that has both, with its interval, and the Pareto front of these.
 
     A click on a point selects it (parameter ``picked``, fields :data:`PICKED`).
@@ -49,7 +55,8 @@ def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
     Args:
         rows: filtered rows of the leaderboard, of one suite and backbone.
         references: rows that stand in the chart whatever the filters say.
-        x: ``memory_ratio`` or ``time_ratio``.
+        x: one of :data:`COSTS`.
+        curve: the twin's rows of all lengths, drawn as a line.
     """
     shown = pd.concat([rows, references]).drop_duplicates(list(PICKED))
     shown = _with_bounds(with_texts(shown.dropna(subset=["test_top1_pct", x])), "test_top1_pct")
@@ -57,10 +64,30 @@ def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str) -> Any:
     shown["front"] = on_front(shown)
     shown["first"] = shown["front"] | shown["method"].isin(REFERENCES)
     shown = shown.sort_values("first", kind="stable")[[*FIELDS, "x", "y", "low", "high", "front", "first"]]
-    axes = {"x": ratio_axis(COSTS[x], shown["x"]), "y": accuracy_axis(MEASURES["test_top1_pct"], shown["y"])}
-    layers = [_guides(shown, axes), _front(shown, axes), _paths(shown, axes), _intervals(shown, axes)]
+    line = _reference_points(rows[:0] if curve is None else curve, x)
+    at = pd.concat([shown[["x", "y"]], line[["x", "y"]]])
+    along = compute_axis if x in AMOUNTS else ratio_axis
+    axes = {"x": along(COSTS[x], at["x"]), "y": accuracy_axis(MEASURES["test_top1_pct"], at["y"])}
+    layers = [_reference_curve(line, axes)] if len(line) else []
+    layers += [_guides(shown, axes), _front(shown, axes), _paths(shown, axes), _intervals(shown, axes)]
     names = [name for plot in (WIDE, PHONE) for name in _labels(shown, plot, axes)]
     return alt.layer(*layers, _points(shown, axes), *names).properties(height=500)
+
+
+def _reference_points(curve: pd.DataFrame, x: str) -> pd.DataFrame:
+    curve = curve.dropna(subset=["test_top1_pct", x])
+    length = [f"{TWIN}, {times:g} × epochs" for times in curve["times"]]
+    reached = with_texts(curve)["accuracy"]
+    points = {"x": curve[x].astype(float), "y": curve["test_top1_pct"], "length": length, "reached": reached}
+    return pd.DataFrame(points, columns=list(points))
+
+
+def _reference_curve(line: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
+    """What the twin reaches with more and with less: linear in the logarithm, as the gaps are read."""
+    mark: dict[str, Any] = {"strokeDash": [6, 3], "strokeWidth": 1.6, "color": GREY}
+    drawn = alt.Chart(line).mark_line(point={"color": GREY, "size": 40, "filled": True}, **mark)
+    about = tooltip(length="run", reached="test accuracy, %")
+    return drawn.encode(order="x:Q", tooltip=about, **axes)
 
 
 def on_front(points: pd.DataFrame) -> pd.Series:

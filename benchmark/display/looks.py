@@ -15,11 +15,13 @@ NARROW = 560  # pixels of plot: below, a legend has fewer columns and fewer name
 
 
 def with_texts(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a ``label`` and with ``accuracy`` and ``difference`` as they are written, for tooltips."""
+    """The rows with a ``label`` and with accuracy and differences as they are written, for tooltips."""
     return rows.drop(columns="curve", errors="ignore").assign(
         label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
         accuracy=_texts(rows, "test_top1", ""),
         difference=_texts(rows, "vs_e2ebp", "+"),
+        equal_epochs=_texts(rows, "equal_epochs", "+"),
+        equal_flops=_texts(rows, "equal_flops", "+"),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.schema.text import printable_lines
-from benchmark.tables.columns import COLUMNS, CURVE, complete
+from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin
 from benchmark.tables.kinds import other_kind
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
@@ -21,7 +21,8 @@ TEXT_OF_CLAIMS = (
     *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
     *("status", "publication", "note"),
 )
-TEXT_OF_CURVES = ("variant", "source", "stem")
+TEXT_OF_TUNING = ("variant", "origin", "optimizer", "recipe", "options")
+TEXT_OF_CURVES = ("variant", "recipe", "source", "stem")
 ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
 
 
@@ -61,9 +62,29 @@ def read_board(results: Path) -> pd.DataFrame:
     return board.merge(_read_curves(results), how="left", on=CURVE)
 
 
+def recipes_of(rows: pd.DataFrame) -> list[str]:
+    """Whose recipes rows were trained by; the one that leads their suite first."""
+    return list(rows.sort_values(["leads", "recipe"], ascending=False, kind="stable")["recipe"].unique())
+
+
+def without_references(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows (or cells) without the twin's runs of other than the suite's epochs."""
+    return rows[rows["times"].isna()]
+
+
+def reference_runs(board: pd.DataFrame, setting: pd.DataFrame) -> pd.DataFrame:
+    """The twin's rows of all lengths in a setting (one suite, backbone and recipe), by length; empty if it has one."""
+    where = ["suite", "backbone", "recipe"]
+    rows = board[is_twin(board) & (board[where] == setting[where].iloc[0]).all(axis=1)]
+    own = rows["times"].isna() & (rows["kind"] == "")
+    other = rows["times"].notna() & ~rows["kind"].str.contains(",")  # of other pictures or protocol besides
+    rows = rows[own | other].assign(times=rows["times"].fillna(1.0)).sort_values("times", kind="stable")
+    return rows if rows["times"].nunique() > 1 else rows[:0]
+
+
 def one_seed_suites(board: pd.DataFrame) -> list[str]:
     """Suites in which no row has a second seed: there are no intervals."""
-    most = board.groupby("suite")["n_total"].max()
+    most = without_references(board).groupby("suite")["n_total"].max()
     return [str(suite) for suite in most.index[most == 1]]
 
 
@@ -71,7 +92,7 @@ def _read_curves(results: Path) -> pd.DataFrame:
     curves = read_table(results / "curves.csv", TEXT_OF_CURVES)
     if curves.empty:
         return pd.DataFrame(columns=[*CURVE, "curve"])
-    return curves.groupby(CURVE)["validation_top1"].agg(list).rename("curve").reset_index()
+    return curves.groupby(CURVE, dropna=False)["validation_top1"].agg(list).rename("curve").reset_index()
 
 
 def read_cells(results: Path) -> pd.DataFrame:
@@ -80,7 +101,7 @@ def read_cells(results: Path) -> pd.DataFrame:
     ``git_dirty`` is yes, no, or unknown: where git did not say, a tree is not clean.
     Without tables of cells it is empty, and has no columns.
     """
-    text = ("variant", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
+    text = ("variant", "recipe", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
     tables = [read_table(path, text).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
     tables = [table for table in tables if not table.empty]
     if not tables:
@@ -89,6 +110,8 @@ def read_cells(results: Path) -> pd.DataFrame:
     cells.insert(0, "suite", cells.pop("suite"))
     variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
     stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
+    stem += ("-" + cells["recipe"]).where(cells["recipe"] != "shared", "")
+    stem += ["" if pd.isna(times) else f"-x{times:g}" for times in cells["times"]]
     cells["git_dirty"] = cells["git_dirty"].map({True: "yes", False: "no"}).fillna("unknown")
     return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
 

@@ -7,6 +7,11 @@ FAMILIES = {
     "strictly modular": ("#D55E00", "square"),
     "end-to-end": ("#8A8F98", "diamond"),
 }
+RECIPES = {  # by which a row was trained, in a sentence
+    "shared": "All methods train by the suite's recipe.",
+    "tuned": "Each method trains by the best of equally many tries, chosen on the validation split.",
+    "paper": "The recipe is a paper's.",
+}
 GREY = FAMILIES["end-to-end"][0]
 
 

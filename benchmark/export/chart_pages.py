@@ -1,31 +1,37 @@
-"""The pages of charts: a section for each suite and backbone, as accuracy means nothing across them."""
+"""The pages of charts: a section for each suite, backbone and recipe, as accuracy means nothing across them."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from benchmark.display.charts import REFERENCES, by_modules, learning_curves, on_front, trade_off
+from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
 from benchmark.display.looks import short_name
-from benchmark.display.reading import one_seed_suites
+from benchmark.display.reading import one_seed_suites, reference_runs, without_references
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
+from benchmark.tables.cells import SHARED
 from benchmark.tables.columns import CURVE, TWIN
 
-SETTING = ["suite", "backbone"]
+SETTING = ["suite", "backbone", "behind", "recipe"]  # of a suite and backbone, the recipe that leads first
 TOGETHER = 10  # lines in a chart: more colours cannot be told apart
-COSTS = {"memory_ratio": "Accuracy against peak memory", "time_ratio": "Accuracy against time"}
+COSTS = {
+    "memory_ratio": "Accuracy against peak memory",
+    "time_ratio": "Accuracy against time",
+    "train_tflops": "Accuracy against the FLOPs of the training",
+}
 MEASURE = "validation accuracy, %"
 
 
 class Section(NamedTuple):
-    """The charts of one suite and backbone, and the rows on the Pareto front where they show one."""
+    """The charts of one suite, backbone and recipe, and the rows on the Pareto front where they show one."""
 
     anchor: str
     title: str
     figures: list[Figure]
     front: Table | None = None
+    reference: Table | None = None
     one_seed: bool = False
 
 
@@ -37,34 +43,47 @@ def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str
         curves: the table of learning curves.
     """
     if len(curves):
-        curves = curves.merge(board[[*CURVE, "kind", "test_top1_pct"]].drop_duplicates(CURVE), on=CURVE)
+        about = board[[*CURVE, "kind", "behind", "test_top1_pct"]].drop_duplicates(CURVE)
+        curves = without_references(curves.merge(about, on=CURVE))
     one_seed = one_seed_suites(board)
+    recipes: dict[Any, int] = dict(board.groupby("suite")["recipe"].nunique())
     pages = {"trade-offs": (_trade_offs, board), "modules": (_modules, board), "curves": (_curves, curves)}
     for page, (section, rows) in pages.items():
         settings = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
         made = [
-            section(f"s{i}", f"{suite}, {backbone}", part)._replace(one_seed=suite in one_seed)
-            for i, ((suite, backbone), part) in enumerate(settings)
+            section(f"s{i}", f"{suite}, {backbone}{_called(recipe, recipes[suite])}", part)._replace(
+                one_seed=suite in one_seed
+            )
+            for i, ((suite, backbone, _, recipe), part) in enumerate(settings)
         ]
         yield f"{page}.html", f"{page}.html", {"sections": [part for part in made if part.figures]}
 
 
+def _called(recipe: object, recipes: int) -> str:
+    return f", {recipe}" if recipes > 1 or recipe != SHARED else ""
+
+
 def _trade_offs(anchor: str, title: str, rows: pd.DataFrame) -> Section:
+    curve = reference_runs(rows, rows)
+    rows = without_references(rows)
     figures, fronts = [], pd.Series(False, index=rows.index)
     for cost, says in COSTS.items():
         points = rows.dropna(subset=["test_top1_pct", cost])
         if len(points) > 1:
             references = rows[rows["method"].isin(REFERENCES)]
-            figures.append(figure(says, f"{anchor}-{cost}", WHOLE, trade_off, rows, references, cost))
+            drawn = curve if cost in AMOUNTS else None
+            figures.append(figure(says, f"{anchor}-{cost}", WHOLE, trade_off, rows, references, cost, drawn))
             front = on_front(points.assign(x=points[cost], y=points["test_top1_pct"]))
             fronts |= front.reindex(rows.index, fill_value=False)
     table = make_table("front", rows[fronts], columns.front())
-    return Section(anchor, title, figures, table if figures else None)
+    reference = make_table("reference", curve, columns.reference()) if len(curve) else None
+    return Section(anchor, title, figures, table if figures else None, reference)
 
 
 def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
     """Nothing where there is one K: a line needs two points."""
     figures: list[Figure] = []
+    rows = without_references(rows)
     grown = rows[rows["modules"] > 1].dropna(subset=["test_top1_pct", "memory_ratio"])
     if grown["modules"].nunique() > 1:
         for says, part in _ten_by_ten(grown, "methods"):

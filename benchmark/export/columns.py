@@ -30,12 +30,17 @@ def leaderboard() -> list[Column]:
         Column("Method", _method, COLUMNS["title"].meaning),
         number("rank", "Rank", 0),
         text("suite", "Suite", filter=True),
+        text("recipe", "Recipe", filter=True),
+        number("times", "× epochs", 2),
         text("dataset", "Data set", filter=True),
         text("backbone", "Backbone", filter=True),
         number("modules", "K", 0, filter=True),
         interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %", mark=_against_best),
         number("n_ok", "n", 0),
         interval("vs_e2ebp_pct", "vs_e2ebp_half_pct", "vs end-to-end", "+"),
+        number("epochs", "Epochs", 0),
+        interval("equal_epochs_pct", "equal_epochs_half_pct", "at equal epochs", "+"),
+        interval("equal_flops_pct", "equal_flops_half_pct", "at equal FLOPs", "+"),
         number("memory_ratio", "Memory ×", 2),
         number("time_ratio", "Time ×", 2),
         number("flops_ratio", "FLOPs ×", 2),
@@ -50,7 +55,7 @@ def leaderboard() -> list[Column]:
         text("source", "Pictures"),
         text("stem", "Stem"),
         number("protocol", "Protocol", 0),
-        number("epochs", "Epochs", 0),
+        number("train_tflops", "Training, TFLOP", 3),
         text("requires", "Requires"),
         Column("Paper", lambda row: outward(row["paper"], "paper"), COLUMNS["paper"].meaning),
         Column("Code", lambda row: link(page_name("method", row["method"]), "code", "code"), "the file that was run"),
@@ -59,7 +64,8 @@ def leaderboard() -> list[Column]:
 
 def front() -> list[Column]:
     """What a reader of the trade-offs asks of a row."""
-    wanted = ("Method", "K", "Accuracy, %", "n", "vs end-to-end", "Memory ×", "Time ×", "FLOPs ×", "Family")
+    wanted = {"Method", "K", "Accuracy, %", "n", "vs end-to-end", "Epochs", "at equal epochs", "at equal FLOPs"}
+    wanted |= {"Memory ×", "Time ×", "FLOPs ×", "Training, TFLOP", "Family"}
     return [column for column in leaderboard() if column.label in wanted]
 
 
@@ -103,6 +109,7 @@ def claims() -> list[Column]:
         number("our_modules", "K here", 0, meaning="the K of our row; a figure without a K stands beside each of ours"),
         number("n_ok", "n", 0),
         text("suite", "Suite"),
+        text("recipe", "Our recipe"),
         text("status", "Status"),
         number("epochs", "Our epochs", 0),
         text("labels", "Our labels", meaning="pictures by the kind of label that our training used"),
@@ -119,6 +126,8 @@ def runs() -> list[Column]:
         text("backbone", "Backbone", filter=True),
         number("modules", "K", 0, filter=True),
         number("seed", "Seed", 0),
+        text("recipe", "Recipe", filter=True),
+        number("times", "× epochs", 2),
         Column("Status", lambda row: _status(row["status"]), filter="status"),
         text("error", "Error"),
         number("test_top1_pct", "Accuracy, %", 2),
@@ -154,6 +163,66 @@ def suites() -> list[Column]:
         number("other", "Ended otherwise", 0),
         number("planned", "Planned rows", 0, meaning="rows that nobody has run"),
     ]
+
+
+def reference() -> list[Column]:
+    """The twin's run of a length."""
+    return [
+        number("times", "× epochs", 2),
+        number("epochs", "Epochs", 0),
+        number("train_tflops", "Training, TFLOP", 3),
+        interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %"),
+        number("n_ok", "n", 0),
+    ]
+
+
+def tuning() -> list[Column]:
+    """What tuning changed of a method at a K."""
+    return [
+        Column("Method", _method),
+        text("suite", "Suite", filter=True),
+        text("backbone", "Backbone"),
+        number("modules", "K", 0),
+        number("shared_pct", "Shared, %", 2, meaning="test accuracy by the suite's recipe, seeds that both finished"),
+        number("tuned_pct", "Tuned, %", 2, meaning="test accuracy by the method's own recipe, the same seeds"),
+        interval("difference_pct", "difference_half_pct", "Difference", "+"),
+        number("n_pairs", "n", 0, meaning="seeds that both finished"),
+        number("rank_shared", "Rank, shared", 0, meaning="in the suite, by its recipe"),
+        number("rank_tuned", "Rank, tuned", 0, meaning="in the suite, by tuned recipes"),
+        *_of_recipe("recipe"),
+        text("origin", "From", meaning="the suite's recipe (shared), the paper's, or drawn"),
+        number("trials", "Trials", 0),
+        number("trial_seconds", "Trials, s", 0),
+    ]
+
+
+def trials() -> list[Column]:
+    """A training of a search."""
+    return [
+        number("number", "Configuration", 0),
+        text("suite", "Suite"),
+        Column("Chosen", lambda row: str(row["chosen"])),
+        *_of_recipe("other"),
+        text("origin", "From", meaning="the suite's recipe (shared), the paper's, drawn, or added and never chosen"),
+        number("epochs", "Epochs", 0),
+        number("validation_top1", "Validation, %", 2),
+        Column("Status", lambda row: _status(row["status"])),
+        number("seconds", "Seconds", 1),
+    ]
+
+
+def _of_recipe(other: str) -> list[Column]:
+    return [
+        text("optimizer", "Optimiser"),
+        Column("Learning rate", lambda row: _short(row["lr"]), numeric=True),
+        Column("Weight decay", lambda row: _short(row["weight_decay"]), numeric=True),
+        text(other, "Also", meaning="what else the configuration changes of the recipe"),
+        text("options", "Options", meaning="what it sets of the method's options"),
+    ]
+
+
+def _short(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{float(value):g}"
 
 
 def plans() -> list[Column]:

@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
+from benchmark.display.trials import read_trials, search_chart
 from benchmark.export import columns
+from benchmark.export.figures import HALF, figure
 from benchmark.export.results import Results
 from benchmark.export.table import Column, Table, make_table, outward
 from benchmark.tables.cells import SHORT
@@ -22,6 +24,7 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             "facts": _facts(method, said),
             "ranks": _ranks(results, method),
             "rows": _table("rows", results.board, method, columns.leaderboard()),
+            **_search(results, method),
             "planned": _table("planned", results.plans, method, columns.plans()),
             "claims": _table("claims", results.claims, method, columns.claims(), by="our_method"),
             "citation": bibtex(method, said),
@@ -35,6 +38,20 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def _table(name: str, rows: pd.DataFrame, method: str, shown: list[Column], by: str = "method") -> Table | None:
     rows = rows[rows[by] == method] if len(rows) else rows
     return make_table(name, rows, shown) if len(rows) else None
+
+
+def _search(results: Results, method: str) -> dict[str, Any]:
+    """Every trial of its searches, a chart for each suite, and what the choice changed."""
+    tried = read_trials(results.folder, method, results.tuning)
+    drawn = tried.dropna(subset=["validation_top1", "lr"]).groupby("suite", sort=True)
+    return {
+        "trials": make_table("trials", tried, columns.trials()) if len(tried) else None,
+        "searches": [
+            figure(f"Trials in {suite}", f"search{i}", HALF, search_chart, rows)
+            for i, (suite, rows) in enumerate(drawn)
+        ],
+        "tuning": _table("tuning", results.tuning.assign(title=method), method, columns.tuning()[1:]),
+    }
 
 
 def _facts(method: str, said: dict[str, Any]) -> dict[str, str]:

@@ -77,7 +77,8 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _leaderboard(results: Results) -> dict[str, Any]:
     return {
-        "rows": make_table("rows", results.board, columns.leaderboard()),
+        "rows": make_table("rows", reading.without_references(results.board), columns.leaderboard()),
+        "tuning": _tuning(results),
         "ranking": _ranking(results),
         "one_seed": reading.one_seed_suites(results.board),
         "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
@@ -103,6 +104,17 @@ def _ranking(results: Results) -> Table | None:
 
 def _place(row: dict[Any, Any]) -> str:
     return "–" if pd.isna(row["rank"]) else f"{int(row['rank'])} ({row['score']:.2f})"
+
+
+def _tuning(results: Results) -> Table | None:
+    """What tuning changed of every method, by suite; none where nothing was tuned."""
+    changed = results.tuning
+    if changed.empty:
+        return None
+    titles = {name: said.get("title", name) for name, said in results.methods.items()}
+    changed = changed.assign(title=changed["method"].map(titles).fillna(changed["method"]))
+    order = ["suite", "modules", "difference_pct"]
+    return make_table("tuning", changed.sort_values(order, ascending=[True, True, False]), columns.tuning())
 
 
 def _published(results: Results) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display import reading
+from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
 
 
@@ -24,6 +25,9 @@ class Results:
             raise UserError(f"leaderboard.csv is of another version ({error.args[0]}): run `beyond table`.") from error
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
+        behind = self.board["leads"] != "yes"  # of each suite, the rows that its ranks are of come first
+        self.board = self.board.assign(behind=behind).sort_values(["suite", "behind"], kind="stable", ignore_index=True)
+        self.tuning = read_tuning(folder)
         self.curves = reading.read_table(folder / "curves.csv", reading.TEXT_OF_CURVES)
         self.records = self._records()
         self.cells = reading.read_cells(folder)

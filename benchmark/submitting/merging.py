@@ -26,7 +26,7 @@ MARKER = re.compile(r"^(<{7}|>{7}) .*$", re.M)
 HUNK = re.compile(r"^<{7}.*\n((?:.*\n)*?)={7}\n((?:.*\n)*?)>{7}.*(?:\n|\Z)", re.M)
 OURS = re.compile(  # written anew by `register`, whatever stands there
     r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells)/[^/]+"
-    r"|results/(leaderboard|ranking|curves|claims)\.csv|results/(metrics|suites)\.json"
+    r"|results/(leaderboard|ranking|reference|tuning|curves|claims)\.csv|results/(metrics|suites)\.json"
 )
 
 
@@ -50,7 +50,7 @@ def check_conflicts() -> None:
         return
     first, others = left[0], f" (and {len(left) - 1} more)" if len(left) > 1 else ""
     then = "then run `beyond register` again"
-    if first.startswith(("results/runs/", "results/verified/")):
+    if first.startswith(("results/runs/", "results/tuned/", "results/verified/")):
         place = first.rsplit("/", 1)[0]
         raise UserError(
             f"{first}{others} was written on both sides, and no record can be made of two: keep yours by `git checkout "

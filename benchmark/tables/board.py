@@ -1,7 +1,8 @@
-"""The leaderboard: a row per suite, backbone, method, variant, K and cuts, computed over its seeds.
+"""The leaderboard: a row per suite, backbone, method, variant, K, cuts and recipe, computed over its seeds.
 
 A number is a mean over seeds with its 95 % t interval; a cell that failed or diverged stays in the table,
-counted by its status, and so does a seed that was not run.
+counted by its status, and so does a seed that was not run. Rows of different recipes are never compared. A run of
+the end-to-end twin for other than the suite's epochs is a row of its own: no twin, and never the best.
 """
 
 from collections.abc import Mapping
@@ -11,12 +12,15 @@ import pandas as pd
 from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes a second
 
 from benchmark.tables.cells import COSTS
-from benchmark.tables.columns import COLUMNS, FILLED, ROW, SETTING, TWIN, complete
+from benchmark.tables.columns import COLUMNS, FILLED, PAIRED, ROW, SETTING, complete, is_twin
+from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.verification import joint_verdict
 
 TIMES = ("time_ratio", "train_seconds")
 MEANS = ["test_top5_pct", "validation_top1_pct"]
 ORDER = ["suite", "test_top1_pct", "dataset", "backbone", "method", "variant", "modules", "cuts", "protocol"]
+ORDER += ["recipe", "times"]
+EQUAL = {"equal_epochs": "epochs", "equal_flops": "train_tflops"}  # difference -> the compute that is equal
 
 
 def half_interval(values: pd.Series) -> float:
@@ -25,15 +29,16 @@ def half_interval(values: pd.Series) -> float:
     return float(stdtrit(n - 1, 0.975) * values.std() / n**0.5) if n > 1 else float("nan")
 
 
-def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, int] | None = None) -> pd.DataFrame:
-    """One row per suite, data, backbone, method, variant, K and cuts; sorted by suite, then accuracy.
+def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | None = None) -> pd.DataFrame:
+    """One row per suite, data, backbone, method, variant, K, cuts and recipe; sorted by suite, then accuracy.
 
-    Means are over the seeds that ended ``ok``. The difference to the twin is the mean of the per-seed
+    Means are over the seeds that ended ``ok``. The differences to the twin are means of the per-seed
     differences, over the seeds that ended ``ok`` in both.
 
     Args:
         cells: all cells.
-        seeds: how many seeds a suite asks for; of a suite that is not here, the most common number among its rows.
+        seeds: how many seeds a suite asks for, by recipe; of what is not here, the most common number among the
+            suite's rows of that recipe.
     """
     cells = cells.copy()
     for column in FILLED:
@@ -41,12 +46,15 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, int] | None = None) -> 
         cells[column] = cells[column].fillna(known)
     cells["ok_top1"] = cells["test_top1_pct"].where(cells["status"] == "ok")
     cells["difference"] = cells["ok_top1"] - _twin_accuracy(cells)
+    for name, compute in EQUAL.items():
+        cells[name] = cells["ok_top1"] - twin_at_equal(cells, compute)
     groups = [
         (dict(zip([*ROW, *FILLED], key, strict=True)), group)
         for key, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
     ]
     counts = _counts(groups, seeds or {})
-    best = _best_accuracies([group for (_, group), full in zip(groups, complete(counts), strict=True) if full])
+    candidates = zip(groups, complete(counts), strict=True)
+    best = _best_accuracies([group for (_, group), full in candidates if full and group["times"].isna().all()])
     rows = [
         key | count | _row(group, best) for (key, group), count in zip(groups, counts.to_dict("records"), strict=True)
     ]
@@ -57,22 +65,21 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, int] | None = None) -> 
 
 def _twin_accuracy(cells: pd.DataFrame) -> pd.Series:
     """Test accuracy of each cell's end-to-end twin; NaN where it is missing, failed or the cell itself."""
-    is_twin = (cells["method"] == TWIN) & (cells["modules"] == 1)
-    twins = cells[is_twin & (cells["status"] == "ok")]
-    key = [*SETTING, "source", "seed"]
-    accuracy = twins.groupby(key)["test_top1_pct"].first()
-    found = cells[key].merge(accuracy.rename("twin"), how="left", left_on=key, right_index=True)["twin"]
-    return found.where(~is_twin).astype(float)
+    twins = cells[is_twin(cells) & cells["times"].isna() & (cells["status"] == "ok")]
+    accuracy = twins.groupby(PAIRED)["test_top1_pct"].first()
+    found = cells[PAIRED].merge(accuracy.rename("twin"), how="left", left_on=PAIRED, right_index=True)["twin"]
+    return found.where(~is_twin(cells)).astype(float)
 
 
-def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], seeds: Mapping[str, int]) -> pd.DataFrame:
+def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], seeds: Mapping[str, Mapping[Any, int]]) -> pd.DataFrame:
     """Of each row its status, and how many seeds ended ``ok``, were started and are asked for."""
-    suites = pd.Series([key["suite"] for key, _ in groups], dtype=object)
+    asking = pd.DataFrame([(key["suite"], key["recipe"]) for key, _ in groups], columns=["suite", "recipe"])
     counts = pd.DataFrame(
         [(int((group["status"] == "ok").sum()), len(group)) for _, group in groups], columns=["n_ok", "n_total"]
     )
-    usual = counts["n_total"].groupby(suites).agg(lambda n: n.mode().max())
-    counts["n_asked"] = [seeds.get(suite, usual[suite]) for suite in suites]
+    usual = counts["n_total"].groupby([asking["suite"], asking["recipe"]]).transform(lambda n: n.mode().max())
+    asked = zip(asking["suite"], asking["recipe"], usual, strict=True)
+    counts["n_asked"] = [seeds.get(suite, {}).get(recipe, most) for suite, recipe, most in asked]
     statuses = zip(groups, counts["n_asked"], strict=True)
     return counts.assign(status=[_status(group["status"], asked) for (_, group), asked in statuses])
 
@@ -94,19 +101,24 @@ def _setting(group: pd.DataFrame) -> tuple[Any, ...]:
 def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[str, Any]:
     """What a row says beyond its key; ``group`` holds its cells."""
     ok = group[group["status"] == "ok"]
+    best_here = None if group["times"].notna().any() else best.get(_setting(group))
     return {
         "test_top1_pct": ok["test_top1_pct"].mean(),
         "test_top1_half_pct": half_interval(ok["test_top1_pct"]),
-        "vs_best": against_best(group.set_index("seed")["ok_top1"], best.get(_setting(group))),
-        "vs_e2ebp_pct": group["difference"].mean(),
-        "vs_e2ebp_half_pct": half_interval(group["difference"]),
-        "n_pairs": group["difference"].count(),
+        "vs_best": against_best(group.set_index("seed")["ok_top1"], best_here),
+        **_difference(group["difference"], "vs_e2ebp", "n_pairs"),
+        **{key: said for name in EQUAL for key, said in _difference(group[name], name, f"n_{name}").items()},
         **{name: ok[name].mean() for name in MEANS},
         **{name: _mean_cost(ok if name == "train_seconds" else group, name) for name in COSTS},
         **{name: _distinct(group[name]) for name in ("labels", "isolation", "device")},
         "verification": joint_verdict(set(group["verification"])),
         "epochs": ok["epochs"].max(),
     }
+
+
+def _difference(pairs: pd.Series, name: str, n: str) -> dict[str, float]:
+    """Mean of the per-seed differences, half of its interval, and the number of pairs."""
+    return {f"{name}_pct": pairs.mean(), f"{name}_half_pct": half_interval(pairs), n: pairs.count()}
 
 
 def _mean_cost(cells: pd.DataFrame, name: str) -> float:

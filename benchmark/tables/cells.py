@@ -11,16 +11,19 @@ from benchmark.schema.text import printable
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.verification import SELF_REPORTED, verdicts
 
+SHARED = "shared"  # the recipe of an identity that names none
 EDITED = "edited"  # status of a record that no longer says what it said when it was written
 SHORT = 12  # characters of a hash in a table; the record has them all
-WHO = ["suite", "dataset", "source", "backbone", "stem", "method", "variant", "family", "modules", "seed", "protocol"]
+WHO = ["suite", "dataset", "source", "backbone", "stem", "method", "variant", "recipe", "times", "family", "modules"]
+WHO += ["seed", "protocol"]
 LEARNED = ["test_top1_pct", "test_top5_pct", "validation_top1_pct", "epochs"]
-COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_seconds", "parameters", "auxiliary_parameters"]
+COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_tflops", "train_seconds"]
+COSTS += ["parameters", "auxiliary_parameters"]
 CELL = [*WHO, "status", "error", "verification", *LEARNED, *COSTS, "labels", "isolation", "cuts"]
 ORIGIN = ["git_commit", "git_dirty", "method_sha256", "dataset_fingerprint", "device", "threads", "started_utc"]
 # The columns of results/cells/<suite>.csv; the name of the record and the suite follow from the others.
 PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", "labels", "cuts")], *ORIGIN]
-NUMBERS = [*LEARNED, *COSTS]
+NUMBERS = ["times", *LEARNED, *COSTS]
 
 
 def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
@@ -54,6 +57,7 @@ def _in_place(path: Path, runs: Path) -> Record:
 def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
     learned, cost, origin = record.accuracy, record.cost, record.provenance
     row = record.identity.model_dump() | {
+        "recipe": record.identity.recipe or SHARED,
         "status": record.status if record.genuine else EDITED,
         "error": record.error,
         "verification": told.get(record.digest, SELF_REPORTED) if record.genuine else SELF_REPORTED,
@@ -72,6 +76,7 @@ def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
     if cost:
         row |= cost.model_dump(include={*COSTS})
         row |= {"memory_ratio": cost.peak_ratio, "peak_mb": cost.peak_bytes / 1e6}
+        row |= {"train_tflops": cost.train_flops / 1e12} if cost.train_flops else {}
     if origin:
         row |= origin.model_dump(include={"source", *ORIGIN})
     return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}

@@ -1,8 +1,8 @@
 """The papers' own figures beside ours, setting by setting; empty where nobody here has run the setting.
 
 A figure is compared only with a row of the same data set, backbone, number of modules and method. Epochs,
-batch, heads and the number of training pictures may still differ from the paper's: what we know of them
-stands beside it.
+batch, heads and the number of training pictures may still differ from the paper's: what we know of them, and
+whose recipe trained it, stands beside it.
 """
 
 import re
@@ -30,7 +30,7 @@ NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothi
 NOT_STATED = "not stated"
 KEY = ["dataset", "backbone", "modules", "method"]
 TABLE = [*KEY, "metric", "published", "published_std", "our_method", "our_modules", "ours", "ours_half", "difference"]
-TABLE += ["n_ok", "suite", "our_source", "epochs", "labels", "status", "publication", "note"]
+TABLE += ["n_ok", "suite", "recipe", "our_source", "epochs", "labels", "status", "publication", "note"]
 # Metric of the papers -> our column, that of its interval, and the line that turns ours into their unit.
 METRICS = {
     "test_error_pct": ("test_top1_pct", "test_top1_half_pct", 100.0, -1.0),
@@ -76,7 +76,8 @@ def _our_method(name: str, ids: Collection[str]) -> str | None:
 
 
 def _with_keys(board: pd.DataFrame) -> pd.DataFrame:
-    """Our rows, each twice: under the key of its K, and under that of a figure which states none."""
+    """Our rows but references, each twice: under the key of its K, and under that of a figure which states none."""
+    board = board[board["times"].isna()]
     names = [
         METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
     ]

@@ -26,6 +26,12 @@ COLUMNS: dict[str, Column] = {
     "rank": Column("rank of the method in its suite, over all its backbones and K; empty where a cell is missing", 0),
     "method": Column("id: the file's name in methods/"),
     "variant": Column("named option set of the method"),
+    "recipe": Column(
+        "whose recipe trained it: the suite's, shared by all methods; the method's best of equally many tries, tuned; "
+        "or a paper's"
+    ),
+    "leads": Column("yes where the suite's ranks are of this recipe, else no"),
+    "times": Column("multiple of the suite's epochs, of a reference run of the end-to-end twin; else empty", 2),
     "title": Column("name of the method"),
     "family": Column("end-to-end, weakly modular (one forward pass) or strictly modular (one module after the other)"),
     "year": Column("year of the paper", 0),
@@ -37,15 +43,27 @@ COLUMNS: dict[str, Column] = {
     "test_top1_half_pct": Column("half of its 95 % t interval over seeds; empty for one seed", 2),
     "n_ok": Column("seeds that ran to the end: the n of the means", 0),
     "n_total": Column("seeds that were started", 0),
-    "n_asked": Column("seeds that the suite asks for", 0),
+    "n_asked": Column("seeds that the suite asks for, by this recipe", 0),
     "vs_best": Column(
-        "best: highest mean of this suite and backbone, among rows of which no seed is missing; not distinguishable: "
-        "the 95 % t interval of the per-seed differences to it holds zero; below: it lies below zero; empty: fewer "
-        "than two common seeds, or a row with missing seeds that stands above"
+        "best: highest mean of this suite, backbone and recipe, among rows of which no seed is missing; not "
+        "distinguishable: the 95 % t interval of the per-seed differences to it holds zero; below: it lies below "
+        "zero; empty: fewer than two common seeds, or a row with missing seeds that stands above"
     ),
-    "vs_e2ebp_pct": Column("accuracy minus that of the end-to-end twin of the same seed, mean, points", 2),
+    "vs_e2ebp_pct": Column(
+        "accuracy minus that of the end-to-end twin of the same seed, recipe and suite's epochs, mean, points", 2
+    ),
     "vs_e2ebp_half_pct": Column("half of its 95 % t interval over the pairs", 2),
     "n_pairs": Column("seeds that both finished: the n of the difference", 0),
+    "equal_epochs_pct": Column(
+        "accuracy minus the end-to-end twin's at as many epochs, those of all phases together: interpolated for each "
+        "seed between its runs of other lengths, linear in the logarithm; mean, points; empty outside their range",
+        2,
+    ),
+    "equal_epochs_half_pct": Column("half of its 95 % t interval over the pairs", 2),
+    "n_equal_epochs": Column("seeds that have both: the n of the difference", 0),
+    "equal_flops_pct": Column("the same at as many FLOPs of the whole training", 2),
+    "equal_flops_half_pct": Column("half of its 95 % t interval over the pairs", 2),
+    "n_equal_flops": Column("seeds that have both: the n of the difference", 0),
     "test_top5_pct": Column("top-5 test accuracy after the last epoch, mean over seeds, percent", 2),
     "validation_top1_pct": Column("accuracy on the held-out part of the training data, mean over seeds, percent", 2),
     "memory_ratio": Column("peak memory of a training step over that of the end-to-end twin; simulated", 3),
@@ -56,6 +74,7 @@ COLUMNS: dict[str, Column] = {
         3,
     ),
     "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
+    "train_tflops": Column("FLOPs of the whole training, all phases together, 10^12", 3),
     "train_seconds": Column(
         "training time without evaluation, mean over seeds; compare within a device only; empty where seeds ran on "
         "several devices",
@@ -76,10 +95,16 @@ COLUMNS: dict[str, Column] = {
     "device": Column("machine of the time columns, the model of its GPU or processor; several are parted by a slash"),
     "protocol": Column("version of the engine's numbers", 0),
 }
-CURVE = ["suite", "method", "variant", "backbone", "modules", "source", "stem", "protocol"]
-SETTING = ["suite", "dataset", "backbone", "stem", "protocol"]  # what a cell shares with its twin
-ROW = [*SETTING, "method", "variant", "family", "modules"]
+CURVE = ["suite", "method", "variant", "recipe", "times", "backbone", "modules", "source", "stem", "protocol"]
+SETTING = ["suite", "dataset", "backbone", "stem", "protocol", "recipe"]  # what a cell shares with its twin
+ROW = [*SETTING, "method", "variant", "family", "modules", "times"]
+PAIRED = [*SETTING, "source", "seed"]
 FILLED = ["source", "cuts"]  # part of a row too, but a failed cell may not have come so far as to know them
+
+
+def is_twin(rows: pd.DataFrame) -> pd.Series:
+    """Which rows, or cells, are the end-to-end twin's, those of its references among them."""
+    return (rows["method"] == TWIN) & (rows["modules"] == 1)
 
 
 def complete(board: pd.DataFrame) -> pd.Series:

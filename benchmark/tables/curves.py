@@ -20,8 +20,8 @@ def curves(cells: pd.DataFrame) -> pd.DataFrame:
         for epoch, value in enumerate(curve, start=1)
     ]
     long = pd.DataFrame(rows, columns=[*CURVE, "epoch", "validation_top1"]).dropna(subset=["validation_top1"])
-    mean = long.groupby([*CURVE, "epoch"], as_index=False)["validation_top1"].mean()
+    mean = long.groupby([*CURVE, "epoch"], as_index=False, dropna=False)["validation_top1"].mean()
     mean["validation_top1"] = mean["validation_top1"].round(2)
-    from_end = mean.groupby(CURVE).cumcount(ascending=False)
-    stride = -(-mean.groupby(CURVE)["epoch"].transform("size") // POINTS)
+    from_end = mean.groupby(CURVE, dropna=False).cumcount(ascending=False)
+    stride = -(-mean.groupby(CURVE, dropna=False)["epoch"].transform("size") // POINTS)
     return mean[from_end % stride == 0].reset_index(drop=True)

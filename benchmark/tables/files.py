@@ -1,6 +1,7 @@
 """Write all tables of ``results/``; the same records give the same bytes."""
 
 import json
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
 from benchmark.schema.plugins import METHODS
-from benchmark.schema.suite import SUITES, Suite, load_suites, settings
+from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
@@ -19,6 +20,8 @@ from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
+from benchmark.tables.reference import reference
+from benchmark.tables.tuning import TUNED, read_searches, tuning
 
 RESULTS = Path("results")
 LARGEST = 2**22  # bytes of published.csv
@@ -48,15 +51,22 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
     methods_say = methods_said(cells, methods, results / "methods")
-    board = with_metadata(
-        leaderboard(cells, {name: suite.seeds[suite.leading] for name, suite in defined.items()}), methods_say
+    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
+    rank = partial(
+        ranking,
+        board,
+        {name: settings(suite) for name, suite in defined.items()},
+        [name for name, text in methods_say.items() if not text.get("cut_matters", True)],
+        few=[name for name, suite in defined.items() if suite.methods is not None],
     )
-    uncut = [name for name, text in methods_say.items() if not text.get("cut_matters", True)]
-    ranks = ranking(board, {name: settings(suite) for name, suite in defined.items()}, uncut)
+    ranks = rank(recipes=leading_recipes(board, defined))
+    if searches := read_searches(results / "tuned"):
+        changed = tuning(searches, cells, defined, rank(), rank(recipes=dict.fromkeys(board["suite"], TUNED)))
     board = rounded(with_rank(board, ranks))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
         "ranking.csv": ranks.to_csv(index=False),
+        "reference.csv": reference(board).to_csv(index=False),
         "curves.csv": curves(cells).to_csv(index=False),
         "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
         "suites.json": json.dumps(_said(defined), indent=1) + "\n",
@@ -65,10 +75,19 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     }
     if (results / "published.csv").exists():
         texts["claims.csv"] = claims(board, papers_figures(results / "published.csv"), methods_say).to_csv(index=False)
+    if searches:
+        texts["tuning.csv"] = changed.to_csv(index=False)
     for name, text in texts.items():
         _write(text, results / name)
     _remove_others(results, texts)
     return board
+
+
+def leading_recipes(board: pd.DataFrame, defined: dict[str, Suite]) -> dict[str, str]:
+    """Whose recipe each suite's ranks are of: as its definition says, else the first of :data:`LEADING` that it has."""
+    present = board.groupby("suite")["recipe"].agg(set)
+    found: dict[str, str] = {str(name): next(r for r in LEADING if r in those) for name, those in present.items()}
+    return found | {name: suite.leading for name, suite in defined.items()}
 
 
 def papers_figures(path: Path) -> pd.DataFrame:
@@ -100,17 +119,17 @@ def _said(suites: dict[str, Suite]) -> dict[str, Any]:
 
 
 def _remove_others(results: Path, written: dict[str, str]) -> None:
-    """Remove tables of suites and methods that are gone."""
-    for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv")]:
+    """Remove tables of suites, methods and searches that are gone."""
+    for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv"), results / "tuning.csv"]:
         if str(path.relative_to(results)) not in written:
             path.unlink(missing_ok=True)
 
 
 def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``; of rows that are compared."""
+    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``; of rows that the suite ranks."""
     names = {"test_top1": "test_top1_pct", "memory_ratio": "memory_ratio", "time_ratio": "time_ratio"}
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for row in board[other_kind(board) == ""].to_dict("records"):
+    for row in board[(other_kind(board) == "") & (board["leads"] == "yes")].to_dict("records"):
         label = "-".join(filter(None, [row["method"], row["variant"], row["backbone"], f"k{row['modules']}"]))
         numbers = {key: float(row[name]) for key, name in names.items() if pd.notna(row[name])}
         found.setdefault(row["suite"], {}).setdefault(label, numbers)

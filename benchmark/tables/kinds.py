@@ -1,6 +1,7 @@
-"""Which rows of a suite are compared: its most common pictures and protocol, and each backbone's most common stem.
+"""Which rows of a suite and recipe are compared: its most common pictures and protocol, each backbone's usual stem.
 
 Records outlive a change of a data set's source, of the protocol or of a stem; their rows stay, but have no rank.
+Nor has a reference, which was trained for other than the suite's epochs.
 """
 
 from collections import Counter
@@ -18,9 +19,12 @@ def other_kind(board: pd.DataFrame) -> pd.Series:
     A cell that failed early knows no source: its row is told apart by the rest alone.
     """
     said = board[list(WORDS)].assign(source=board["source"].fillna(""))
+    times = board["times"].dropna()
     other: dict[Any, list[str]] = {index: [] for index in board.index}
-    for _, rows in said.groupby(board["suite"]):
-        common = dict(zip(SHARED, _most_common(rows, SHARED), strict=True))
+    other |= {index: [f"{value:g} × epochs"] for index, value in times.items()}
+    for _, rows in said.groupby([board["suite"], board["recipe"]]):
+        usual = rows.drop(times.index, errors="ignore")
+        common = dict(zip(SHARED, _most_common(usual if len(usual) else rows, SHARED), strict=True))
         _tell(rows, common, other)
         ranked = rows[[not other[index] for index in rows.index]]
         for backbone, same in ranked.groupby(board["backbone"]):

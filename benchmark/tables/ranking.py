@@ -1,7 +1,8 @@
 """Ranks of methods: within each suite by accuracy, and over all suites by Borda's count.
 
 A method is ranked in a suite where every cell that the suite asks of it ended ``ok``, and overall where it is
-ranked in every suite that has results: what is missing gives no rank rather than a favourable one.
+ranked in every suite that has results: what is missing gives no rank rather than a favourable one. Ranks are of one
+recipe in each suite, that by which the suite leads.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,14 +13,18 @@ from benchmark.tables.columns import TWIN
 from benchmark.tables.kinds import other_kind
 
 OVERALL = "overall"
-COLUMNS = ["suite", "method", "family", "variant", "score", "rank", "of", "missing"]
+COLUMNS = ["suite", "recipe", "method", "family", "variant", "score", "rank", "of", "missing"]
 Settings = Collection[tuple[str, int]]  # (backbone, K)
 FAILED = "a cell did not end ok"
 OTHER = "other pictures, stem or protocol"
 
 
 def ranking(
-    board: pd.DataFrame, asked: Mapping[str, Settings] | None = None, uncut: Collection[str] = ()
+    board: pd.DataFrame,
+    asked: Mapping[str, Settings] | None = None,
+    uncut: Collection[str] = (),
+    recipes: Mapping[str, str] | None = None,
+    few: Collection[str] = (),
 ) -> pd.DataFrame:
     """One row per (suite, method), then one per method for the suite ``overall``.
 
@@ -27,6 +32,8 @@ def ranking(
         board: the leaderboard.
         asked: the (backbone, K) of a suite's definition; of a suite that is not here, those that were run.
         uncut: methods that no cut changes: they stand at each K with their row of K = 1, as the twin does.
+        recipes: whose recipe a suite's ranks are of; ``shared`` for a suite that is not here.
+        few: suites that ask for some of the methods only: the others lack nothing overall.
 
     Returns:
         Columns ``COLUMNS``: ``score`` is the mean test accuracy over the suite's backbones and K (percent), or
@@ -35,13 +42,15 @@ def ranking(
     """
     if board.empty:
         return pd.DataFrame(columns=COLUMNS)
-    board = board.assign(fits=other_kind(board) == "")
+    chosen = board["suite"].map(lambda suite: (recipes or {}).get(suite, "shared"))
+    board = board.assign(fits=(other_kind(board) == "") & (board["recipe"] == chosen), chosen=chosen)
     suites = [
         _rank_suite(rows, set((asked or {}).get(str(suite), ())), {TWIN, *uncut})
         for suite, rows in board.groupby("suite", sort=True)
     ]
     ranked = pd.concat(suites)
-    table = pd.concat([ranked, _overall(ranked)], ignore_index=True)[COLUMNS]
+    everywhere = ranked[~ranked["suite"].isin(few)]
+    table = pd.concat([ranked, *([_overall(everywhere)] if len(everywhere) else [])], ignore_index=True)[COLUMNS]
     return table.astype({"rank": "Int64", "of": "Int64"}).round({"score": 2})
 
 
@@ -63,8 +72,8 @@ def _settings(rows: pd.DataFrame) -> set[tuple[str, int]]:
 def _score(rows: pd.DataFrame, wanted: list[tuple[str, int]], uncut: bool) -> dict[str, object]:
     """The method's variant that validates best among the complete ones; never chosen by its test accuracy."""
     first = rows.iloc[0]
-    found = {"suite": first["suite"], "method": first["method"], "family": first["family"]}
-    complete, missing = [], ""
+    found = {"suite": first["suite"], "recipe": first["chosen"], "method": first["method"], "family": first["family"]}
+    complete, missing = [], "" if (rows["recipe"] == first["chosen"]).any() else f"not run: {first['chosen']}"
     for variant, group in rows[rows["fits"]].groupby("variant", sort=True):
         places = dict(list(group.groupby(["backbone", "modules"])))
         instead = {b: places.get((b, 1), rows[:0]) if uncut else rows[:0] for b, _ in wanted}
@@ -106,13 +115,20 @@ def _overall(ranked: pd.DataFrame) -> pd.DataFrame:
     complete = scores.dropna()
     rows["score"] = (complete.rank(method="average") - 1).sum(axis=1)
     rows["rank"] = rows["score"].rank(ascending=False, method="min")
-    return rows.reset_index().assign(suite=OVERALL, variant="", of=len(complete))
+    return rows.reset_index().assign(suite=OVERALL, recipe="", variant="", of=len(complete))
 
 
 def with_rank(board: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
-    """The board with each method's rank in its suite; rows that are not compared there have none, and no mark."""
-    of_suite = ranks.set_index(["suite", "method"])["rank"]
-    keys = pd.MultiIndex.from_frame(board[["suite", "method"]])
-    found = pd.Series(of_suite.reindex(keys).to_numpy(), index=board.index)
+    """The board with each method's rank in its suite; rows that are not compared there have none, and no mark.
+
+    ``leads`` says which rows the ranks are of, the others of that recipe included.
+    """
+    keys = ["suite", "recipe", "method"]
+    found = ranks.set_index(keys)["rank"].reindex(pd.MultiIndex.from_frame(board[keys]))
+    leading = pd.MultiIndex.from_frame(board[keys[:2]]).isin(pd.MultiIndex.from_frame(ranks[keys[:2]]))
     compared = other_kind(board) == ""
-    return board.assign(rank=found.where(compared), vs_best=board["vs_best"].where(compared))
+    return board.assign(
+        rank=pd.Series(found.to_numpy(), index=board.index).where(compared),
+        vs_best=board["vs_best"].where(compared),
+        leads=pd.Series(leading, index=board.index).map({True: "yes", False: "no"}),
+    )

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.tables.cells import SHARED
 from benchmark.tables.columns import with_interval
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.verification import SELF_REPORTED
@@ -18,10 +19,11 @@ LEGEND = "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓:
 
 
 def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
-    """A table per suite and backbone that fits 80 columns."""
-    board = board.assign(kind=other_kind(board))
-    for (suite, backbone), rows in board.groupby(["suite", "backbone"], sort=False):
-        title = Text(f"{suite}: {backbone}", "bold")
+    """A table per suite, recipe and backbone that fits 80 columns; of each suite, the recipe that leads first."""
+    board = board.assign(kind=other_kind(board), behind=board["leads"] != "yes")
+    board = board.sort_values(["suite", "behind"], kind="stable")
+    for (suite, recipe, backbone), rows in board.groupby(["suite", "recipe", "backbone"], sort=False):
+        title = Text(f"{suite}: {backbone}" + ("" if recipe == SHARED else f", {recipe}"), "bold")
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
         table.add_column("method", overflow="fold", min_width=22)
         for name in ("K", "test %", "n", "vs e2ebp", "mem×", "time×", "FLOP×"):

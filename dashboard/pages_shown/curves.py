@@ -9,6 +9,7 @@ from parts import NO_CELLS, board_or_stop, heading, nothing_matches, row_names
 from reading import cells, record
 
 from benchmark.display.charts import learning_curves
+from benchmark.display.reading import without_references
 from benchmark.tables.columns import TWIN
 
 LEAD = "How picked runs learned: validation accuracy, and the training loss of every module."
@@ -25,9 +26,9 @@ def main() -> None:
         return
     with row():
         setting = one_setting(board)
-        of_setting = everything[
-            (everything[["suite", "backbone"]] == setting[["suite", "backbone"]].iloc[0]).all(axis=1)
-        ]
+        where = ["suite", "backbone", "recipe"]
+        everything = without_references(everything)
+        of_setting = everything[(everything[where] == setting[where].iloc[0]).all(axis=1)]
         names = row_names(of_setting)
         chosen = some_of("Row", sorted(names.unique()), "row", 420, RUNS, "end to end, and the two most accurate")
         seeds = some_of("Seed", sorted(of_setting["seed"].unique()), "seed", 170, placeholder="the first")

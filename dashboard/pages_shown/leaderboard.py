@@ -4,13 +4,14 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from choosers import cell, kept, one_of, row, some_of, suites_of
-from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, as_shown, column, text
+from choosers import cell, kept, one_of, one_recipe, row, some_of, suites_of
+from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, TUNING, as_shown, column, text
 from escaping import in_html, method_address, plain
 from parts import board_or_stop, download, heading, nothing_matches, show_table
-from reading import plans, ranks, suite_title
+from reading import plans, ranks, suite_title, tuning
 
-from benchmark.display.reading import one_seed_suites
+from benchmark.display.reading import one_seed_suites, without_references
+from benchmark.display.texts import RECIPES
 from benchmark.tables.columns import COLUMNS, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
@@ -28,7 +29,11 @@ HOW_TO_READ = """
 - **Best?** ★ is the highest mean of this suite and backbone, of rows that lack no seed. ≈ cannot be told from it: the
   95 % t interval of the per-seed differences holds zero (no correction for many comparisons). Empty: below, or fewer
   than two common seeds.
-- **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone.
+- **Recipe**: *shared* is the suite's, for all methods; *tuned* is each method's best of equally many tries, chosen on
+  the validation split; *paper* is a paper's. Ranks are of one of them, and rows of different recipes are not compared.
+- **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone, by the
+  same recipe, for the suite's epochs. **at equal epochs** and **at equal FLOPs** give it as many epochs, or FLOPs of
+  the whole training, as the method had, by interpolation between its runs of several lengths.
 - **Memory** counts simulated tensor bytes at the peak of a training step. It is not GPU memory: allocator slack,
   workspaces and the CUDA context are not in it.
 - **Time** is the median ratio of interleaved training steps on one machine; **FLOPs** are those of a training step.
@@ -45,6 +50,7 @@ def main() -> None:
     board = board_or_stop()
     with row():
         suite_place, backbone_place = cell(200), cell(200)
+        board = without_references(board)
         datasets = sorted(board["dataset"].unique())
         offered = board[board["dataset"].isin(some_of("Data set", datasets, "dataset", 190) or datasets)]
         with suite_place:
@@ -56,7 +62,7 @@ def main() -> None:
             setting = offered[offered["suite"] == suite]
             with backbone_place:
                 backbone = one_of("Backbone", list(setting["backbone"].unique()), "backbone")
-            setting = setting[setting["backbone"] == backbone]
+            setting = one_recipe(setting[setting["backbone"] == backbone])
         rows = kept(setting, FILTERS if suite != OVERALL else {"family": "Family", "method": "Method"}, 190)
     if suite == OVERALL:
         show_overall(rows)
@@ -83,13 +89,33 @@ def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
     if len(cuts):
         with st.expander("Where the networks were cut"):
             show_table(cuts, CUTS, "Cut points")
+    show_tuning(setting)
+
+
+def show_tuning(setting: pd.DataFrame) -> None:
+    """What tuning changed, of the methods of the setting that were tuned."""
+    changed = tuning()
+    where = ["suite", "backbone"]
+    changed = changed[(changed[where] == setting[where].iloc[0]).all(axis=1)] if len(changed) else changed
+    if len(changed):
+        with st.expander("What tuning changed"):
+            changed = changed.sort_values("difference_pct", ascending=False, kind="stable")
+            columns = {name: look for name, look in TUNING.items() if name not in where}
+            show_table(
+                changed, columns, f"What tuning changed, {len(changed)} rows", always=("shared_pct", "tuned_pct")
+            )
+            st.caption(
+                "Test accuracy by the suite's recipe and by each method's own, mean over the seeds that both finished, "
+                "and what the search chose on the validation split. A method's page shows all its trials."
+            )
 
 
 def why_unranked(rows: pd.DataFrame) -> pd.Series:
     """What keeps a row's method from a rank in its suite; empty where it has one."""
     said = ranks().reindex(columns=["suite", "method", "missing"])
     why = said[said["suite"].isin(rows["suite"])].set_index("method")["missing"]
-    return rows["method"].map(why).fillna("").mask(rows["kind"] != "", OTHER).where(rows["rank"].isna(), "")
+    why = rows["method"].map(why).fillna("").mask(rows["leads"] != "yes", "ranks are of another recipe")
+    return why.mask(rows["kind"] != "", OTHER).where(rows["rank"].isna(), "")
 
 
 def plain_name(setting: pd.DataFrame) -> str:
@@ -139,8 +165,9 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
             f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not distinguishable from it."
         )
     return plain(
-        f"{title}. Pictures: {data}. {n} Accuracy is that of the last epoch, and the test split was touched once. "
-        "Memory is simulated tensor bytes, not GPU memory. Hover over a heading for its meaning."
+        f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the last "
+        "epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
+        "memory. Hover over a heading for its meaning."
     )
 
 

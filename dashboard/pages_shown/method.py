@@ -8,13 +8,14 @@ from typing import Any
 
 import streamlit as st
 from choosers import one_of, row
-from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, as_shown, claims_shown, number, text
+from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, TRIALS, TUNING, as_shown, claims_shown, number, text
 from escaping import link, plain
 from parts import NO_CELLS, board_or_stop, download, show_table
-from reading import cells, methods, plans
+from reading import cells, methods, plans, trials, tuning
 
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.reading import web_address
+from benchmark.display.trials import search_chart
 from benchmark.tables.columns import COLUMNS
 
 SHORT = 12  # characters of a hash, as in the table of runs
@@ -24,6 +25,8 @@ SHOWN = {
     "suite": text("suite", "Suite", 120, pinned=True),
     "modules": MODULES,
     "variant": text("variant", "Variant", 85),
+    "recipe": text("recipe", "Recipe", 75),
+    "times": number("times", "× epochs", "%g", 80),
     "test_top1_pct": LEADERBOARD["test_top1_pct"],  # seen on a phone without scrolling
     "rank": number("rank", "Rank", "%d", 55),
     **{name: look for name, look in LEADERBOARD.items() if name not in ELSEWHERE},
@@ -47,6 +50,7 @@ def main() -> None:
         st.info("Nobody has run this method yet.")
     else:
         show_results(rows, method)
+    show_search(method)
     show_planned(method)
     show_published(method)
     left, right = st.columns(2)
@@ -74,6 +78,31 @@ def show_results(rows: Any, method: str) -> None:
     shown = as_shown(rows.sort_values(["suite", "backbone", "variant", "modules"]))
     show_table(shown, SHOWN, f"Results, {len(rows)} rows", most=14)
     download(rows[list(COLUMNS)], "".join(c for c in method if c.isalnum() or c == "_"))
+
+
+def show_search(method: str) -> None:
+    """How its recipe was found in a suite: every trial, what was chosen, and what that changed."""
+    tried = trials(method)
+    if tried.empty:
+        return
+    st.subheader("Search for its recipe", anchor=False)
+    with row("-search"):
+        suite = one_of("Suite", sorted(tried["suite"].unique()), "searched", 200)
+    tried, changed = tried[tried["suite"] == suite], tuning()
+    if tried[["validation_top1", "lr"]].dropna().empty:
+        st.caption("No trial has ended yet.")
+    else:
+        st.altair_chart(search_chart(tried), width="stretch")
+    st.caption(
+        "Validation accuracy; the test split is not looked at. Larger points trained for more epochs; the ring is the "
+        "configuration that was chosen, the best of those trained for all epochs. Every method has as many tries."
+    )
+    show_table(tried, TRIALS, f"Trials, {len(tried)}", most=12)
+    changed = changed[(changed["method"] == method) & (changed["suite"] == suite)] if len(changed) else changed
+    if len(changed):
+        st.caption("Test accuracy by the suite's recipe and by the chosen one, over the seeds that both finished.")
+        columns = {name: look for name, look in TUNING.items() if name not in ("method", "suite")}
+        show_table(changed, columns, f"Shared against tuned, {len(changed)}", always=("shared_pct", "tuned_pct"))
 
 
 def show_settings(about: dict[str, Any]) -> None:

@@ -23,7 +23,8 @@ def main() -> None:
         st.info(NO_CELLS if len(board()) else NOTHING)
         return
     with row():
-        rows = kept(everything, FILTERS, 240)
+        several = {"recipe": "Recipe"} if everything["recipe"].nunique() > 1 else {}
+        rows = kept(everything, FILTERS | several, 240)
     if rows.empty:
         nothing_matches("run")
     else:

@@ -1,19 +1,22 @@
-"""Accuracy against memory or time, with the Pareto front; picked points show their rows."""
+"""Accuracy against memory, time or compute, with the Pareto front; picked points show their rows."""
 
 import pandas as pd
 import streamlit as st
 from choosers import choosing, kept, one_of, one_setting, row, some_of
-from columns_shown import LEADERBOARD, as_shown
+from columns_shown import LEADERBOARD, REFERENCE, as_shown
 from parts import board_or_stop, heading, nothing_matches, row_names, show_table
 
-from benchmark.display.charts import PICKED, trade_off
+from benchmark.display.charts import AMOUNTS, PICKED, trade_off
+from benchmark.display.reading import reference_runs
 from benchmark.display.texts import REFERENCES
 
-LEAD = "What accuracy costs in memory or time, relative to end-to-end backpropagation on the same backbone."
+LEAD = "What accuracy costs in memory, time or compute, beside end-to-end backpropagation on the same backbone."
 FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
-COSTS = {"memory": "memory_ratio", "time": "time_ratio"}
+COSTS = {"memory": "memory_ratio", "time": "time_ratio", "FLOPs": "train_tflops", "epochs": "epochs"}
+ALWAYS = ("memory_ratio", "time_ratio")  # offered even where nothing was measured
 SHOWN = ("rank", "label", "modules", "test_top1_pct", "test_top1_half_pct", "n_ok", "best", "vs_e2ebp_pct")
-SHOWN += ("vs_e2ebp_half_pct", "memory_ratio", "time_ratio", "flops_ratio", "auxiliary_parameters", "status")
+SHOWN += ("vs_e2ebp_half_pct", "epochs", "equal_epochs_pct", "equal_epochs_half_pct", "equal_flops_pct")
+SHOWN += ("equal_flops_half_pct", "memory_ratio", "time_ratio", "flops_ratio", "auxiliary_parameters", "status")
 SHOWN += ("cuts", "paper", "code")
 
 
@@ -23,15 +26,16 @@ def main() -> None:
     board = board_or_stop()
     with row():
         setting = one_setting(board)
-        cost = COSTS[one_of("Cost", list(COSTS), "cost", 130)]
+        measured = [name for name, field in COSTS.items() if field in ALWAYS or setting[field].notna().any()]
+        cost = COSTS[one_of("Cost", measured, "cost", 130)]
         rows = kept(setting, FILTERS, 190)
     if rows[["test_top1_pct", cost]].dropna().empty:
         nothing_matches("measured row")
         return
     references = setting[setting["method"].isin(REFERENCES)]
-    st.altair_chart(
-        trade_off(rows, references, cost), width="stretch", key="points", on_select=pick, selection_mode="picked"
-    )
+    curve = reference_runs(board, setting) if cost in AMOUNTS else setting[:0]
+    chart = trade_off(rows, references, cost, curve.assign(times=curve["times"].astype(float)))
+    st.altair_chart(chart, width="stretch", key="points", on_select=pick, selection_mode="picked")
     st.caption(
         "Up and left is better; the axes are stretched where most rows stand. The green stair is the Pareto front of "
         "the rows shown: of those that lack no seed, no other is at least as accurate for at most that cost. Grey "
@@ -39,6 +43,10 @@ def main() -> None:
         "95 % t intervals, thin lines join the K of one method. Memory is simulated tensor bytes, not GPU memory. "
         "Hover over a point for its name; click points (with Shift, several) to see their rows."
     )
+    if len(curve):
+        st.subheader("The reference curve", anchor=False)
+        st.caption("End-to-end backpropagation for multiples of the suite's epochs: the dashed line.")
+        show_table(curve, REFERENCE, "Reference curve")
     show_picked(pd.concat([rows, references]).drop_duplicates(list(PICKED)))
 
 

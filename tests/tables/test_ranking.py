@@ -65,11 +65,11 @@ def test_a_missing_seed_gives_no_rank(tmp_path):
     records = [make_record(seed=s, top1=90.0) for s in range(3)]
     records += [make_record("dgl", k, s, 80.0) for k in (2, 4) for s in range(3)]
     records += [make_record("trgl", k, s, 99.0) for k, n in ((2, 3), (4, 2)) for s in range(n)]
-    for seeds in (None, {"digits": 3}):  # from the records, and from the suite
+    for seeds in (None, {"digits": {"shared": 3}}):  # from the records, and from the suite
         found = ranks_of(tmp_path, *records, seeds=seeds).loc["digits"]
         assert found.loc["trgl", "missing"] == "not run: cifar_resnet20, K = 4, 1 of 3 seeds"
         assert found["rank"].dropna().to_dict() == {"dgl": 2, "e2ebp": 1}
-    assert ranks_of(tmp_path, *records, seeds={"digits": 5})["rank"].isna().all()
+    assert ranks_of(tmp_path, *records, seeds={"digits": {"shared": 5}})["rank"].isna().all()
 
 
 def test_what_the_suite_asks_for_is_wanted_even_where_nobody_ran_it(tmp_path):

@@ -1,0 +1,141 @@
+"""What tuning changed: the configuration that each method's search chose, and its accuracy and rank with and without.
+
+From the searches in ``results/tuned/`` and the cells of both recipes; accuracies are means over the seeds that both
+finished.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.schema.suite import Suite
+from benchmark.schema.tuned import Search, read_search, search_path
+from benchmark.tables.board import half_interval
+from benchmark.tables.cells import SHARED
+from benchmark.tables.columns import PAIRED
+
+TUNED = "tuned"
+ROW = ["suite", "method", "variant", "backbone", "modules"]
+SAME = [*ROW, *(name for name in PAIRED if name not in (*ROW, "recipe"))]  # what two cells of a pair share
+SEARCHED = ("optimizer", "lr", "weight_decay")  # of a recipe, in every search
+TABLE = [*ROW, "shared_pct", "tuned_pct", "difference_pct", "difference_half_pct", "n_pairs"]
+TABLE += ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "configuration", "origin", *SEARCHED, "recipe"]
+TABLE += ["options", "searched_modules", "trials", "trials_ok", "trial_seconds"]
+
+
+def read_searches(folder: Path) -> list[Search]:
+    """All searches below a folder.
+
+    Raises:
+        UserError: a file is none, or that of another suite or method.
+    """
+    found = []
+    for path in sorted(folder.glob("*/*.json")):
+        search = read_search(path.parent.name, path.stem, folder)
+        if search and search_path(search.suite, search.method, folder) != path:
+            raise UserError(f"{path} holds the search of {search.method} in {search.suite}; delete it if it is a copy.")
+        found += [search] if search else []
+    return found
+
+
+def tuning(
+    searches: Sequence[Search],
+    cells: pd.DataFrame,
+    defined: Mapping[str, Suite],
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+) -> pd.DataFrame:
+    """One row for each search, variant, backbone and K.
+
+    Args:
+        searches: of methods in suites.
+        cells: all cells.
+        defined: suites, whose recipe says what a configuration leaves as it is.
+        before: the ranks by the shared recipe.
+        after: the ranks by the tuned recipes.
+
+    Returns:
+        Columns ``TABLE``. Accuracies are in percent, differences in points. ``configuration`` is the number
+        of the one that was chosen, ``recipe`` has what a configuration
+        changes beside ``SEARCHED``, ``options`` what it sets of the method's, both as JSON; a method none of whose
+        full trials ended has none of them. ``searched_modules`` is the K of the trials, ``trial_seconds`` the sum
+        over them all.
+    """
+    pairs = _pairs(cells)
+    ranks = {SHARED: _ranks(before), TUNED: _ranks(after)}
+    rows = [
+        {**place, **_pair(pairs, place), **_ranked(ranks, search), **_said(search, defined.get(search.suite))}
+        for search in searches
+        for place in _places(search, cells)
+    ]
+    table = pd.DataFrame(rows, columns=TABLE).sort_values(ROW, ignore_index=True)
+    whole = ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "n_pairs", "configuration", "trials"]
+    whole += ["trials_ok"]
+    digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2, "trial_seconds": 1}
+    return table.astype({**dict.fromkeys(digits, float), **dict.fromkeys(whole, "Int64")}).round(digits)
+
+
+def _pairs(cells: pd.DataFrame) -> pd.DataFrame:
+    """Test accuracies by the shared and by the tuned recipe, of cells that ended ``ok`` by both."""
+    ok = cells[(cells["status"] == "ok") & cells["times"].isna()]
+    by = {recipe: ok[ok["recipe"] == recipe][[*SAME, "test_top1_pct"]] for recipe in (SHARED, TUNED)}
+    return by[SHARED].merge(by[TUNED], on=SAME, suffixes=("_shared", "_tuned"))
+
+
+def _places(search: Search, cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Where the method has cells of either recipe in the suite; if nowhere, where it was searched."""
+    of_search = (cells["suite"] == search.suite) & (cells["method"] == search.method)
+    found = cells[of_search & cells["recipe"].isin([SHARED, TUNED]) & cells["times"].isna()][ROW].drop_duplicates()
+    places = [dict(zip(ROW, place, strict=True)) for place in found.itertuples(index=False, name=None)]
+    return places or [search.model_dump(include={*ROW})]
+
+
+def _pair(pairs: pd.DataFrame, place: Mapping[str, Any]) -> dict[str, float]:
+    here = pairs[(pairs[ROW] == pd.Series(place)).all(axis=1)]
+    shared, tuned = here["test_top1_pct_shared"], here["test_top1_pct_tuned"]
+    return {
+        "shared_pct": shared.mean(),
+        "tuned_pct": tuned.mean(),
+        "difference_pct": (tuned - shared).mean(),
+        "difference_half_pct": half_interval(tuned - shared),
+        "n_pairs": len(here),
+    }
+
+
+def _ranks(ranks: pd.DataFrame) -> dict[tuple[Any, Any], tuple[Any, Any]]:
+    return {(row.suite, row.method): (row.rank, row.of) for row in ranks.itertuples()}
+
+
+def _ranked(ranks: Mapping[str, Mapping[tuple[Any, Any], tuple[Any, Any]]], search: Search) -> dict[str, Any]:
+    found = {recipe: known.get((search.suite, search.method), (pd.NA, pd.NA)) for recipe, known in ranks.items()}
+    return {f"{name}_{recipe}": pair[i] for recipe, pair in found.items() for i, name in enumerate(("rank", "of"))}
+
+
+def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
+    """What was tried, and what was chosen of it."""
+    effort = {
+        "searched_modules": search.modules,
+        "trials": len(search.trials),
+        "trials_ok": sum(trial.status == "ok" for trial in search.trials),
+        "trial_seconds": sum(trial.seconds or 0.0 for trial in search.trials),
+    }
+    chosen = search.chosen
+    if chosen is None:
+        return effort
+    recipe = (suite.recipe.model_dump(include={*SEARCHED}) if suite else {}) | chosen.recipe
+    other = {name: value for name, value in chosen.recipe.items() if name not in SEARCHED}
+    return effort | {
+        "configuration": chosen.number,
+        "origin": chosen.origin,
+        **{name: recipe.get(name) for name in SEARCHED},
+        "recipe": _json(other),
+        "options": _json(chosen.options),
+    }
+
+
+def _json(values: Mapping[str, object]) -> str | None:
+    return json.dumps(values, sort_keys=True, ensure_ascii=False) if values else None

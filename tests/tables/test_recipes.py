@@ -1,0 +1,139 @@
+"""Rows of several recipes, and references of other epochs, never mix."""
+
+import json
+
+import pandas as pd
+from records import make_record, write_own_tables, write_runs
+
+from benchmark.display.reading import read_board, read_cells
+from benchmark.tables.board import leaderboard
+from benchmark.tables.cells import load
+from benchmark.tables.claims import claims
+from benchmark.tables.kinds import other_kind
+
+SUITE = """digits:
+  title: for tests
+  dataset: digits
+  backbones: [{name: cifar_resnet20}]
+  modules: [4]
+  recipe: {epochs: 4, batch: 64, lr: 0.1}
+  seeds: {shared: 1, tuned: 2}
+  reference: [2]
+  validation: 0.1
+"""
+
+
+def two_recipes():
+    """The shared recipe, and the tuned one by which ``dgl`` beats ``trgl``; and a reference, better than both."""
+    records = [make_record(seed=0, top1=90.0), make_record("dgl", 4, 0, 60.0), make_record("trgl", 4, 0, 85.0)]
+    for s in range(2):
+        records += [make_record(seed=s, top1=95.0 + s, recipe="tuned"), make_record("dgl", 4, s, 94.0, recipe="tuned")]
+        records += [make_record("trgl", 4, s, 86.0, recipe="tuned")]
+        records += [make_record(seed=s, top1=98.0 + s, recipe="tuned", times=2.0, epochs=8)]
+    return records
+
+
+def board_of(tmp_path, suites=SUITE, records=None):
+    write_runs(tmp_path / "runs", *(records or two_recipes()))
+    if suites:
+        (tmp_path / "suites.yaml").write_text(suites)
+    return write_own_tables(tmp_path).set_index(["method", "recipe", "times"], drop=False).sort_index()
+
+
+def plain(board):
+    return board[board["times"].isna()].reset_index(drop=True).set_index(["method", "recipe"], drop=False)
+
+
+def test_means_twins_and_marks_are_of_one_recipe(tmp_path):
+    board = plain(board_of(tmp_path))
+    assert board["test_top1_pct"].to_dict() == {
+        ("e2ebp", "shared"): 90.0,
+        ("dgl", "shared"): 60.0,
+        ("trgl", "shared"): 85.0,
+        ("e2ebp", "tuned"): 95.5,
+        ("dgl", "tuned"): 94.0,
+        ("trgl", "tuned"): 86.0,
+    }
+    assert board.loc[("dgl", "shared"), "vs_e2ebp_pct"] == -30.0
+    assert board.loc[("dgl", "tuned"), "vs_e2ebp_pct"] == -1.5
+    best = board["vs_best"]
+    assert best.loc["e2ebp"].to_dict() == {"shared": "best", "tuned": "best"}
+    assert board["n_asked"].to_dict() == {key: 1 if key[1] == "shared" else 2 for key in board.index}
+
+
+def test_a_reference_is_neither_best_nor_ranked_nor_a_twin(tmp_path):
+    board = board_of(tmp_path)
+    (row,) = board[board["times"] == 2].to_dict("records")
+    assert (row["test_top1_pct"], row["n_ok"], row["n_asked"]) == (98.5, 2, 2)
+    assert pd.isna([row["rank"], row["vs_best"], row["vs_e2ebp_pct"]]).all()
+    shown = read_board(tmp_path)
+    (row,) = shown[shown["times"] == 2].to_dict("records")
+    assert (row["kind"], row["comparable"], len(row["curve"])) == ("2 × epochs", False, 7)
+
+
+def test_ranks_lead_and_metrics_are_of_the_leading_recipe(tmp_path):
+    board = plain(board_of(tmp_path))
+    assert board["rank"].dropna().to_dict() == {("e2ebp", "tuned"): 1, ("dgl", "tuned"): 2, ("trgl", "tuned"): 3}
+    assert set(board.loc[board["leads"] == "yes", "recipe"]) == {"tuned"}
+    ranks = pd.read_csv(tmp_path / "ranking.csv", keep_default_na=False)
+    assert set(ranks.loc[ranks["suite"] == "digits", "recipe"]) == {"tuned"}
+    found = json.loads((tmp_path / "metrics.json").read_text())["digits"]
+    assert found["dgl-cifar_resnet20-k4"]["test_top1"] == 94.0
+    assert found["e2ebp-cifar_resnet20-k1"]["test_top1"] == 95.5
+
+
+def test_a_suite_that_is_not_defined_leads_with_what_it_has(tmp_path):
+    assert set(board_of(tmp_path, suites="").query("leads == 'yes'")["recipe"]) == {"tuned"}
+    paper = tmp_path / "paper"
+    paper.mkdir()
+    records = [make_record(seed=0), make_record(seed=0, recipe="paper")]
+    assert set(board_of(paper, "", records).query("leads == 'yes'")["recipe"]) == {"paper"}
+
+
+def test_a_method_without_its_tuned_cells_has_no_rank_and_says_why(tmp_path):
+    records = [record for record in two_recipes() if record.identity.method != "dgl" or not record.identity.recipe]
+    board = plain(board_of(tmp_path, records=records))
+    assert board["rank"].dropna().to_dict() == {("e2ebp", "tuned"): 1, ("trgl", "tuned"): 2}
+    ranks = pd.read_csv(tmp_path / "ranking.csv").set_index(["suite", "method"])
+    assert ranks.loc[("digits", "dgl"), "missing"] == "not run: tuned"
+
+
+def test_a_suite_of_a_few_methods_takes_no_overall_rank_away(tmp_path):
+    few = SUITE.replace("digits:", "papers:", 1).replace("{shared: 1, tuned: 2}", "{paper: 1}")
+    few = few.replace("  validation", "  methods: [e2ebp]\n  validation").replace("  reference: [2]\n", "")
+    records = [*two_recipes(), make_record(seed=0, suite="papers", recipe="paper")]
+    board_of(tmp_path, SUITE + few, records)
+    ranks = pd.read_csv(tmp_path / "ranking.csv").set_index(["suite", "method"])
+    assert ranks.loc[("papers", "e2ebp"), "rank"] == 1
+    assert ranks.loc["overall", "rank"].to_dict() == {"dgl": 2, "e2ebp": 1, "trgl": 3}
+    only = tmp_path / "only"
+    only.mkdir()
+    board_of(only, few, [records[-1]])
+    assert set(pd.read_csv(only / "ranking.csv")["suite"]) == {"papers"}
+
+
+def test_what_most_rows_are_is_asked_within_a_recipe(tmp_path):
+    records = [make_record(m, 4, 0, 80.0) for m in ("dgl", "trgl", "fa")]
+    records += [make_record("dgl", 4, 0, 80.0, recipe="tuned", protocol=2)]
+    assert (other_kind(leaderboard(load(write_runs(tmp_path / "runs", *records)))) == "").all()
+
+
+def test_cells_and_curves_know_their_recipe(tmp_path):
+    board_of(tmp_path)
+    cells = read_cells(tmp_path)
+    for name in cells["record"]:
+        assert (tmp_path / name).is_file(), name
+    assert set(cells["recipe"]) == {"shared", "tuned"}
+    curves = pd.read_csv(tmp_path / "curves.csv")
+    assert set(curves["recipe"]) == {"shared", "tuned"}
+    assert curves.loc[curves["times"] == 2, "epoch"].tolist() == list(range(2, 9))
+
+
+def test_claims_stand_beside_every_recipe_and_no_reference(tmp_path):
+    board = board_of(tmp_path).reset_index(drop=True)
+    published = pd.DataFrame(
+        [("e2ebp", "digits", "cifar_resnet20", "1", "test_error_pct", 5.0, None, "a paper", None)],
+        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],
+    )
+    found = claims(board, published)
+    assert found.set_index("recipe")["ours"].to_dict() == {"shared": 10.0, "tuned": 4.5}

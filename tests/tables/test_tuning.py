@@ -1,0 +1,100 @@
+"""What tuning changed, against what was written into the records."""
+
+import json
+
+import pandas as pd
+import pytest
+from records import make_record, write_own_tables, write_runs
+from searches import make_search, make_trial, some_search, write_searches
+
+from benchmark.errors import UserError
+
+SUITE = """digits:
+  title: for tests
+  dataset: digits
+  backbones: [{name: cifar_resnet20}]
+  modules: [2, 4]
+  recipe: {epochs: 4, batch: 64, lr: 0.1, weight_decay: 1.0e-4}
+  seeds: {shared: 2, tuned: 2}
+  validation: 0.1
+"""
+T_975 = 12.706205  # Student's t, one degree of freedom
+
+
+def tables(tmp_path, records, *searches):
+    write_runs(tmp_path / "runs", *records)
+    write_searches(tmp_path, *searches)
+    (tmp_path / "suites.yaml").write_text(SUITE)
+    write_own_tables(tmp_path)
+    return pd.read_csv(tmp_path / "tuning.csv").set_index(["method", "modules"])
+
+
+def both_recipes():
+    """By the shared recipe ``dgl`` is last, by the tuned one first."""
+    by = {"e2ebp": (90.0, 91.0), "trgl": (85.0, 86.0), "dgl": (60.0, 93.0)}
+    return [
+        make_record(method, k, s, by[method][recipe is not None] + s * (recipe is not None), recipe=recipe)
+        for method in by
+        for k in ([1] if method == "e2ebp" else [2, 4])
+        for s in range(2)
+        for recipe in (None, "tuned")
+    ]
+
+
+def test_accuracies_ranks_and_the_choice_stand_beside_each_other(tmp_path):
+    table = tables(tmp_path, both_recipes(), some_search("dgl"), make_search("e2ebp", modules=1))
+    assert list(table.index) == [("dgl", 2), ("dgl", 4), ("e2ebp", 1)]
+    row = table.loc[("dgl", 4)]
+    # 93 and 94 against 60 and 60: differences 33 and 34, s = 1 / sqrt(2)
+    assert row[["shared_pct", "tuned_pct", "difference_pct", "n_pairs"]].tolist() == [60.0, 93.5, 33.5, 2]
+    assert row["difference_half_pct"] == pytest.approx(T_975 / 2, abs=0.005)
+    assert row[["rank_shared", "of_shared", "rank_tuned", "of_tuned"]].tolist() == [3, 3, 1, 3]
+    assert row[["origin", "optimizer", "lr", "weight_decay"]].tolist() == ["drawn", "adamw", 0.003, 0.05]
+    assert json.loads(row["options"]) == {"tau": 2.5}
+    assert row[["trials", "trials_ok", "trial_seconds", "searched_modules"]].tolist() == [8, 7, 70.0, 4]
+
+
+def test_a_configuration_that_leaves_the_recipe_alone_says_the_suites(tmp_path):
+    paper = make_trial(0, 80.0, origin="paper", optimizer="adam", warmup_epochs=0)
+    table = tables(tmp_path, both_recipes(), make_search("dgl", paper))
+    row = table.loc[("dgl", 4)]
+    assert row[["optimizer", "lr", "weight_decay"]].tolist() == ["adam", 0.1, 1e-4]
+    assert json.loads(row["recipe"]) == {"warmup_epochs": 0}
+    assert pd.isna(row["options"])
+
+
+def test_only_seeds_that_both_finished_are_compared(tmp_path):
+    records = [make_record("dgl", 4, s, a) for s, a in ((0, 60.0), (1, 80.0))]
+    records += [make_record("dgl", 4, 0, 70.0, recipe="tuned")]
+    records += [make_record("dgl", 4, 1, status="diverged", recipe="tuned"), make_record("dgl", 2, 0, 50.0)]
+    table = tables(tmp_path, records, some_search("dgl"))
+    row = table.loc[("dgl", 4)]
+    assert row[["shared_pct", "tuned_pct", "difference_pct", "n_pairs"]].tolist() == [60.0, 70.0, 10.0, 1]
+    assert pd.isna(row["difference_half_pct"])
+    assert table.loc[("dgl", 2), "n_pairs"] == 0
+    assert pd.isna(table.loc[("dgl", 2), "shared_pct"])
+
+
+def test_a_search_without_cells_or_without_an_end_is_a_row(tmp_path):
+    open_end = make_search("fa", make_trial(0, 70.0, 1, origin="shared"), modules=1)
+    row = tables(tmp_path, both_recipes(), open_end).loc[("fa", 1)]
+    assert pd.isna(row[["shared_pct", "rank_tuned", "origin", "optimizer"]]).all()
+    assert row[["trials", "n_pairs"]].tolist() == [1, 0]
+
+
+def test_without_searches_there_is_no_table_and_an_old_one_goes(tmp_path):
+    tables(tmp_path, both_recipes(), some_search("dgl"))
+    (tmp_path / "tuned" / "digits" / "dgl.json").unlink()
+    write_own_tables(tmp_path)
+    assert not (tmp_path / "tuning.csv").exists()
+
+
+def test_a_search_in_a_wrong_place_is_one_sentence(tmp_path):
+    write_searches(tmp_path, some_search("dgl"))
+    path = tmp_path / "tuned" / "digits" / "dgl.json"
+    path.rename(path.with_name("fa.json"))
+    with pytest.raises(UserError, match="holds the search of dgl in digits"):
+        write_own_tables(tmp_path)
+    path.with_name("fa.json").write_text("{}")
+    with pytest.raises(UserError, match="is no search"):
+        write_own_tables(tmp_path)
