@@ -170,6 +170,8 @@ CLAIMS: dict[str, Any] = {  # a phone shows the first five
     "published": number("", "Paper", width=62),
     "ours": number("", "Here", width=62),
     "metric": text("", "Figure", 125),
+    "verdict": text("", "Verdict", 115),
+    "allowed": number("", "Allowed ±", width=80),
     "our_modules": number("", "K here", "%d", 65),
     "published_std": number("", "± sd", width=65),
     "ours_half": number("", "± 95 %", width=75),

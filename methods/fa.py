@@ -30,8 +30,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.conv import _ConvNd
 
-from benchmark import Batch, Method
-from benchmark.engine.objectives.autocast import narrowed
+from benchmark import Batch, Method, narrowed
 from benchmark.errors import UserError
 
 

@@ -17,6 +17,13 @@ the size of the picture, which costs 9 times its pixels. Positions of a module's
 suit any network, but neighbours see the same pixels through their receptive fields (in a ViT all of them), so
 that a loss on them can be solved without learning.
 
+Why it is far below its paper (digits, K = 4, validation accuracy of three seeds; in brackets with untrained hidden
+modules): not by a fault, the features are good, logistic regression on them has 93.8 % (88.9). The suite's read-out
+learns on crops, which cut 8x8 digits: 77.3 (58.5); on pictures as they are it has 90.9 (87.4). Isolation costs nothing
+(one hidden module: 74.3), the grid little: 2x2 has 79.8; 5x5, of patches of 2x2 pixels, 65 on two seeds, where four
+times the epochs bring 80, 64 negatives 72, Adam at 1e-3 57. Fashion (3,000 pictures, one seed): 70.9 (56.1), 69.7 on
+a grid of 2x2.
+
 Departures:
 
 - The paper has 7x7 patches of 16x16 pixels; on pictures of 8x8 to 32x32 that would leave next to nothing in a

@@ -12,6 +12,13 @@ module is SimCLR, end to end. No loss reads a label; the classifier is trained a
 
 Both views go through the network as one batch of 2B pictures, as in SimCLR: BatchNorm sees them together.
 
+Why it is far below its paper (digits, K = 4, validation accuracy of three seeds; untrained hidden modules have 58.5):
+mostly by its views. With crops of a pixel it has 76.8 %, with ``area`` 0.5 86.9; by logistic regression on the features
+88.9, which is what untrained ones have, and 96.0. The read-out, on crops that cut 8x8 digits, costs the rest. SimCLR
+end to end (one hidden module, ``area`` 0.5) has 85.7, so overlapping is not the cause; four times the epochs bring
+nothing, a rate of 0.02 7 points (two seeds). On fashion (3,000 pictures, one seed) resized crops do harm in 8 epochs:
+71.0 without (untrained: 56.1), 65.8 with ``area`` 0.3; so the default has none.
+
 Departures:
 
 - A module between two losses runs twice, once for each, since its gradients for the two differ. Only its

@@ -64,7 +64,7 @@ class MAC(Method):
             if k == self.last:
                 yield F.cross_entropy(module(below), batch.y)
             else:
-                with on_copies_of_buffers(module):
+                with on_copies_of_buffers(module), exactly(below):
                     output = module(below)
                 error = z[k] - output
                 yield error.square().sum() * (size / error.detach().norm().clamp(min=TINY)) / (2 * len(batch))
@@ -76,7 +76,7 @@ class MAC(Method):
     def coordinates(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
         """z_1 ... z_{K-1} after the Z step, and the norm of the cross-entropy's gradient by z_{K-1} before it."""
         z, size = list[Tensor](), batch.x.new_zeros(())
-        with torch.no_grad():
+        with torch.no_grad(), exactly(batch.x):
             for module in self.modules[: self.last]:
                 z.append(module(z[-1] if z else batch.x))
         for step in range(self.options.z_steps):
@@ -92,7 +92,7 @@ class MAC(Method):
     def pull_from_above(self, k: int, z: list[Tensor], batch: Batch) -> Tensor:
         """Gradient, by z_k, of the term of E in which module k + 1 takes it in."""
         entering = z[k].detach().requires_grad_()
-        with on_copies_of_buffers(self.modules[k + 1]):
+        with on_copies_of_buffers(self.modules[k + 1]), exactly(entering):
             output = self.modules[k + 1](entering)
         last = k + 1 == self.last
         term = F.cross_entropy(output, batch.y, reduction="sum") if last else self.penalty(z[k + 1], output)
@@ -103,6 +103,11 @@ class MAC(Method):
     @torch.no_grad()
     def output(self, k: int, z: list[Tensor], batch: Batch) -> Tensor:
         """f_k(z_{k-1})."""
-        with on_copies_of_buffers(self.modules[k]):
+        with on_copies_of_buffers(self.modules[k]), exactly(batch.x):
             output: Tensor = self.modules[k](z[k - 1] if k else batch.x)
         return output
+
+
+def exactly(x: Tensor) -> torch.autocast:
+    """A context without autocast, on the device of ``x``: steps on z are smaller than what bf16 tells apart."""
+    return torch.autocast(x.device.type, enabled=False)

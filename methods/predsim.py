@@ -5,8 +5,8 @@ Nøkland & Eidnes, "Training neural networks with local error signals", ICML 201
     L_k = (1 - β) CE( W_k vec(pool(h_k)) + c_k, y ) + β mean_ij ( S(conv_k(h_k))_ij - S(onehot y)_ij )²
 
 S: cosine similarity of mean-centred rows; a map is first reduced to the standard deviation over space of each
-channel (the authors' code: unless it is one position wide, as a column of tokens; here also then). conv_k: 3x3, same
-width, no bias. W_k, c_k start at zero (in their code c_k at random). β = 0.99 (``predsim``), 0 (``pred``), 1
+channel (in the authors' code where it has more than one row, here where it has more than one position). conv_k: 3x3,
+same width, no bias. W_k, c_k start at zero (in their code c_k at random). β = 0.99 (``predsim``), 0 (``pred``), 1
 (``sim``); a part of weight zero is neither built nor computed.
 
 Departures, all because the paper trains with Adam, which is blind to a loss's scale, and the suites with SGD,

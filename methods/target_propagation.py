@@ -46,6 +46,7 @@ from torch.utils.checkpoint import checkpoint
 
 from benchmark import Batch, Features, Method, Task
 from benchmark.engine.buffers import on_copies_of_buffers
+from benchmark.engine.objectives.autocast import in_float32, widened
 from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 
@@ -100,13 +101,13 @@ class TargetPropagation(Method):
         yield F.cross_entropy(logits, batch.y)
         if hidden:
             first = h if self.options.feedback == "dtp" else logits
-            change = self.options.eta * len(batch) * first.grad
-            yield from self.hidden_losses(hidden, logits.detach(), first.detach() - change, change.norm())
+            change = self.options.eta * len(batch) * widened(first.grad)
+            yield from self.hidden_losses(hidden, logits.detach(), widened(first.detach()) - change, change.norm())
 
     def hidden_losses(self, hidden: list[Tensor], logits: Tensor, target: Tensor, size: Tensor) -> Iterator[Tensor]:
         """``target`` is the one that is given by a gradient, and ``size`` the norm of its change."""
         given = self.last - 1 if self.options.feedback == "dtp" else self.last
-        values = [value.detach() for value in (*hidden, logits)]
+        values = [widened(value.detach()) for value in (*hidden, logits)]  # bf16 would not tell targets from them
         for k in reversed(range(self.last)):
             own = target if k == given else self.lowered(k, values, target)
             scale = size / (own - values[k]).norm().clamp(min=TINY)
@@ -153,6 +154,7 @@ def keeping_input(module: nn.Module, h: Tensor) -> Tensor:
     return output
 
 
+@in_float32
 def difference(network: nn.Module, a: Tensor, b: Tensor) -> Tensor:
     """``network(a) - network(b)``, in one pass, so that both see the same statistics in a BatchNorm."""
     of_a, of_b = network(torch.cat([a, b])).chunk(2)

@@ -19,7 +19,7 @@ from benchmark.tables.kinds import other_kind
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
 TEXT_OF_CLAIMS = (
     *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
-    *("status", "publication", "note"),
+    *("status", "verdict", "setting", "publication", "note"),
 )
 TEXT_OF_TUNING = ("variant", "origin", "optimizer", "recipe", "options")
 TEXT_OF_CURVES = ("variant", "recipe", "source", "stem")
@@ -153,3 +153,9 @@ def web_address(text: object) -> str | None:
     """The text if it is an http(s) address, else nothing: no ``javascript:``, no ``data:``."""
     address = str(text).strip()
     return address if re.fullmatch(r"https?://[^\s/]\S*", address, re.IGNORECASE) else None
+
+
+def judged_first(claims: pd.DataFrame) -> pd.DataFrame:
+    """The papers' figures: first those run in their own setting, then those beside some run, then all others."""
+    order = pd.DataFrame({"judged": claims["verdict"] == "", "run": claims["ours"].isna()})
+    return claims.loc[order.sort_values(["judged", "run"], kind="stable").index]

@@ -106,6 +106,8 @@ def claims() -> list[Column]:
         number("published_std", "± sd", 2, meaning="the paper's standard deviation"),
         interval("ours", "ours_half", "Here")._replace(meaning="our figure in the same setting", always=True),
         number("difference", "Here − paper", 2, "+")._replace(always=True),
+        text("verdict", "Verdict", meaning="of figures whose own setting is a suite here", filter=True),
+        number("allowed", "Allowed ±", 2, meaning="difference up to which a figure counts as reproduced"),
         number("our_modules", "K here", 0, meaning="the K of our row; a figure without a K stands beside each of ours"),
         number("n_ok", "n", 0),
         text("suite", "Suite"),

@@ -20,6 +20,7 @@ from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
 from benchmark.submitting.new import starting_file
 from benchmark.tables.ranking import OVERALL
+from benchmark.tables.reproduced import RULE, summary
 
 NAVIGATION = {
     "index.html": "Leaderboard",
@@ -119,7 +120,10 @@ def _tuning(results: Results) -> Table | None:
 
 def _published(results: Results) -> dict[str, Any]:
     claims = results.claims
-    return {"claims": make_table("claims", claims, columns.claims()) if len(claims) else None}
+    if claims.empty:
+        return {"claims": None}
+    table = make_table("claims", reading.judged_first(claims), columns.claims())
+    return {"claims": table, "summary": summary(claims), "rule": RULE}
 
 
 def _methods(results: Results) -> dict[str, Any]:

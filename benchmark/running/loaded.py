@@ -72,7 +72,10 @@ class Loaded:
 
 def load(cell: Cell, suite: Suite) -> Loaded:
     """The classes that a cell runs, each loaded once."""
-    return Loaded(load_method(cell.method), load_method(TWIN), load_dataset(suite.dataset))
+    dataset = load_dataset(suite.dataset)
+    if suite.augment:
+        dataset = dataset.augmented(suite.augment.pad, suite.augment.padding, suite.augment.flip)
+    return Loaded(load_method(cell.method), load_method(TWIN), dataset)
 
 
 def _sha256(path: Path) -> str:

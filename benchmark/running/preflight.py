@@ -31,6 +31,7 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     loaded = {method: load_method(method) for method in sorted({TWIN, *methods})}
     suite = load_suite(name)
     _check_overrides(f"{SUITES}: {name}.overrides", suite, loaded)
+    _check_variants(f"{SUITES}: {name}.variants", suite, {method: loaded[method] for method in methods})
     found = hardware_and_data(report, name)
     _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return found
@@ -111,6 +112,13 @@ def _check_overrides(place: str, suite: Suite, loaded: dict[str, type[Method]]) 
         if unknown := sorted(set(override.options) - set(method.defaults)):
             known = ", ".join(method.defaults) or "none"
             raise UserError(f"{here}: {override.method} has no option {unknown[0]!r}; it knows: {known}.")
+
+
+def _check_variants(place: str, suite: Suite, loaded: dict[str, type[Method]]) -> None:
+    """Of a method that has variants, the suite names one or more."""
+    for name, method in loaded.items():
+        if isinstance(suite.variants, list) and method.variants and not set(suite.variants) & set(method.variants):
+            raise UserError(f"{place} names none of {name}'s variants; it has: {', '.join(method.variants)}.")
 
 
 def _check_cuts(suite: Suite, wanted: set[tuple[str, int]]) -> None:

@@ -1,7 +1,8 @@
 """Run a suite: make sure that it can run, train the cells that are not done yet, write records and tables.
 
 A finished cell is kept under its fingerprint in an ignored folder, with the record's own digest. So a killed
-run goes on where it stopped, and a record that somebody edited is written again from what was measured.
+run goes on where it stopped, and a record that somebody edited is written again from what was measured. A committed
+record of the same fingerprint serves as well: who has pulled the cells of others does not train them again.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -76,11 +77,12 @@ def run_suite(
     store.check(set(identities.values()), name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
-    records = {cell: record for cell in wanted if not again and (record := _kept_record(kept, prints[cell], cell))}
+    known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
+    records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
     for record in records.values():
         store.publish(record)
-    todo = [cell for cell in wanted if cell not in records]
+    todo = sorted((cell for cell in wanted if cell not in records), key=lambda cell: cell.seed)  # all before more seeds
     places = slots(gpus, jobs)
     if todo:
         observer.note(f"{len(todo)} to train: {described(places)}")
@@ -231,9 +233,14 @@ def _crashed(identity: Identity, fingerprint: str, crash: Crash) -> Record:
     return Record(identity=identity, status=crash.status, error=crash.sentence, fingerprint=fingerprint)
 
 
-def _kept_record(kept: Path, fingerprint: str, cell: Cell) -> Record | None:
-    """The finished record of that fingerprint, if there is one, unedited, and of the very file that is here."""
-    path = kept / f"{fingerprint}.json"
+def _finished(cell: Cell, fingerprint: str, kept: Path, published: Path) -> Record | None:
+    """The record of a cell that was finished before: here, or wherever the committed one was made."""
+    own = _finished_record(kept / f"{fingerprint}.json", fingerprint, cell)
+    return own or _finished_record(published, fingerprint, cell)
+
+
+def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
+    """A file's record, if it is of that fingerprint, ended, unedited, and of the very method's file that is here."""
     try:
         if not path.is_file():
             return None
@@ -242,7 +249,7 @@ def _kept_record(kept: Path, fingerprint: str, cell: Cell) -> Record | None:
         return None
     ran = record.provenance and record.provenance.method_sha256
     same = record.fingerprint == fingerprint and ran == file_sha256(plugin_path(METHODS, cell.method))
-    return record if record.genuine and same else None
+    return record if record.genuine and same and record.status in WORTH_KEEPING else None
 
 
 def _path(runs: Path, i: Identity) -> Path:

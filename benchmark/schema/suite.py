@@ -93,6 +93,14 @@ class Override(Strict):
     options: Options
 
 
+class Augmentation(Strict):
+    """What happens to training pictures in place of what the data set's file says, where a paper does it otherwise."""
+
+    pad: int = Field(ge=0, le=64)  # pixels around the picture, out of which it is cropped at random; 0: it stays
+    padding: Literal["reflect", "constant"] = "reflect"
+    flip: bool  # horizontally, half of them
+
+
 class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
@@ -109,7 +117,8 @@ class Suite(Strict):
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
-    variants: Literal["first", "all"] = "first"
+    augment: Augmentation | None = added()  # null: as the data set's file says
+    variants: Literal["first", "all"] | list[str] = "first"  # or those of these names, where a method has variants
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
@@ -239,6 +248,8 @@ def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     variants = list(metadata["variants"]) or [""]
     if suite.variants == "first":
         variants = variants[:1]
+    elif suite.variants != "all":
+        variants = [v for v in variants if v in ("", *suite.variants)]
     by_protocol: list[tuple[ProtocolName, int, float | None]] = [(p, seeds, None) for p, seeds in suite.seeds.items()]
     if method == TWIN:
         by_protocol += [(suite.leading, suite.seeds[suite.leading], times) for times in suite.reference]

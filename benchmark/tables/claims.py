@@ -2,13 +2,16 @@
 
 A figure is compared only with a row of the same data set, backbone, number of modules and method. Epochs,
 batch, heads and the number of training pictures may still differ from the paper's: what we know of them, and
-whose recipe trained it, stands beside it.
+whose recipe trained it, stands beside it. Where ``suites.yaml`` has the paper's own setting, ``published.csv`` names
+that suite: only its runs by the paper's recipe stand beside the figure, and :mod:`benchmark.tables.reproduced` judges.
 """
 
 import re
 from collections.abc import Collection
 
 import pandas as pd
+
+from benchmark.tables.reproduced import allowed_difference, verdicts
 
 # Backbones whose published name is not timm's; the engine registers the CIFAR ResNets (6n + 2 layers).
 BACKBONES = {
@@ -30,7 +33,21 @@ NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothi
 NOT_STATED = "not stated"
 KEY = ["dataset", "backbone", "modules", "method"]
 TABLE = [*KEY, "metric", "published", "published_std", "our_method", "our_modules", "ours", "ours_half", "difference"]
-TABLE += ["n_ok", "suite", "recipe", "our_source", "epochs", "labels", "status", "publication", "note"]
+TABLE += [
+    "allowed",
+    "verdict",
+    "setting",
+    "n_ok",
+    "suite",
+    "recipe",
+    "our_source",
+    "epochs",
+    "labels",
+    "status",
+    "publication",
+    "note",
+]
+ROUNDED = ["ours", "ours_half", "difference", "allowed"]
 # Metric of the papers -> our column, that of its interval, and the line that turns ours into their unit.
 METRICS = {
     "test_error_pct": ("test_top1_pct", "test_top1_half_pct", 100.0, -1.0),
@@ -46,25 +63,29 @@ def claims(board: pd.DataFrame, published: pd.DataFrame, methods: Collection[str
 
     Args:
         board: the leaderboard.
-        published: columns method, dataset, backbone, modules, metric, value, std, source, note.
+        published: columns method, dataset, backbone, modules, metric, value, std, source, note, suite.
         methods: ids of methods, beside those on the board.
 
     Returns:
         Columns ``TABLE``; ``difference`` is ours minus the paper's, in the metric's unit. A figure without a K
         stands beside each K of ours, ``our_modules``. ``our_method`` is the id of the method that the paper's name
-        belongs to, be its setting run here or not.
+        belongs to, be its setting run here or not; ``setting`` the suite that is the paper's own setting.
     """
     theirs = memory_as_ratio(published).rename(
-        columns={"value": "published", "std": "published_std", "source": "publication"}
+        columns={"value": "published", "std": "published_std", "source": "publication", "suite": "setting"}
     )
     theirs["modules"] = theirs["modules"].astype(str).mask(theirs["method"].isin(NO_K), NOT_STATED)
     theirs["key"] = _keys(theirs, theirs["backbone"].replace(BACKBONES), theirs["method"])
+    theirs["key"] = theirs["key"].mask(theirs["setting"].notna(), _in_setting(theirs["setting"], theirs["method"]))
     ids = {*board["method"], *methods}
     theirs["our_method"] = [_our_method(name, ids) for name in theirs["method"]]
     both = theirs.merge(_with_keys(board), how="left", on="key")
     both["ours"], both["ours_half"] = _in_their_unit(both)
     both["difference"] = both["ours"] - both["published"]
-    both[["ours", "ours_half", "difference"]] = both[["ours", "ours_half", "difference"]].round(3)
+    judged = both["setting"].notna() & both["ours"].notna()
+    both["allowed"] = allowed_difference(both[judged])
+    both[ROUNDED] = both[ROUNDED].round(3)
+    both["verdict"] = verdicts(both)
     return both.astype({"our_modules": "Int64"}).reindex(columns=TABLE)
 
 
@@ -76,16 +97,22 @@ def _our_method(name: str, ids: Collection[str]) -> str | None:
 
 
 def _with_keys(board: pd.DataFrame) -> pd.DataFrame:
-    """Our rows but references, each twice: under the key of its K, and under that of a figure which states none."""
+    """Our rows but references, under the keys of their K and of none stated, or that of a paper's setting."""
     board = board[board["times"].isna()]
     names = [
         METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
     ]
     method = pd.Series(names, index=board.index, dtype=object)
-    stated = board.assign(key=_keys(board, board["backbone"], method))
-    unstated = board.assign(key=_keys(board.assign(modules=NOT_STATED), board["backbone"], method))
-    ours = pd.concat([stated, unstated]).rename(columns={"source": "our_source", "modules": "our_modules"})
+    papers = board["recipe"] == "paper"
+    stated = board.assign(key=_keys(board, board["backbone"], method))[~papers]
+    unstated = board.assign(key=_keys(board.assign(modules=NOT_STATED), board["backbone"], method))[~papers]
+    own = board.assign(key=_in_setting(board["suite"], method))[papers]
+    ours = pd.concat([stated, unstated, own]).rename(columns={"source": "our_source", "modules": "our_modules"})
     return ours.drop(columns=[name for name in KEY if name != "modules"])
+
+
+def _in_setting(suite: pd.Series, method: pd.Series) -> pd.Series:
+    return suite.astype(str) + "|" + method.map(_plain)
 
 
 def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:

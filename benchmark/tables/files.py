@@ -35,6 +35,7 @@ PUBLISHED = (
     "std",
     "source",
     "note",
+    "suite",
 )
 
 

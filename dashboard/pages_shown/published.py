@@ -5,8 +5,11 @@ from choosers import kept, row, switch
 from columns_shown import CLAIMS, claims_shown
 from parts import download, heading, nothing_matches, show_table
 
+from benchmark.display.reading import judged_first
+from benchmark.tables.reproduced import RULE, summary
+
 LEAD = "Each paper’s own figure, ours of the same data set, backbone, K and method, and the difference."
-FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure"}
+FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure", "verdict": "Verdict"}
 
 
 def main() -> None:
@@ -16,9 +19,10 @@ def main() -> None:
     if claims.empty:
         st.info("There are no published figures yet. `beyond table` sets those of published.csv beside the results.")
         return
+    st.markdown(f"**{summary(claims)}** {RULE}")
     run_here = claims["ours"].notna()
     with row():
-        rows = kept(claims.sort_values("ours", key=lambda ours: ours.isna(), kind="stable"), FILTERS)
+        rows = kept(judged_first(claims), FILTERS)
         if switch("Only settings run here", "run_here"):
             rows = rows[rows["ours"].notna()]
     if rows.empty:
@@ -28,10 +32,10 @@ def main() -> None:
     download(rows, "published")
     st.caption(
         f"{int(run_here.sum())} of {len(claims)} published figures stand beside a run of the same data set, backbone, "
-        "K and method; the others are empty because nobody has run them here. Recipes may differ: compare epochs and "
-        "pictures before reading anything into a difference. A paper’s ± is its standard deviation, ours half of the "
-        "95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of the same table. A "
-        "figure whose paper states no K stands beside each K of ours."
+        "K and method; the others are empty because nobody has run them here. Where there is no verdict, recipes may "
+        "differ: compare epochs and pictures before reading anything into a difference. A paper’s ± is its standard "
+        "deviation, ours half of the 95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of "
+        "the same table. A figure whose paper states no K stands beside each K of ours."
     )
 
 

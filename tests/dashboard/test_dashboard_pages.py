@@ -5,6 +5,7 @@ import shutil
 
 import pandas as pd
 import pytest
+from records import make_record, write_own_tables, write_runs
 from shown import DASHBOARD, charts_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
@@ -107,6 +108,17 @@ def test_papers_figures_stand_beside_ours(results):
     assert len(everything) == len(pd.read_csv(results / "claims.csv"))
     assert everything["difference"].isna().any()  # nobody has run it here: an empty cell
     assert set(opened("published", dataset="STL-10").dataframe[0].value["dataset"]) == {"STL-10"}
+
+
+def test_a_figure_that_is_run_in_its_own_setting_has_a_verdict_and_stands_first(results):
+    paper = {"suite": "papers_small_mlp_mnist", "dataset": "mnist", "backbone": "local_loss_mlp", "recipe": "paper"}
+    write_runs(results / "runs", make_record("e2ebp", 1, 0, 99.2, **paper))
+    write_own_tables(results)
+    app = opened("published")
+    assert "1 have a run of the same setting here: 1 reproduced, 0 not." in texts(app)
+    assert "Reproduced: the two differ by no more than" in texts(app)
+    first = app.dataframe[0].value.iloc[0]
+    assert first[["verdict", "published", "ours"]].tolist() == ["reproduced", 0.75, 0.8]
 
 
 def test_a_method_has_its_text_results_settings_citation_and_file(results):

@@ -169,7 +169,7 @@ def reference(image: np.ndarray, dataset: Dataset, top: int, left: int, flip: bo
     return window[:, :, ::-1] if flip else window
 
 
-@pytest.mark.parametrize("dataset", [Colours(), OnBlack()])
+@pytest.mark.parametrize("dataset", [Colours(), OnBlack(), Colours().augmented(2, "constant", False)])
 def test_each_augmented_picture_is_a_legal_crop_of_its_source(dataset: Dataset):
     source, seen = noise(50, seed=3), set()
     batches = list(loader(dataset, n=50, batch_size=50).epoch(0))
@@ -186,6 +186,15 @@ def test_each_augmented_picture_is_a_legal_crop_of_its_source(dataset: Dataset):
     assert {number for number, _ in seen} == set(range(50))
     assert {window[2] for _, window in seen} == ({False, True} if dataset.flip else {False})
     assert {window[0] for _, window in seen} == {window[1] for _, window in seen} == set(range(5))
+
+
+def test_another_augmentation_leaves_the_data_set_as_it_is_and_can_be_none():
+    dataset = Colours()
+    still = dataset.augmented(0, "reflect", False)
+    assert type(still) is Colours  # the class whose file a record names
+    assert (dataset.pad, dataset.padding, dataset.flip) == (2, "reflect", True)
+    trained = loader(still, n=50, batch_size=50)
+    assert torch.equal(raw(trained), noise(50, seed=3).images[trained.order(0)])
 
 
 def test_evaluation_is_complete_shuffled_by_the_seed_and_not_augmented():

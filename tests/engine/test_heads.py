@@ -56,6 +56,13 @@ def test_decoder_and_encoder_take_every_layout(features: Features) -> None:
     assert heads.SameWidthConv(features)(output(features)).shape == (3, 6, *features.size)
 
 
+def test_the_encoder_of_vectors_is_a_linear_layer() -> None:
+    features = Features("vector", (6,), "NC")
+    encoder, h = heads.SameWidthConv(features), output(features)
+    assert count(encoder) == 36
+    torch.testing.assert_close(encoder(h).flatten(1), h @ encoder.conv.weight.T)
+
+
 def test_linear_head_averages_patches_and_leaves_prefix_tokens_out() -> None:
     features = Features("tokens", (17, 6), "NLC", 1)
     head, h = heads.LinearHead(features, 5), output(features)

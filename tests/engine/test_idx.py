@@ -42,6 +42,14 @@ def test_fashion_mnist_from_idx_files(fashion: Path):
     train.images[0] = 0  # would fail on memory that belongs to the file
 
 
+def test_mnist_from_the_same_kind_of_files(fashion: Path):
+    (fashion / "FashionMNIST").rename(fashion / "MNIST")
+    train, test, source = load_dataset("mnist").load(fashion)
+    assert (source, len(train), len(test)) == ("mnist", 20, 10)
+    (fashion / "MNIST" / "raw" / "t10k-images-idx3-ubyte.gz").unlink()
+    assert "t10k-images-idx3-ubyte.gz is missing" in rejected(fashion, "mnist")
+
+
 @pytest.mark.parametrize("keep", [0, 100, -3])
 @pytest.mark.parametrize("file", ["train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"])
 def test_damaged_idx_is_named(fashion: Path, file: str, keep: int):

@@ -16,6 +16,7 @@ from benchmark.export.site import export
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+PAPER = {"suite": "papers_small_mlp_mnist", "dataset": "mnist", "backbone": "local_loss_mlp", "recipe": "paper"}
 PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
 
 
@@ -46,6 +47,7 @@ def write_results(folder: Path) -> Path:
     records += [make_record("trgl", 4, 0, 99.0, memory=0.1)]
     records += [make_record("unheard_of", 4, seed, 60.0) for seed in range(3)]
     records += [make_record("man", 8, 0, 91.5, variant="greedy", **CIFAR)]
+    records += [make_record("e2ebp", 1, 0, 92.0, **PAPER)]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
     write_own_tables(folder)
@@ -191,6 +193,14 @@ def test_a_method_shows_the_papers_figures_under_the_papers_names(site):
     assert ">ok<" in row
     assert "1437 full" in row
     assert "man_infopro" in page
+
+
+def test_a_figure_that_is_run_in_its_own_setting_has_a_verdict_and_stands_first(site):
+    page = (site / "published.html").read_text()
+    assert "1 have a run of the same setting here: 0 reproduced, 1 not.</strong> Reproduced: the two differ" in page
+    first = page.split("<tbody")[1].split("</tr>")[0]
+    assert ">not reproduced<" in first
+    assert ">+7.25<" in first
 
 
 def test_a_method_can_be_cited(site):

@@ -72,12 +72,28 @@ def test_a_suite_leaves_a_complete_record_per_cell_and_is_not_run_twice(workshop
     assert before == {f: (Path("results/runs") / f).read_bytes() for f in files}
 
 
+def test_a_committed_record_of_the_same_files_serves_and_no_other(one_seed):
+    run("dgl")
+    shutil.rmtree(".beyond")
+    watcher = run("dgl")
+    assert (watcher.found, watcher.trained) == (1, [])
+    with open("methods/dgl.py", "a") as file:
+        file.write("# another file\n")
+    assert run("dgl").trained == [("dgl", 0, "ok")]
+
+
 def test_the_same_cell_gives_the_same_numbers_in_another_process(one_seed):
     run("infopro")
     first = accuracies()
-    shutil.rmtree(".beyond")
+    forget()
     assert len(run("infopro").trained) == 1
     assert accuracies() == first
+
+
+def forget():
+    """As if no cell had been trained yet."""
+    for folder in (".beyond", "results/runs"):
+        shutil.rmtree(folder)
 
 
 def accuracies() -> list:
@@ -93,6 +109,7 @@ def test_what_was_made_of_uncommitted_changes_is_said_and_can_be_made_anew(one_s
         record = read_record(path)
         origin = record.provenance.model_copy(update={"git_dirty": True})
         write_record(record.model_copy(update={"provenance": origin}), path)
+    shutil.rmtree("results/runs")
     command = ["run", "tiny", "--method", "dgl"]
     assert "1 of 1 records were made before their changes" in CliRunner().invoke(cli.app, command).output
     assert "records were made before" not in CliRunner().invoke(cli.app, [*command, "--again"]).output
@@ -110,6 +127,7 @@ def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(one_s
     assert run("greedy_sl").trained == []
     assert read_record(path).genuine
     (Path(".beyond/cells") / f"{honest.fingerprint}.json").write_text(forged)
+    path.write_text(forged)
     assert run("greedy_sl").trained == [("greedy_sl", 0, "ok")]
     assert read_record(path).accuracy.test_top1 == honest.accuracy.test_top1
 

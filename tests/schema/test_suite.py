@@ -195,6 +195,14 @@ def test_what_only_torch_knows_is_told_before_anything_trains(workshop, changes,
     assert sentence in str(refusal.value)
 
 
+def test_a_suite_that_names_none_of_a_methods_variants_is_told(workshop):
+    write_suites(workshop, changed(variants=["sim", "x"]))
+    preflight(None, "tiny", ("predsim", "dgl"))  # which has none to name
+    write_suites(workshop, changed(variants=["x"]))
+    with pytest.raises(UserError, match=r"tiny\.variants names none of predsim's variants; it has: predsim, pred, sim"):
+        preflight(None, "tiny", ("predsim",))
+
+
 def test_a_run_is_refused_before_anything_trains(workshop, monkeypatch, capsys):
     write_suites(workshop, changed(recipe=RECIPE | {"optimizer": "sdg"}))
     assert "timm has no optimiser 'sdg'" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "dgl")
@@ -204,3 +212,20 @@ def test_a_run_is_refused_before_anything_trains(workshop, monkeypatch, capsys):
 def test_a_method_that_is_given_twice_trains_once(workshop):
     write_suites(workshop, changed(seeds=1))
     assert run("e2ebp", "e2ebp").trained == [("e2ebp", 0, "ok")]
+
+
+@pytest.mark.parametrize(
+    ("said", "variants"),
+    [("first", ["predsim"]), ("all", ["predsim", "pred", "sim"]), (["sim", "pred"], ["pred", "sim"]), (["dtp"], [])],
+)
+def test_a_suite_may_name_the_variants_that_it_trains(workshop, said, variants):
+    suite = Suite.model_validate(changed(variants=said)["tiny"])
+    assert list(dict.fromkeys(cell.variant for cell in cells("tiny", suite, "predsim"))) == variants
+    assert {cell.variant for cell in cells("tiny", suite, "e2ebp")} == {""}  # which has none
+
+
+def test_another_augmentation_makes_other_cells(workshop):
+    cell = Cell(suite="tiny", method="e2ebp", variant="", backbone="cifar_resnet8", modules=1, seed=0)
+    suites = [TINY["tiny"] | more for more in ({}, {"augment": {"pad": 0, "flip": False}}, {"augment": None})]
+    one, other, same = (fingerprint(cell, Suite.model_validate(suite), "pictures") for suite in suites)
+    assert one == same != other

@@ -331,7 +331,7 @@ def test_every_published_figure_is_kept_but_the_ratios_that_are_one():
 
 def test_published_figures_are_numbers_under_known_columns():
     rows = list(csv.DictReader(PUBLISHED.open()))
-    assert ",".join(rows[0]) == "method,dataset,backbone,modules,metric,value,std,source,note"
+    assert ",".join(rows[0]) == "method,dataset,backbone,modules,metric,value,std,source,note,suite"
     errors, overheads = {"test_error_pct", "test_error_top5_pct"}, {"overhead_flops_pct", "overhead_time_pct"}
     for row in rows:
         assert row["metric"] in errors | overheads | {"memory_gb"}
@@ -350,8 +350,8 @@ def test_claims_know_our_names_of_the_papers_methods(tmp_path):
     cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "vgg8b"}
     board = rounded(board_of(tmp_path, make_record("predsim", 8, 0, 94.0, variant="pred", **cifar)))
     published = pd.DataFrame(
-        [("local_pred", "CIFAR-10", "VGG8B", "8", "test_error_pct", 8.4, None, "a paper", None)],
-        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],
+        [("local_pred", "CIFAR-10", "VGG8B", "8", "test_error_pct", 8.4, None, "a paper", None, None)],
+        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note", "suite"],
     )
     assert claims(board, published)["ours"].tolist() == [6.0]
 

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from conftest import make_method
 from handmade import METHODS, RECIPE, TASK, build, network, pictures, run
 from torch import Tensor, nn
 
@@ -271,3 +272,22 @@ def built_as_trained(name: str, options: dict) -> Method:
         if isinstance(part, nn.Dropout2d):
             part.p = 0.0
     return method
+
+
+@pytest.mark.parametrize("name", ["mac", "target_propagation"])
+def test_small_changes_of_features_survive_bf16(name: str, digits, loader) -> None:
+    """Targets and coordinates lie closer to the features than bf16 tells apart."""
+    batch, found = next(loader.epoch(0)), []
+    for enabled in (False, True):
+        method = make_method(name, 4, digits)
+        torch.manual_seed(0)
+        computing, done = method.losses(batch), False
+        while not done:
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                loss = next(computing, None)
+            if loss is not None:
+                loss.backward()
+            done = loss is None
+        found.append([torch.cat([p.grad.flatten() for p in m.parameters()]) for m in method.modules])
+    for exact, rough in zip(*found, strict=True):
+        assert torch.cosine_similarity(exact, rough, dim=0) > 0.97

@@ -1,27 +1,30 @@
 """Backbones by name: all that timm builds, and the small ResNets of the local-learning literature beside it.
 
 timm's own stem (7x7, stride 2, max pool) throws most of a 32x32 picture away before the first block. So the
-CIFAR ResNets of the papers are registered with timm under names of their own, and `stem="small"` mends others.
+CIFAR ResNets of the papers are registered with timm under names of their own, as are the
+small networks of some other papers (`paper_nets`), and `stem="small"` mends others.
 """
 
 import difflib
 import re
 import warnings
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Literal
 
 import timm
 import torch
 from timm.layers import create_classifier
-from timm.models import register_model
 from timm.models.resnet import BasicBlock, make_blocks
 from torch import Tensor, nn
 
 from benchmark.engine.cutting.arguments import bounded_downloads, check_arguments
+from benchmark.engine.cutting.paper_nets import PAPER_NETS
+from benchmark.engine.cutting.registry import register
 from benchmark.engine.cutting.tracing import brief
 from benchmark.errors import UserError
 
-__all__ = ["SMALL_RESNETS", "SmallResNet", "create_backbone"]  # timm adds the names that it registers
+__all__ = ["PAPER_NETS", "SMALL_RESNETS", "SmallResNet", "create_backbone"]
 
 Stem = Literal["native", "small"]
 
@@ -74,20 +77,8 @@ SMALL_RESNETS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 }
 
 
-def _register(name: str, depths: tuple[int, ...], widths: tuple[int, ...]) -> None:
-    def entrypoint(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-        for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
-            kwargs.pop(unused, None)  # timm hands them to every entry point
-        if pretrained:
-            raise UserError(f"There are no pretrained weights for {name}; leave pretrained out.")
-        return SmallResNet(depths, widths, **kwargs)
-
-    entrypoint.__name__ = entrypoint.__qualname__ = name
-    globals()[name] = register_model(entrypoint)
-
-
 for _name, (_depths, _widths) in SMALL_RESNETS.items():
-    _register(_name, _depths, _widths)
+    register(_name, partial(SmallResNet, _depths, _widths))
 
 
 def create_backbone(

@@ -36,3 +36,15 @@ def narrowed(tensor: Tensor) -> Tensor:
     """A tensor in the type that autocast gives to layers; as it is where autocast is off."""
     device = tensor.device.type
     return tensor.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else tensor
+
+
+# On CUDA autocast has these in fp32, on a CPU it leaves them in bf16, with too few digits for sums of exponentials.
+aten = torch.ops.aten
+ON_CPU = torch.library.Library("aten", "IMPL")
+for operator in (
+    aten.log_softmax.int,  # of which cross-entropy is made
+    aten.logsumexp.default,
+    aten.softplus.default,
+    aten.binary_cross_entropy_with_logits.default,
+):
+    ON_CPU.impl(operator, in_float32(operator), "AutocastCPU")

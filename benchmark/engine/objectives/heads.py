@@ -127,14 +127,21 @@ class ConvHead(Head):
 
 
 class SameWidthConv(Head):
-    """One 3x3 convolution C -> C without a bias: predsim's encoder before its similarity matrix."""
+    """One 3x3 convolution C -> C without a bias: predsim's encoder before its similarity matrix.
+
+    Of vectors one linear layer, as in the authors' code: a convolution would have eight weights of nine for padding.
+    """
 
     def __init__(self, features: Features) -> None:
         super().__init__(features)
-        self.conv = nn.Conv2d(features.channels, features.channels, 3, padding=1, bias=False)
+        width, self.of_vectors = features.channels, features.layout == "NC"
+        if self.of_vectors:
+            self.conv: nn.Module = nn.Linear(width, width, bias=False)
+        else:
+            self.conv = nn.Conv2d(width, width, 3, padding=1, bias=False)
 
     def forward(self, h: Tensor) -> Tensor:
-        return self.conv(self.features.as_map(h))
+        return self.conv(h)[:, :, None, None] if self.of_vectors else self.conv(self.features.as_map(h))
 
 
 class PaintingConv(nn.Conv2d):

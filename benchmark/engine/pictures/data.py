@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -88,6 +88,12 @@ class Dataset:
         Raises `DataMissing` with one sentence that says what is missing or damaged and how to get it.
         """
         raise NotImplementedError
+
+    def augmented(self, pad: int, padding: Padding, flip: bool) -> Dataset:
+        """The same pictures with another augmentation of those that are trained on."""
+        other: Any = copy.copy(self)  # of the very class, whose file is what a record names
+        other.pad, other.padding, other.flip = pad, padding, flip
+        return other
 
     @property
     def task(self) -> Task:

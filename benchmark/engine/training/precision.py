@@ -9,26 +9,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import Any, Self
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map_only
 
 from benchmark.engine.objectives.autocast import widened
 from benchmark.engine.pictures.data import Batch
-from benchmark.engine.training.method import Method
+from benchmark.engine.training.method import LocalMethod, Method, ModularMethod
 from benchmark.schema.recipe import Precision
-
-# Autocast leaves them in bf16 on a CPU, and their sums of exponentials need more than its 8 bits.
-IN_FLOAT32 = {
-    F.cross_entropy,
-    F.nll_loss,
-    *(F.log_softmax, torch.log_softmax, Tensor.log_softmax),
-    *(torch.logsumexp, Tensor.logsumexp),
-    *(F.binary_cross_entropy_with_logits, F.softplus),
-}
-PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.mm, Tensor.mm}
 
 
 class Optimizers(dict[int, Optimizer]):
@@ -67,49 +54,29 @@ class Losses(Iterator[Tensor]):
 def _computing(method: Method, device: torch.device, precision: Precision) -> Callable[[], AbstractContextManager]:
     if precision == "fp32":
         return nullcontext
-    modules = [*method.modules, *method.auxiliaries]
+    handing_on = isinstance(method, LocalMethod | ModularMethod)  # in the general form features may be compared
+    parts = [*method.auxiliaries] if handing_on else [*method.modules, *method.auxiliaries]
 
     @contextmanager
     def computing() -> Iterator[None]:
         # no cache of weights: it would outlive their steps, and hand copies made under no_grad to who needs gradients
-        with (
-            torch.autocast(device.type, torch.bfloat16, cache_enabled=False),
-            _Float32Functions(),
-            _handing_out_float32(modules),
-        ):
+        with torch.autocast(device.type, torch.bfloat16, cache_enabled=False), _handing_out_float32(parts):
             yield
 
     return computing
 
 
-class _Float32Functions(TorchFunctionMode):
-    """Inside, ``IN_FLOAT32`` take bf16 tensors as fp32, and products of two fp32 tensors stay what they are: kernels.
-
-    (The products of layers are ``F.linear``, and those of attention are of bf16 tensors.)
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func in IN_FLOAT32:
-            args, kwargs = tree_map_only(Tensor, widened, (args, kwargs))
-        elif func in PRODUCTS and all(factor.dtype == torch.float32 for factor in args):
-            with torch.autocast(args[0].device.type, enabled=False):
-                return func(*args, **kwargs)
-        return func(*args, **kwargs)
-
-
 @contextmanager
-def _handing_out_float32(modules: list[nn.Module]) -> Iterator[None]:
-    """Inside, what each of the modules puts out is fp32: targets and coordinates are small differences of features.
+def _handing_out_float32(parts: list[nn.Module]) -> Iterator[None]:
+    """Inside, what each of the parts puts out is fp32.
 
-    (Of a step of 0.4 % of a feature nothing would be left in bf16.)
+    Targets and coordinates are small differences of features: of a step of 0.2 % nothing would be left in bf16. And
+    what methods make of the logits of heads is small to compute, and large in its sums.
     """
     with ExitStack() as hooks:
-        for module in modules:
+        for part in parts:
             # before other hooks, so that they see what the next module sees
-            hooks.callback(module.register_forward_hook(_widen_output, prepend=True).remove)
+            hooks.callback(part.register_forward_hook(_widen_output, prepend=True).remove)
         yield
 
 

@@ -1,0 +1,60 @@
+"""Whether a paper's figure comes out again where its own setting is run here: the one rule, and what it says."""
+
+import pandas as pd
+from scipy.special import stdtrit
+
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+TEST_PICTURES = 10_000  # in the test splits of the settings that are run: MNIST, Fashion-MNIST, CIFAR-10
+RULE = (
+    "Reproduced: the two differ by no more than 2·√(s² here + s² of the paper), and half a unit of the last printed "
+    "digit. s is the standard deviation over seeds; where one seed, or a paper that prints none, leaves it unknown, it "
+    "is that of drawing 10,000 test pictures, √(p·(100 − p)/10,000) for an error of p percent."
+)
+FIGURE = ["dataset", "backbone", "modules", "method", "metric", "published", "publication", "note"]
+
+
+def allowed_difference(table: pd.DataFrame) -> pd.Series:
+    """By how much ours may differ from the paper's, in points of test error.
+
+    Args:
+        table: columns published, published_std, ours, ours_half (half of the 95 % t interval) and n_ok.
+    """
+    n = table["n_ok"].astype(float)
+    spread = table["ours_half"].astype(float) * n**0.5 / stdtrit((n - 1).where(n > 1), 0.975)
+    here = spread.fillna(_of_drawing(table["ours"]))
+    theirs = table["published_std"].astype(float).fillna(_of_drawing(table["published"]))
+    return 2 * (here**2 + theirs**2) ** 0.5 + table["published"].map(_half_of_the_last_digit)
+
+
+def verdicts(table: pd.DataFrame) -> pd.Series:
+    """``reproduced`` or ``not reproduced`` by the rule; empty where no run of the same setting ended.
+
+    Args:
+        table: columns difference and allowed, NaN where they are unknown.
+    """
+    said = pd.Series(None, index=table.index, dtype=object)
+    known = table["difference"].notna() & table["allowed"].notna()
+    within = table["difference"].abs() <= table["allowed"]
+    return said.mask(known & within, REPRODUCED).mask(known & ~within, NOT_REPRODUCED)
+
+
+def summary(claims: pd.DataFrame) -> str:
+    """How many published figures were run in their own setting, and how many of them came out again."""
+    figures = claims.drop_duplicates(FIGURE)
+    reproduced, failed = ((figures["verdict"] == said).sum() for said in (REPRODUCED, NOT_REPRODUCED))
+    return (
+        f"Of {len(figures)} published figures, {reproduced + failed} have a run of the same setting here: "
+        f"{reproduced} reproduced, {failed} not."
+    )
+
+
+def _of_drawing(error: pd.Series) -> pd.Series:
+    """Standard deviation of an error (percent) on so many test pictures, drawn anew."""
+    p = error.astype(float).clip(0, 100)
+    return (p * (100 - p) / TEST_PICTURES) ** 0.5
+
+
+def _half_of_the_last_digit(value: float) -> float:
+    """0.005 for 8.37: what rounding may have taken from a printed figure."""
+    decimals = len(f"{value:g}".partition(".")[2])
+    return 0.5 * 10**-decimals
