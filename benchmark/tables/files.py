@@ -85,10 +85,16 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
 
 
 def leading_recipes(board: pd.DataFrame, defined: dict[str, Suite]) -> dict[str, str]:
-    """Whose recipe each suite's ranks are of: as its definition says, else the first of :data:`LEADING` that it has."""
-    present = board.groupby("suite")["recipe"].agg(set)
-    found: dict[str, str] = {str(name): next(r for r in LEADING if r in those) for name, those in present.items()}
-    return found | {name: suite.leading for name, suite in defined.items()}
+    """Whose recipe each suite's ranks are of: what its definition leads with, if there is a row of it.
+
+    Else the first of :data:`LEADING` that has rows: a suite that nobody has tuned yet is ranked as it stands.
+    """
+    found: dict[str, str] = {}
+    for name, there in board.groupby("suite")["recipe"].agg(set).items():
+        suite = defined.get(str(name))
+        wanted = (suite.leading, *LEADING) if suite else LEADING
+        found[str(name)] = next(recipe for recipe in wanted if recipe in there)
+    return found
 
 
 def papers_figures(path: Path) -> pd.DataFrame:

@@ -73,8 +73,8 @@ def test_a_methods_page_shows_every_trial_and_what_was_chosen(results):
     app = opened("method", method="dgl")
     board, trials, changed = (table.value for table in app.dataframe[:3])
     assert set(board["recipe"]) == {"shared", "tuned"}
-    assert len(trials) == 8
-    assert trials.loc[trials["chosen"] == "chosen", "lr"].tolist() == [0.003] * 3
+    assert len(trials) == 6
+    assert trials.loc[trials["chosen"] == "chosen", "lr"].tolist() == [0.003] * 2
     assert trials["status"].tolist().count("diverged") == 1
     assert set(trials["options"]) == {"", "tau 2.5"}
     assert changed["tuned_pct"].tolist() == [91.5, 89.5]
@@ -104,6 +104,6 @@ def test_without_the_tables_of_tuning_the_trials_are_still_shown(results):
     (results / "suites.json").unlink()
     app = opened("method", method="dgl")
     trials = app.dataframe[1].value
-    assert len(trials) == 8
+    assert len(trials) == 6
     assert "chosen" not in trials
     assert "tuned_pct" not in opened().dataframe[0].value

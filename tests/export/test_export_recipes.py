@@ -52,7 +52,7 @@ def test_trade_offs_have_a_section_a_recipe_and_the_reference_curve(site):
 
 def test_a_methods_page_shows_its_search(site):
     page = (site / "method-dgl.html").read_text()
-    assert column(page, "trials", "Chosen").count("chosen") == 3
+    assert column(page, "trials", "Chosen").count("chosen") == 2
     assert column(page, "trials", "Learning rate")[:2] == ["0.1", "0.003"]
     assert column(page, "trials", "Status").count("diverged") == 1
     assert column(page, "tuning", "Difference") == ["+33.00 ± 0.00"] * 2

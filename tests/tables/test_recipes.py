@@ -98,6 +98,13 @@ def test_a_method_without_its_tuned_cells_has_no_rank_and_says_why(tmp_path):
     assert ranks.loc[("digits", "dgl"), "missing"] == "not run: tuned"
 
 
+def test_a_suite_that_nobody_has_tuned_yet_is_ranked_as_it_stands(tmp_path):
+    records = [make_record(seed=0, top1=90.0), make_record("dgl", 4, 0, 60.0)]
+    board = plain(board_of(tmp_path, records=records))
+    assert board["rank"].to_dict() == {("e2ebp", "shared"): 1, ("dgl", "shared"): 2}
+    assert set(board["leads"]) == {"yes"}
+
+
 def test_a_suite_of_a_few_methods_takes_no_overall_rank_away(tmp_path):
     few = SUITE.replace("digits:", "papers:", 1).replace("{shared: 1, tuned: 2}", "{paper: 1}")
     few = few.replace("  validation", "  methods: [e2ebp]\n  validation").replace("  reference: [2]\n", "")
