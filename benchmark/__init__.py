@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchmark.engine.cutting.partition import Features, Partition
     from benchmark.engine.objectives import heads, losses
-    from benchmark.engine.objectives.autocast import in_float32, narrowed
+    from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
     from benchmark.engine.pictures.archives import load_cifar
     from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "cutting.partition": ("Features", "Partition"),
-    "objectives.autocast": ("in_float32", "narrowed"),
+    "objectives.autocast": ("in_float32", "narrowed", "widened"),
     "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
     "pictures.archives": ("load_cifar",),
     "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
@@ -62,6 +62,7 @@ __all__ = [
     "narrowed",
     "on_copies_of_buffers",
     "stratified_order",
+    "widened",
 ]
 
 

@@ -44,9 +44,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from benchmark import Batch, Features, Method, Task
+from benchmark import Batch, Features, Method, Task, in_float32, widened
 from benchmark.engine.buffers import on_copies_of_buffers
-from benchmark.engine.objectives.autocast import in_float32, widened
 from benchmark.engine.partition import Partition
 from benchmark.errors import UserError
 

@@ -64,6 +64,7 @@ def test_the_suites_of_single_papers_are_one_group_of_stages():
 def test_there_is_a_stage_for_each_suite_and_method_of_it():
     names = dvc(ROOT, "stage", "list", "--name-only").split()
     wanted = [stage_of(name, method) for name, suite in SUITES.items() for method in suite.methods or METHOD_IDS]
+    wanted += [f"tune_{name}@{m}" for name, suite in SUITES.items() if "tuned" in suite.seeds for m in METHOD_IDS]
     assert sorted(names) == sorted(wanted)
 
 

@@ -174,7 +174,7 @@ def test_a_method_that_is_never_cut_has_its_curve(site):
 
 
 def test_suites_of_one_seed_are_named(site):
-    assert "no intervals, in: cifar10." in (site / "index.html").read_text()
+    assert "no intervals, in: cifar10, papers_small_mlp_mnist." in (site / "index.html").read_text()
     for section in (site / "trade-offs.html").read_text().split("<section")[1:]:
         assert ("One seed per row" in section) == ("<h2>cifar10," in section)
 
