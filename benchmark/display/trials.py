@@ -38,7 +38,10 @@ def read_trials(results: Path, method: str, tuning: pd.DataFrame) -> pd.DataFram
         if path.stem == method
         for row in _trials(path, suites.get(path.parent.name, {}).get("recipe", {}), _chosen(tuning, path))
     ]
-    return pd.DataFrame(rows, columns=TABLE).astype({"validation_top1": float, "seconds": float}).round(ROUNDED)
+    table = pd.DataFrame(rows, columns=TABLE)
+    for name in ("lr", "weight_decay"):
+        table[name] = pd.to_numeric(table[name], errors="coerce")  # a person may have written the file
+    return table.astype({"validation_top1": float, "seconds": float}).round(ROUNDED)
 
 
 def _chosen(tuning: pd.DataFrame, path: Path) -> set[int]:

@@ -73,6 +73,8 @@ def tuning(
         for place in _places(search, cells)
     ]
     table = pd.DataFrame(rows, columns=TABLE).sort_values(ROW, ignore_index=True)
+    for name in ("lr", "weight_decay"):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
     whole = ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "n_pairs", "configuration", "trials"]
     whole += ["trials_ok"]
     digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2, "trial_seconds": 1}

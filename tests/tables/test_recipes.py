@@ -1,15 +1,18 @@
 """Rows of several recipes, and references of other epochs, never mix."""
 
+import io
 import json
 
 import pandas as pd
 from records import make_record, write_own_tables, write_runs
+from rich.console import Console
 
 from benchmark.display.reading import read_board, read_cells
 from benchmark.tables.board import leaderboard
 from benchmark.tables.cells import load
 from benchmark.tables.claims import claims
 from benchmark.tables.kinds import other_kind
+from benchmark.tables.terminal import print_leaderboard
 
 SUITE = """digits:
   title: for tests
@@ -119,6 +122,15 @@ def test_a_suite_of_a_few_methods_takes_no_overall_rank_away(tmp_path):
     assert set(pd.read_csv(only / "ranking.csv")["suite"]) == {"papers"}
 
 
+def test_the_terminal_shows_the_leading_recipe_first_and_names_references(tmp_path):
+    text = io.StringIO()
+    print_leaderboard(board_of(tmp_path).reset_index(drop=True), Console(file=text, width=100))
+    tuned, shared = text.getvalue().split("digits: cifar_resnet20 ")
+    assert tuned.strip().startswith("digits: cifar_resnet20, tuned")
+    assert "2 × epochs" in tuned
+    assert "× epochs" not in shared
+
+
 def test_what_most_rows_are_is_asked_within_a_recipe(tmp_path):
     records = [make_record(m, 4, 0, 80.0) for m in ("dgl", "trgl", "fa")]
     records += [make_record("dgl", 4, 0, 80.0, recipe="tuned", protocol=2)]
@@ -139,8 +151,8 @@ def test_cells_and_curves_know_their_recipe(tmp_path):
 def test_claims_stand_beside_every_recipe_and_no_reference(tmp_path):
     board = board_of(tmp_path).reset_index(drop=True)
     published = pd.DataFrame(
-        [("e2ebp", "digits", "cifar_resnet20", "1", "test_error_pct", 5.0, None, "a paper", None)],
-        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note"],
+        [("e2ebp", "digits", "cifar_resnet20", "1", "test_error_pct", 5.0, None, "a paper", None, None)],
+        columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note", "suite"],
     )
     found = claims(board, published)
     assert found.set_index("recipe")["ours"].to_dict() == {"shared": 10.0, "tuned": 4.5}
