@@ -105,6 +105,7 @@ class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
     title: str = Field(min_length=1, max_length=300)
+    role: Literal["smoke test", "comparison"] = "comparison"  # whether methods run and learn, or which is better
     dataset: str
     backbones: list[Backbone] = Field(min_length=1)
     methods: list[str] | None = Field(default=None, min_length=1)  # these alone, where a paper compares a few
