@@ -32,7 +32,7 @@ class Trial(Part):
     """One training of a search."""
 
     configuration: Configuration
-    full: bool  # whether of all epochs; else of a quarter of them
+    full: bool  # whether of all epochs; else of a share of them
     epochs: int  # of a phase
     seed: int  # evaluation never uses it
     status: Status
@@ -51,14 +51,15 @@ class Search(Part):
     backbone: str
     modules: int  # K
     protocol: int  # version of the engine's numbers
-    configurations: int  # with which the search begins; it costs half as many full trainings
+    configurations: int  # with which the search begins
+    share: float  # of the epochs at first, and of the configurations that go on
     trials: list[Trial] = Field(default_factory=list)
 
     @property
     def finals(self) -> list[Trial]:
         """Trials that may be chosen: those of all epochs within the budget that ended ``ok``, the best first.
 
-        Among equals, the one that was better at a quarter of the epochs, then the one that was tried first.
+        Among equals, the one that was better at first, then the one that was tried first.
         """
         early = {t.configuration.number: _top1(t) for t in self.trials if not t.full}
         own = [t for t in self.trials if t.full and t.status == "ok" and t.configuration.origin != "added"]
@@ -66,10 +67,10 @@ class Search(Part):
 
     @property
     def promising(self) -> list[Configuration]:
-        """The best quarter of the configurations after a quarter of the epochs: the others go no further."""
+        """The best share of the configurations after that share of the epochs: the others go no further."""
         short = [t for t in self.trials if not t.full and t.status == "ok" and t.configuration.origin != "added"]
         short.sort(key=lambda t: (-_top1(t), t.configuration.number))
-        return [t.configuration for t in short[: self.configurations // 4]]
+        return [t.configuration for t in short[: round(self.share * self.configurations)]]
 
     @property
     def chosen(self) -> Configuration | None:

@@ -38,7 +38,11 @@ class Listener:
 
 def tuned_suite(folder, **changes):
     suites = copy.deepcopy(TINY)
-    suites["tiny"] |= {"seeds": {"shared": 1, "tuned": 1}, "tune": 4, "recipe": {"epochs": 2, "batch": 32, "lr": 0.05}}
+    suites["tiny"] |= {
+        "seeds": {"shared": 1, "tuned": 1},
+        "tune": {"configurations": 4},
+        "recipe": {"epochs": 2, "batch": 32, "lr": 0.05},
+    }
     suites["tiny"] |= changes
     (folder / "suites.yaml").write_text(yaml.dump(suites))
 
@@ -55,14 +59,15 @@ def trial(number, full, top1, early_origin="drawn", status="ok"):
     return Trial(**facts, status=status, validation_top1=reached, fingerprint=f"{number}{full}")
 
 
-def search_of(trials, configurations=8):
+def search_of(trials, configurations=8, share=0.25):
     facts = {"suite": "s", "method": "m", "variant": "", "backbone": "b", "modules": 4, "protocol": 2}
-    return Search(**facts, configurations=configurations, trials=trials)
+    return Search(**facts, configurations=configurations, share=share, trials=trials)
 
 
-def test_a_quarter_goes_on_and_the_best_full_trial_is_chosen():
+def test_a_share_goes_on_and_the_best_full_trial_is_chosen():
     short = [trial(n, False, top1) for n, top1 in enumerate([10, 50, 30, 70, 20, 60, 40, 0])]
     assert [c.number for c in search_of(short).promising] == [3, 5]
+    assert [c.number for c in search_of(short, share=0.5).promising] == [3, 5, 1, 6]
     assert search_of(short).chosen is None
     full = [trial(3, True, 80.0), trial(5, True, 90.0)]
     assert search_of([*short, *full]).chosen.number == 5
