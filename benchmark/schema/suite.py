@@ -113,7 +113,7 @@ class Suite(Strict):
     recipe: Recipe
     twin_recipe: Recipe | None = added()  # of the end-to-end twin, where it trains by another one
     seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
-    tune: int = Field(default=8, ge=4, multiple_of=4)  # configurations that a method's search begins with
+    tune: int = Field(default=8, ge=4, le=32, multiple_of=4)  # configurations that a method's search begins with
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
@@ -146,8 +146,21 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _has_a_reference_of_others(self) -> Self:
-        if twice := next((m for i, m in enumerate(self.reference) if m in (1, *self.reference[:i])), None):
-            raise ValueError(f"reference has {twice:g}, which is trained anyway; name each other multiple once")
+        names = [f"{multiple:g}" for multiple in self.reference]  # of files
+        if twice := next((name for i, name in enumerate(names) if name in ("1", *names[:i])), None):
+            raise ValueError(f"reference has {twice}, which is trained anyway; name each other multiple once")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_twin_to_compare_with(self) -> Self:
+        if self.methods is None:
+            return self
+        if twice := next((name for i, name in enumerate(self.methods) if name in self.methods[:i]), None):
+            raise ValueError(f"methods has {twice} twice; name each method once")
+        if TWIN not in self.methods and ("tuned" in self.seeds or self.reference):
+            raise ValueError(
+                f"methods lacks {TWIN}, whose recipe is tuned too, and whose epochs `reference` multiplies"
+            )
         return self
 
     @model_validator(mode="after")
