@@ -48,7 +48,7 @@ def refused(tmp_path, text: str | bytes) -> str:
         ({"backbones": [{"name": "x", "cuts": {True: []}}]}, "a whole number is meant, not true"),
         ({"modules": []}, "tiny.modules: List should have at least 1 item"),
         ({"modules": [2, 2]}, "modules has 2 twice"),
-        ({"seeds": {}}, "tiny.seeds: Dictionary should have at least 1 item"),
+        ({"seeds": {}}, "tiny.seeds: Value should have at least 1 item"),
         ({"seeds": {"fast": 1}}, "tiny.seeds.fast: Input should be 'shared', 'tuned' or 'paper'"),
         ({"seeds": {"shared": 0}}, "tiny.seeds.shared: Input should be greater than 0"),
         ({"tune": 6}, "tiny.tune: Input should be a multiple of 4"),

@@ -27,7 +27,7 @@ from benchmark.sandbox import bubblewrap
 from benchmark.sandbox.run import Ending
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
-from benchmark.schema.record import read_record, write_record
+from benchmark.schema.record import Identity, read_record, write_record
 from benchmark.schema.suite import cells, load_suite
 from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
@@ -381,6 +381,22 @@ def test_what_cannot_be_verified_is_said(claimed):
     shutil.rmtree(claimed / "results" / "runs")
     with pytest.raises(UserError, match="nothing to verify"):
         claims([], [])
+
+
+def test_a_record_by_other_options_than_todays_is_not_put_to_the_test(claimed):
+    smooth = {"overrides": [{"method": "dgl", "options": {"hidden": 7}}]}
+    write_suites(claimed, {"tiny": TINY["tiny"] | smooth})
+    with pytest.raises(UserError, match=r"its options are not today's; `beyond run tiny --method dgl` trains it anew"):
+        claims(["tiny"], [])
+
+
+def test_lines_tell_recipes_and_references_apart():
+    row = {"suite": "s", "dataset": "d", "backbone": "b", "stem": "native", "method": "e2ebp", "family": "end-to-end"}
+    names = [
+        verify._name(Identity(**row, modules=1, seed=0, protocol=2, **which))
+        for which in ({}, {"recipe": "tuned"}, {"recipe": "tuned", "times": 0.5})
+    ]
+    assert names == ["s e2ebp b K=1 seed 0", "s e2ebp b K=1 tuned seed 0", "s e2ebp b K=1 tuned 0.5 x epochs seed 0"]
 
 
 def test_a_wrong_name_is_one_sentence(claimed, monkeypatch, capsys):
