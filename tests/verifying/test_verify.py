@@ -28,7 +28,7 @@ from benchmark.sandbox.run import Ending
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import Identity, read_record, write_record
-from benchmark.schema.suite import cells, load_suite
+from benchmark.schema.suite import PROTOCOL, cells, load_suite
 from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
 from benchmark.verifying.verify import claims, runnable, sample, too_high
@@ -243,12 +243,14 @@ def test_of_what_a_process_says_only_what_fits_is_heard():
 
 @pytest.fixture
 def claimed(workshop):
-    """Records of two seeds, without training: copies of a committed one under the tiny suite's name."""
+    """Records of two seeds, without training: a committed one under the tiny suite's name, of today's files."""
     write_suites(workshop, TINY)
     committed = read_record(ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json")
     for seed in range(2):
-        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed})
-        write_record(committed.model_copy(update={"identity": identity}), workshop / record_path("dgl", seed))
+        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed, "protocol": PROTOCOL})
+        made_from = committed.provenance.model_copy(update={"method_sha256": file_sha256(workshop / "methods/dgl.py")})
+        update = {"identity": identity, "provenance": made_from, "recipe": None}
+        write_record(committed.model_copy(update=update), workshop / record_path("dgl", seed))
     return workshop
 
 
