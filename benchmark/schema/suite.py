@@ -101,10 +101,22 @@ class Augmentation(Strict):
     flip: bool  # horizontally, half of them
 
 
+class Tune(Strict):
+    """What each method's search may spend: 2 * share * configurations full trainings.
+
+    The fewer steps an epoch has, the larger the share has to be: what is tried for a few dozen steps alone says only
+    which rate is the fastest at the start.
+    """
+
+    configurations: int = Field(default=8, ge=4, le=32, multiple_of=4)  # with which it begins
+    share: float = Field(default=0.25, ge=0.25, le=0.5)  # of the epochs at first; of them that go on for all epochs
+
+
 class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
     title: str = Field(min_length=1, max_length=300)
+    role: Literal["smoke test", "comparison"] = "comparison"  # whether methods run and learn, or which is better
     dataset: str
     backbones: list[Backbone] = Field(min_length=1)
     methods: list[str] | None = Field(default=None, min_length=1)  # these alone, where a paper compares a few
@@ -113,7 +125,7 @@ class Suite(Strict):
     recipe: Recipe
     twin_recipe: Recipe | None = added()  # of the end-to-end twin, where it trains by another one
     seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
-    tune: int = Field(default=8, ge=4, le=32, multiple_of=4)  # configurations that a method's search begins with
+    tune: Tune = Tune()
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Part, Status, read_part
+from benchmark.schema.suite import Tune
 from benchmark.schema.text import write_text
 
 TUNED = Path("results/tuned")
@@ -47,7 +48,7 @@ class Trial(Part):
     """One training of a search."""
 
     configuration: Configuration
-    full: bool  # whether of all epochs; else of a quarter of them
+    full: bool  # whether of all epochs; else of a share of them
     epochs: int  # of a phase
     seed: int  # evaluation never uses it
     status: Status
@@ -66,7 +67,8 @@ class Search(Part):
     backbone: str
     modules: int  # K
     protocol: int  # version of the engine's numbers
-    configurations: int  # with which the search begins; it costs half as many full trainings
+    configurations: int  # with which the search begins
+    share: float  # of the epochs at first, and of the configurations that go on
     trials: list[Trial] = Field(default_factory=list)
 
     @property
@@ -74,7 +76,7 @@ class Search(Part):
         """Trials that may be chosen: those of all epochs of what is promising that ended ``ok``, the best first.
 
         Others were not paid from the budget that all methods have: somebody added them, or a search of another length
-        made them. Among equals, the one that was better at a quarter of the epochs, then the one that was tried first.
+        made them. Among equals, the one that was better at first, then the one that was tried first.
         """
         early = {t.configuration.number: _top1(t) for t in self.trials if not t.full}
         promising = {configuration.number for configuration in self.promising}
@@ -83,10 +85,10 @@ class Search(Part):
 
     @property
     def promising(self) -> list[Configuration]:
-        """The best quarter of the configurations after a quarter of the epochs: the others go no further."""
+        """The best share of the configurations after that share of the epochs: the others go no further."""
         short = [t for t in self.trials if not t.full and t.status == "ok" and t.configuration.origin != "added"]
         short.sort(key=lambda t: (-_top1(t), t.configuration.number))
-        return [t.configuration for t in short[: self.configurations // 4]]
+        return [t.configuration for t in short[: round(self.share * self.configurations)]]
 
     @property
     def complete(self) -> bool:
@@ -134,12 +136,12 @@ def write_search(search: Search, folder: Path = TUNED) -> None:
 
 
 def read_chosen(
-    suite: str, method: str, budget: int, folder: Path = TUNED, variant: str | None = None
+    suite: str, method: str, budget: Tune, folder: Path = TUNED, variant: str | None = None
 ) -> Configuration:
     """The configuration that a method's search chose.
 
     Args:
-        budget: configurations with which the suite's searches begin.
+        budget: of all searches of the suite.
         variant: for which it is meant. Of another one than was searched it is the recipe alone, since options are
             what tells variants apart. None: the one that was searched.
 
@@ -149,7 +151,8 @@ def read_chosen(
     search = read_search(suite, method, folder)
     if search is None:
         raise UserError(f"{method} is not tuned for suite {suite}; run `{_command(suite, method)}` first.")
-    if search.configurations != budget or not search.complete:
+    spent = (search.configurations, search.share) == (budget.configurations, budget.share) and search.complete
+    if not spent:
         raise UserError(
             f"The search of {method} in suite {suite} is not finished; `{_command(suite, method)}` goes on."
         )

@@ -10,7 +10,7 @@ from workshop import TINY, Watcher, workshop
 from benchmark.errors import UserError
 from benchmark.running.run import run_suite
 from benchmark.schema.protocols import effective
-from benchmark.schema.suite import Cell, load_suite
+from benchmark.schema.suite import Cell, Tune, load_suite
 from benchmark.schema.tuned import Configuration, Search, Trial, read_chosen, read_search
 from benchmark.tuning.search import tune
 
@@ -38,7 +38,11 @@ class Listener:
 
 def tuned_suite(folder, **changes):
     suites = copy.deepcopy(TINY)
-    suites["tiny"] |= {"seeds": {"shared": 1, "tuned": 1}, "tune": 4, "recipe": {"epochs": 2, "batch": 32, "lr": 0.05}}
+    suites["tiny"] |= {
+        "seeds": {"shared": 1, "tuned": 1},
+        "tune": {"configurations": 4},
+        "recipe": {"epochs": 2, "batch": 32, "lr": 0.05},
+    }
     suites["tiny"] |= changes
     (folder / "suites.yaml").write_text(yaml.dump(suites))
 
@@ -55,9 +59,9 @@ def trial(number, full, top1, early_origin="drawn", status="ok"):
     return Trial(**facts, status=status, validation_top1=reached, fingerprint=f"{number}{full}")
 
 
-def search_of(trials, configurations=8):
+def search_of(trials, configurations=8, share=0.25):
     facts = {"suite": "s", "method": "m", "variant": "", "backbone": "b", "modules": 4, "protocol": 2}
-    return Search(**facts, configurations=configurations, trials=trials)
+    return Search(**facts, configurations=configurations, share=share, trials=trials)
 
 
 def write_finished(folder, file, chosen, **what):
@@ -72,9 +76,10 @@ def write_finished(folder, file, chosen, **what):
     return path
 
 
-def test_a_quarter_goes_on_and_the_best_full_trial_is_chosen():
+def test_a_share_goes_on_and_the_best_full_trial_is_chosen():
     short = [trial(n, False, top1) for n, top1 in enumerate([10, 50, 30, 70, 20, 60, 40, 0])]
     assert [c.number for c in search_of(short).promising] == [3, 5]
+    assert [c.number for c in search_of(short, share=0.5).promising] == [3, 5, 1, 6]
     assert search_of(short).chosen is None
     full = [trial(3, True, 80.0), trial(5, True, 90.0)]
     assert search_of([*short, *full]).chosen.number == 5
@@ -205,7 +210,7 @@ def test_a_file_that_is_no_search_is_one_sentence(workshop):
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"suite": "tiny"}))
     with pytest.raises(UserError, match=r"dgl.json is no search .*delete it and run `beyond tune tiny --method dgl`"):
-        read_chosen("tiny", "dgl", 4)
+        read_chosen("tiny", "dgl", Tune(configurations=4))
 
 
 POINT = {"optimizer": "sgd", "lr": 0.1}
@@ -236,16 +241,18 @@ def test_a_search_of_another_or_of_another_budget_or_cut_short_trains_nothing(wo
     plain = Configuration(number=0, origin="drawn", recipe=POINT)
     path = write_finished(workshop, "dgl", plain, method="e2ebp")
     with pytest.raises(UserError, match=r"dgl.json holds the search of e2ebp in tiny; delete it if it is a copy"):
-        read_chosen("tiny", "dgl", 4)
+        read_chosen("tiny", "dgl", Tune(configurations=4))
     write_finished(workshop, "dgl", plain)
-    assert read_chosen("tiny", "dgl", 4) == plain
+    assert read_chosen("tiny", "dgl", Tune(configurations=4)) == plain
     unfinished = "The search of dgl in suite tiny is not finished; `beyond tune tiny --method dgl` goes on"
     with pytest.raises(UserError, match=unfinished):
-        read_chosen("tiny", "dgl", 8)
+        read_chosen("tiny", "dgl", Tune(configurations=8))
+    with pytest.raises(UserError, match=unfinished):
+        read_chosen("tiny", "dgl", Tune(configurations=4, share=0.5))
     found = json.loads(path.read_text())
     path.write_text(json.dumps(found | {"trials": found["trials"][:-1]}))
     with pytest.raises(UserError, match=unfinished):
-        read_chosen("tiny", "dgl", 4)
+        read_chosen("tiny", "dgl", Tune(configurations=4))
 
 
 def test_options_are_of_the_variant_that_was_searched(workshop):
