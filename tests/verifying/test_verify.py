@@ -277,7 +277,7 @@ def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, c
     assert list(verify.verify(claims(["tiny"], [])[0], watcher)) == []
     assert lines[0].endswith("seed 0: no outcome: Stopped after 1 minutes, the limit of one cell.")
     assert not list((claimed / "results").glob("verified/*/*/*.json"))
-    assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["self-reported"]
+    assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["never"]
 
 
 def test_elsewhere_the_tolerance_comes_from_the_suites_other_methods(claimed):
