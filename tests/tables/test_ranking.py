@@ -29,7 +29,7 @@ UNCUT = """class A(Method):
     cut_matters = False
 """
 TOLD = {"verdict": "verified", "committed_top1": 80.0, "again_top1": 80.0, "tolerance": 0.5, "protections": []}
-TOLD |= {"faults": [], "git_commit": "0" * 40, "device": "x", "started_utc": "2026-01-01T00:00:00Z"}
+TOLD |= {"faults": [], "git_commit": "0" * 40, "device": "Testing CPU", "started_utc": "2026-01-01T00:00:00Z"}
 
 
 def ranks_of(tmp_path, *records, seeds=None, asked=None, uncut=()):

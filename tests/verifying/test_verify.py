@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import subprocess
 import tracemalloc
 from types import SimpleNamespace
 
@@ -28,7 +29,10 @@ from benchmark.sandbox.run import Ending
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import read_record, write_record
-from benchmark.schema.suite import cells, load_suite
+from benchmark.schema.suite import PROTOCOL, cells, load_suite
+from benchmark.tables.people import person
+from benchmark.tables.trust import AUTHORS, OTHERS
+from benchmark.tables.verification import standings
 from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
 from benchmark.verifying.verify import claims, runnable, sample, too_high
@@ -243,12 +247,15 @@ def test_of_what_a_process_says_only_what_fits_is_heard():
 
 @pytest.fixture
 def claimed(workshop):
-    """Records of two seeds, without training: copies of a committed one under the tiny suite's name."""
+    """Records of two seeds, without training: a committed one under the tiny suite's name, as if of today's files."""
     write_suites(workshop, TINY)
     committed = read_record(ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json")
+    sha256 = file_sha256(workshop / "methods" / "dgl.py")
+    origin = committed.provenance.model_copy(update={"method_sha256": sha256})
     for seed in range(2):
-        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed})
-        write_record(committed.model_copy(update={"identity": identity}), workshop / record_path("dgl", seed))
+        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed, "protocol": PROTOCOL})
+        record = committed.model_copy(update={"identity": identity, "provenance": origin})
+        write_record(record, workshop / record_path("dgl", seed))
     return workshop
 
 
@@ -312,6 +319,43 @@ def test_on_the_same_device_half_a_point_is_allowed_and_elsewhere_more(claimed, 
     assert [(o.verdict, o.tolerance) for o in here] == [("verified", 0.5), ("failed", 0.5)]
     there = [concluded(claim, moved(claim.record, p, device="Other CPU"), monkeypatch) for p in (-1.9, -2.1)]
     assert [(o.verdict, o.tolerance) for o in there] == [("verified", 2.0), ("failed", 2.0)]
+
+
+@needs("git")
+def test_an_outcome_says_who_ran_it_and_whose_the_record_is(claimed, monkeypatch):
+    for key, value in {"name": "Ada", "email": "ada@example.org"}.items():
+        monkeypatch.delenv(f"GIT_AUTHOR_{key.upper()}", raising=False)
+        git_here("config", f"user.{key}", value, init=key == "name")
+    (claim, _), _ = claims(["tiny"], [])
+    agreed = moved(claim.record, 0.0)
+    assert concluded(claim, agreed, monkeypatch).records_by is None  # nobody has committed it
+    assert standing_of(claim) == AUTHORS
+    git_here("add", "results/runs")
+    git_here("commit", "-qm", "Record dgl")
+    own = concluded(claim, agreed, monkeypatch)
+    assert (own.by, own.records_by) == (person("Ada <ada@example.org>"), [person("Ada <ada@example.org>")])
+    assert standing_of(claim) == AUTHORS
+    git_here("config", "user.name", "Bo")
+    assert standing_of(claim, agreed, monkeypatch) == AUTHORS  # the address is the same
+    git_here("config", "user.email", "bo@example.org")
+    assert standing_of(claim, agreed, monkeypatch) == OTHERS
+    said = (claimed / "results/verified/tiny/dgl/cifar_resnet8-k2-s0.json").read_text()
+    assert '"name": "Bo"' in said
+    assert "@" not in said
+    assert os.uname().nodename not in said
+
+
+def git_here(*arguments, init=False):
+    if init:
+        subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", *arguments], check=True)
+
+
+def standing_of(claim, again=None, monkeypatch=None):
+    """How the claim's record stands, after another training of it if there is one."""
+    if again:
+        concluded(claim, again, monkeypatch)
+    return standings(verify.VERIFIED, [claim.record])[0].verification
 
 
 def test_cells_that_are_all_too_high_fail_their_row_though_each_may_differ(claimed, monkeypatch, capsys):
