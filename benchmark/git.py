@@ -15,6 +15,8 @@ UNKNOWN = "unknown"
 # No hook and no helper of the repository's own configuration runs, and parallel cells do not lock each other out.
 ASK = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
 SOURCES = (".py", ".yaml", "PROTOCOL")
+CONTENT = ("--follow", "--find-renames=100%", "--diff-filter=AM")  # commits that changed what stands in a file
+SIGNED = "%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)"
 
 
 class Refused(Exception):
@@ -36,6 +38,30 @@ def dirty() -> bool | None:
         return bool(_edited())
     except Refused:
         return None
+
+
+def author() -> str | None:
+    """``Name <address>``, as git signs a commit here; none where nobody told it, as it would guess from the host."""
+    try:
+        return _git("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT").rsplit(" ", 2)[0]
+    except Refused:
+        return None
+
+
+def authors(path: Path) -> list[str]:
+    """Each ``Name <address>`` of the commit that brought a file's content, co-authors too; a mere move brings none.
+
+    None where git does not say: the content is not committed, or the history does not go back far enough.
+    """
+    try:
+        _head()
+        shallow = _git("rev-parse", "--is-shallow-repository").strip() == "true"
+        if shallow or _git("status", "--porcelain", "--untracked-files=all", "--", str(path)):
+            return []
+        said = _git("log", "-1", *CONTENT, f"--format={SIGNED}", "--", str(path))
+        return [line for line in said.splitlines() if line]
+    except Refused:
+        return []
 
 
 def trouble() -> str:
@@ -84,7 +110,7 @@ def _git(*arguments: str) -> str:
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
-    """Without what points git to another repository, as in its own hooks; what configures it stays."""
-    keep = ("GIT_CONFIG", "GIT_EXEC_PATH", "GIT_DISCOVERY_ACROSS_FILESYSTEM")
+    """Without what points git to another repository, as in its own hooks; what configures it, and who asks, stays."""
+    keep = ("GIT_CONFIG", "GIT_EXEC_PATH", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_AUTHOR")
     kept = {name: value for name, value in ours.items() if not name.startswith("GIT_") or name.startswith(keep)}
     return kept | {"LC_ALL": "C"}

@@ -9,11 +9,12 @@ from reading import claims
 
 from benchmark.display.texts import FAMILIES, short_name
 from benchmark.tables.columns import COLUMNS
+from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
 column = st.column_config
 GOOD, BAD, GREY = "#009E73", "#D0463B", "#8A8F98"
 BEST = {"best": "★ best", "not distinguishable": "≈ best"}
-VERIFIED = {"verified": GOOD, "self-reported": GREY, "failed": BAD}
+VERIFIED = dict.fromkeys(STANDINGS, GREY) | {OTHERS: GOOD, FAILED: BAD}
 METRIC_NAMES = {
     "test_error_pct": "test error, %",
     "test_error_top5_pct": "top-5 error, %",
@@ -44,7 +45,8 @@ def chips(name: str, label: str, colours: dict[str, str], width: int) -> Any:
 
 
 FAMILY = chips("family", "Family", {family: colour for family, (colour, _) in FAMILIES.items()}, 140)
-VERIFICATION = chips("verification", "Verification", VERIFIED, 120)
+VERIFICATION = chips("verification", "Verification", VERIFIED, 235)
+RERUN = {"rerun_by": text("rerun_by", "Re-run by", 150), "rerun_on": text("rerun_on", "Re-run on", 130)}
 PAPER = column.LinkColumn("Paper", display_text="open", help=_meaning("paper"), width=65)
 CODE = column.LinkColumn("Code", display_text="file", help="the file that made the record", width=60)
 MODULES = number("modules", "K", "%d", 45)
@@ -80,6 +82,7 @@ LEADERBOARD: dict[str, Any] = {
     "labels": text("labels", "Labels used", 130),
     "removes": text("removes", "Locks removed", 140),
     "isolation": text("isolation", "Isolation", 105),
+    **RERUN,
     "paper": PAPER,
     "code": CODE,
     "backbone": text("backbone", "Backbone", 140),
@@ -211,9 +214,9 @@ CELLS: dict[str, Any] = {
     "validation_top1_pct": number("validation_top1_pct", "Validation, %", width=110),
     "memory_ratio": number("memory_ratio", "Memory ×", width=88),
     "time_ratio": number("time_ratio", "Time ×", width=75),
-    "train_seconds": number("train_seconds", "Training, s", "%.1f", 95),
     "isolation": text("isolation", "Isolation", 105),
-    "verification": text("verification", "Verification", 110),
+    "verification": text("verification", "Verification", 220),
+    **RERUN,
     "git_commit": text("", "Commit", 115),
     "git_dirty": column.TextColumn("Edited since", width=100, help="whether the working tree differed from the commit"),
     "method_sha256": text("", "Method's file", 115),

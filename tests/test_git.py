@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from needs import needs
@@ -125,3 +126,47 @@ def test_worktrees_and_submodules_are_repositories_of_their_own(tree, tmp_path, 
     ask(outer, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(tree), "inner")
     monkeypatch.chdir(outer / "inner")
     assert (git.commit(), git.dirty()) == (head, False)
+
+
+def test_who_asks_is_who_git_was_told_and_never_a_guess(tree, monkeypatch, tmp_path):
+    for name, value in PLAIN.items():
+        monkeypatch.setenv(name, value)
+    assert git.author() == "a <a@b>"
+    for name in (*PLAIN, "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(tmp_path / "none"))
+    assert git.author() is None
+    ask(tree, "config", "user.name", "Ada")
+    ask(tree, "config", "user.email", "ada@example.org")
+    assert git.author() == "Ada <ada@example.org>"
+
+
+def commit_as(folder, name, message="more"):
+    ask(folder, "add", "--all")
+    ask(folder, "commit", "-qm", message, f"--author={name} <{name}@example.org>")
+
+
+def test_authors_are_those_of_the_commit_that_brought_the_content(tree):
+    record = tree / "record.json"
+    record.write_text("1\n" * 50, encoding="utf-8")
+    assert git.authors(Path("record.json")) == []
+    commit_as(tree, "Ada", "Record it\n\nCo-authored-by: Bo <bo@example.org>")
+    assert git.authors(Path("record.json")) == ["Ada <Ada@example.org>", "Bo <bo@example.org>"]
+    record.rename(tree / "moved.json")
+    commit_as(tree, "Mover")
+    assert git.authors(Path("moved.json"))[0] == "Ada <Ada@example.org>"
+    edited = tree / "moved.json"
+    edited.write_text("2\n" * 50, encoding="utf-8")
+    assert git.authors(Path("moved.json")) == []
+    commit_as(tree, "Cy")
+    assert git.authors(Path("moved.json")) == ["Cy <Cy@example.org>"]
+
+
+def test_a_history_that_is_cut_short_names_no_authors(tree, tmp_path, monkeypatch):
+    assert git.authors(Path("methods/a.py")) == ["a <a@b>"]
+    edit(tree)
+    commit_as(tree, "Last")
+    ask(tmp_path, "clone", "-q", "--depth", "1", f"file://{tree}", "cut")
+    monkeypatch.chdir(tmp_path / "cut")
+    assert git.authors(Path("methods/a.py")) == []

@@ -22,6 +22,10 @@ TEXT_OF_CLAIMS = (
     *("status", "verdict", "setting", "publication", "note"),
 )
 TEXT_OF_TUNING = ("variant", "origin", "optimizer", "recipe", "options")
+TEXT_OF_CELLS = (
+    *("variant", "recipe", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device"),
+    *("isolation", "verification", "rerun_by", "rerun_on"),
+)
 TEXT_OF_CURVES = ("variant", "recipe", "source", "stem")
 ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
 
@@ -101,8 +105,7 @@ def read_cells(results: Path) -> pd.DataFrame:
     ``git_dirty`` is yes, no, or unknown: where git did not say, a tree is not clean.
     Without tables of cells it is empty, and has no columns.
     """
-    text = ("variant", "recipe", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device")
-    tables = [read_table(path, text).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
+    tables = [read_table(path, TEXT_OF_CELLS).assign(suite=path.stem) for path in sorted(results.glob("cells/*.csv"))]
     tables = [table for table in tables if not table.empty]
     if not tables:
         return pd.DataFrame()

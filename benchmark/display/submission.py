@@ -31,6 +31,6 @@ STEPS = (  # title, command, what it does
 )
 LAST = (
     "Open a pull request with the file, its test and what beyond register wrote. Results are welcome but not needed, "
-    "since whoever has the machines runs the suites: dvc.lock and results/, without results/verified/. New rows are "
-    "self-reported until somebody else has trained some of their cells again. CONTRIBUTING.md says more."
+    "since whoever has the machines runs the suites: dvc.lock and results/, without results/verified/. New rows turn "
+    "green when somebody else has trained some of their cells again. CONTRIBUTING.md says more."
 )

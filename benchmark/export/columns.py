@@ -7,6 +7,7 @@ from markupsafe import Markup
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
 from benchmark.schema.plugins import ID
 from benchmark.tables.columns import COLUMNS
+from benchmark.tables.trust import FAILED, OTHERS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
 METRICS = {
@@ -74,8 +75,14 @@ def _said_of_training() -> list[Column]:
         text("labels", "Labels used"),
         text("removes", "Locks removed"),
         text("isolation", "Isolation"),
-        Column("Verification", lambda row: _verification(row["verification"]), COLUMNS["verification"].meaning),
+        *_rerun(),
     ]
+
+
+def _rerun() -> list[Column]:
+    meaning = COLUMNS["verification"].meaning
+    verification = Column("Verification", lambda row: _verification(row["verification"]), meaning)
+    return [verification, text("rerun_by", "Re-run by"), text("rerun_on", "Re-run on")]
 
 
 def ranks(suites: list[str]) -> list[Column]:
@@ -138,10 +145,9 @@ def runs() -> list[Column]:
         number("peak_mb", "Peak, MB", 1),
         number("time_ratio", "Time ×", 2),
         number("flops_ratio", "FLOPs ×", 2),
-        number("train_seconds", "Training, s", 1),
         number("epochs", "Epochs", 0),
         text("isolation", "Isolation"),
-        Column("Verification", lambda row: _verification(row["verification"])),
+        *_rerun(),
         text("started_utc", "Started, UTC"),
         text("device", "Device"),
         text("source", "Pictures"),
@@ -278,7 +284,7 @@ def _status(status: str) -> str:
 
 
 def _verification(verdict: str) -> str:
-    kind = {"verified": "good", "failed": "bad"}.get(verdict)
+    kind = {OTHERS: "good", FAILED: "bad"}.get(verdict)
     return Markup('<span class="{}">{}</span>').format(kind, verdict) if kind else verdict
 
 

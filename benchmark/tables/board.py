@@ -14,9 +14,8 @@ from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes
 from benchmark.tables.cells import COSTS
 from benchmark.tables.columns import COLUMNS, FILLED, PAIRED, ROW, SETTING, complete, is_twin
 from benchmark.tables.equal_compute import twin_at_equal
-from benchmark.tables.verification import joint_verdict
+from benchmark.tables.trust import joint
 
-TIMES = ("time_ratio", "train_seconds")
 MEANS = ["test_top5_pct", "validation_top1_pct"]
 ORDER = ["suite", "test_top1_pct", "dataset", "backbone", "method", "variant", "modules", "cuts", "protocol"]
 ORDER += ["recipe", "times"]
@@ -109,9 +108,9 @@ def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[st
         **_difference(group["difference"], "vs_e2ebp", "n_pairs"),
         **{key: said for name in EQUAL for key, said in _difference(group[name], name, f"n_{name}").items()},
         **{name: ok[name].mean() for name in MEANS},
-        **{name: _mean_cost(ok if name == "train_seconds" else group, name) for name in COSTS},
-        **{name: _distinct(group[name]) for name in ("labels", "isolation", "device")},
-        "verification": joint_verdict(set(group["verification"])),
+        **{name: _mean_cost(group, name) for name in COSTS},
+        **{name: _distinct(group[name]) for name in ("labels", "isolation", "device", "rerun_by", "rerun_on")},
+        "verification": joint(group["verification"]),
         "epochs": ok["epochs"].max(),
     }
 
@@ -122,9 +121,9 @@ def _difference(pairs: pd.Series, name: str, n: str) -> dict[str, float]:
 
 
 def _mean_cost(cells: pd.DataFrame, name: str) -> float:
-    """Mean of a cost; NaN for times of several devices, as neither seconds nor ratios carry over between them."""
+    """Mean of a cost; NaN for times of several devices, between which ratios do not carry over."""
     values = cells[name]
-    if name in TIMES and cells["device"][values.notna()].nunique() > 1:
+    if name == "time_ratio" and cells["device"][values.notna()].nunique() > 1:
         return float("nan")
     return float(values.mean())
 

@@ -9,7 +9,8 @@ from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
 from benchmark.schema.text import printable
 from benchmark.tables.columns import COLUMNS
-from benchmark.tables.verification import SELF_REPORTED, verdicts
+from benchmark.tables.trust import ISOLATION
+from benchmark.tables.verification import Standing, standings
 
 SHARED = "shared"  # the recipe of an identity that names none
 EDITED = "edited"  # status of a record that no longer says what it said when it was written
@@ -17,9 +18,10 @@ SHORT = 12  # characters of a hash in a table; the record has them all
 WHO = ["suite", "dataset", "source", "backbone", "stem", "method", "variant", "recipe", "times", "family", "modules"]
 WHO += ["seed", "protocol"]
 LEARNED = ["test_top1_pct", "test_top5_pct", "validation_top1_pct", "epochs"]
-COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_tflops", "train_seconds"]
+COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_tflops"]
 COSTS += ["parameters", "auxiliary_parameters"]
-CELL = [*WHO, "status", "error", "verification", *LEARNED, *COSTS, "labels", "isolation", "cuts"]
+RERUN = ["verification", "rerun_by", "rerun_on"]
+CELL = [*WHO, "status", "error", *RERUN, *LEARNED, *COSTS, "labels", "isolation", "cuts"]
 ORIGIN = ["git_commit", "git_dirty", "method_sha256", "dataset_fingerprint", "device", "threads", "started_utc"]
 # The columns of results/cells/<suite>.csv; the name of the record and the suite follow from the others.
 PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", "labels", "cuts")], *ORIGIN]
@@ -36,8 +38,8 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
         UserError: a file is not a record, or not where its record belongs: a copy would be counted twice.
     """
     records = [_in_place(path, runs) for path in sorted(runs.rglob("*.json"))]
-    told = verdicts(verified or runs.with_name("verified"), {record.digest for record in records})
-    rows = [_cell(record, told) for record in records]
+    told = standings(verified or runs.with_name("verified"), records)
+    rows = [_cell(record, standing) for record, standing in zip(records, told, strict=True)]
     cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
     return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
 
@@ -54,16 +56,16 @@ def _in_place(path: Path, runs: Path) -> Record:
     return record
 
 
-def _cell(record: Record, told: dict[str, str]) -> dict[str, Any]:
+def _cell(record: Record, standing: Standing) -> dict[str, Any]:
     learned, cost, origin = record.accuracy, record.cost, record.provenance
     row = record.identity.model_dump() | {
         "recipe": record.identity.recipe or SHARED,
         "status": record.status if record.genuine else EDITED,
         "error": record.error,
-        "verification": told.get(record.digest, SELF_REPORTED) if record.genuine else SELF_REPORTED,
+        **standing.model_dump(),
         "cuts": None if record.cuts is None else " ".join(record.cuts),
         "labels": ", ".join(f"{n} {kind}" for kind, n in sorted(record.labels.items())) or None,
-        "isolation": record.isolation,
+        "isolation": ISOLATION.get(record.isolation or "", record.isolation),
     }
     if learned:
         row |= {

@@ -75,24 +75,22 @@ COLUMNS: dict[str, Column] = {
     ),
     "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
     "train_tflops": Column("FLOPs of the whole training, all phases together, 10^12", 3),
-    "train_seconds": Column(
-        "training time without evaluation, mean over seeds; compare within a device only; empty where seeds ran on "
-        "several devices",
-        1,
-    ),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
     "labels": Column("pictures by the kind of label that training used: full, pairs (same class or not), none"),
     "removes": Column("locks that the method removes: forward, update or backward (Jaderberg et al. 2017)"),
-    "isolation": Column("whether losses were seen to move no further modules than the method claims"),
+    "isolation": Column("held: losses were seen to move no further modules than the method claims; leaks: they did"),
     "reach": Column("neighbouring modules beside its own that a loss may move; 0: gradient-isolated", 0),
     "requires": Column("what the method needs of a backbone, where not every one will do"),
     "verification": Column(
-        "verified: a sampled cell was trained again from nothing and agreed; failed: one did not; "
-        "self-reported: nobody has tried"
+        "who trained cells of the row again from nothing, by `beyond verify`, and found them to agree: its authors, "
+        "also on another machine (another model of GPU or processor), or somebody else, by git's names; failed: one "
+        "did not agree; of an older file: the record was trained again since; never: nobody has tried"
     ),
+    "rerun_by": Column("names of who did, as git knows them"),
+    "rerun_on": Column("models of the GPUs or processors on which they did"),
     "epochs": Column("rows of the learning curve, all phases together", 0),
-    "device": Column("machine of the time columns, the model of its GPU or processor; several are parted by a slash"),
+    "device": Column("machine of the times, the model of its GPU or processor; several are parted by a slash"),
     "protocol": Column("version of the engine's numbers", 0),
 }
 CURVE = ["suite", "method", "variant", "recipe", "times", "backbone", "modules", "source", "stem", "protocol"]

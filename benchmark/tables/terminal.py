@@ -12,10 +12,13 @@ from rich.text import Text
 from benchmark.tables.cells import SHARED
 from benchmark.tables.columns import with_interval
 from benchmark.tables.kinds import other_kind
-from benchmark.tables.verification import SELF_REPORTED
+from benchmark.tables.trust import AUTHORS, ELSEWHERE, FAILED, NEVER, OLDER, OTHERS
 
-MARKS = {"verified": "✓", "failed": "✗ not verified", SELF_REPORTED: ""}
-LEGEND = "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓: a cell was trained again and agreed."
+MARKS = {NEVER: "", OLDER: "", AUTHORS: "(✓)", ELSEWHERE: "(✓)", OTHERS: "✓", FAILED: "✗ not verified"}
+LEGEND = (
+    "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓: somebody else trained a cell again and it "
+    "agreed; (✓): its own authors did; ✗: it did not agree."
+)
 
 
 def print_leaderboard(board: pd.DataFrame, console: Console) -> None:

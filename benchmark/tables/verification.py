@@ -1,7 +1,7 @@
 """What ``beyond verify`` found about a record: one JSON a verified cell, in ``results/verified/``.
 
-An outcome names the digest of the record that it is about, so a record that is trained again is self-reported
-again, and its old outcome says nothing any more.
+An outcome names the digest of the record that it is about, so of a record that is trained again it says nothing any
+more, but that there was one.
 
 Cells may differ by a tolerance each. If several of a row do, all in the claimant's favour, that is no accident: the
 sum of their differences may reach what independent ones would, the root of the sum of their squared tolerances.
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import UserError
-from benchmark.schema.record import Identity, Part, read_part
+from benchmark.schema.record import Identity, Part, Record, added, read_part
+from benchmark.tables.people import Person, somebody_else
+from benchmark.tables.trust import AUTHORS, ELSEWHERE, FAILED, NEVER, OLDER, OTHERS
 
-SELF_REPORTED = "self-reported"
 Verdict = Literal["verified", "failed"]
 CEILING = 2.0  # points by which accuracy may differ at most, whatever an outcome says of its tolerance
 
@@ -31,8 +32,18 @@ class Verification(Part):
     tolerance: float  # points
     protections: list[str]  # under which the method's file ran
     git_commit: str
-    device: str
+    device: str  # model of the GPU or of the processor on which it was trained again
     started_utc: str
+    by: Person | None = added()  # who ran it, as git knows him; null: git does not, or the outcome is of before
+    records_by: list[Person] | None = added()  # authors of the commit that brought the record; null: git does not say
+
+
+class Standing(Part):
+    """What a record's outcome says of it, in the words of :mod:`benchmark.tables.trust`."""
+
+    verification: str
+    rerun_by: str | None = None  # name
+    rerun_on: str | None = None  # model of the GPU or of the processor
 
 
 def read_verification(path: Path) -> Verification:
@@ -47,21 +58,42 @@ def read_verification(path: Path) -> Verification:
         raise UserError(f"{path} is no outcome of `beyond verify` ({error}); delete it and verify again.") from None
 
 
-def verdicts(folder: Path, current: Container[str]) -> dict[str, str]:
-    """Verdict by the digest of the record that it is about.
+def standings(folder: Path, records: Sequence[Record]) -> list[Standing]:
+    """How each of the records stands; an edited one is not the one that an outcome is about.
 
     Args:
         folder: of outcomes.
-        current: digests of the records as they are; outcomes about others say nothing.
+        records: as they are now.
     """
-    found = _outcomes(folder, current)
-    faults = _faults(found)
-    return {v.digest: "failed" if faults[row_of(v.identity)] else v.verdict for v in found}
+    outcomes = _outcomes(folder)
+    about, tried = {o.digest: o for o in outcomes}, {_cell(o.identity) for o in outcomes}
+    current = [about[r.digest] if r.digest in about and r.genuine else None for r in records]
+    faults = _faults([outcome for outcome in current if outcome])
+    return [
+        _standing(outcome, record, failed=outcome.verdict == "failed" or bool(faults[row_of(outcome.identity)]))
+        if outcome
+        else Standing(verification=OLDER if _cell(record.identity) in tried else NEVER)
+        for record, outcome in zip(records, current, strict=True)
+    ]
+
+
+def _standing(outcome: Verification, record: Record, failed: bool) -> Standing:
+    agreed = OTHERS if somebody_else(outcome.by, outcome.records_by or []) else AUTHORS
+    first = record.provenance.device if record.provenance else ""
+    if agreed == AUTHORS and "" not in (first, outcome.device) and first != outcome.device:
+        agreed = ELSEWHERE
+    by = outcome.by.name if outcome.by else None
+    return Standing(verification=FAILED if failed else agreed, rerun_by=by, rerun_on=outcome.device or None)
 
 
 def rows_too_high(folder: Path, current: Container[str]) -> dict[Identity, str]:
-    """Of each row whose records are too high by all outcomes together, a sentence that says how much."""
-    return {row: fault for row, fault in _faults(_outcomes(folder, current)).items() if fault}
+    """Of each row whose records are too high by all outcomes together, a sentence that says how much.
+
+    Args:
+        current: digests of the records as they are; outcomes about others say nothing.
+    """
+    found = [outcome for outcome in _outcomes(folder) if outcome.digest in current]
+    return {row: fault for row, fault in _faults(found).items() if fault}
 
 
 def row_of(cell: Identity) -> Identity:
@@ -69,9 +101,13 @@ def row_of(cell: Identity) -> Identity:
     return cell.model_copy(update={"seed": 0})
 
 
-def _outcomes(folder: Path, current: Container[str]) -> list[Verification]:
-    found = [read_verification(path) for path in sorted(folder.glob("*/*/*.json"))]
-    return [outcome for outcome in found if outcome.digest in current]
+def _cell(who: Identity) -> tuple[str, str, str]:
+    """A cell's place in ``results/``, whatever its protocol was."""
+    return who.suite, who.method, who.file_stem
+
+
+def _outcomes(folder: Path) -> list[Verification]:
+    return [read_verification(path) for path in sorted(folder.glob("*/*/*.json"))]
 
 
 def _faults(found: Sequence[Verification]) -> dict[Identity, str]:
@@ -92,8 +128,3 @@ def too_high_together(row: Sequence[Verification]) -> str:
         f"its {len(known)} cells trained again were recorded {excess / len(known):.2f} points too high on average, "
         f"and chance explains {allowed / len(known):.2f}."
     )
-
-
-def joint_verdict(verdicts: set[str]) -> str:
-    """The verdict on several cells: one failure is a failure, one success makes the row verified."""
-    return next((v for v in ("failed", "verified") if v in verdicts), SELF_REPORTED)

@@ -23,7 +23,9 @@ from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cell_options, cells, identify, load_suites
 from benchmark.schema.text import write_text
-from benchmark.tables.verification import SELF_REPORTED, Verification, row_of, rows_too_high, verdicts
+from benchmark.tables.people import person
+from benchmark.tables.trust import FAILED, STANDINGS
+from benchmark.tables.verification import Verification, row_of, rows_too_high, standings
 from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
 
 RUNS = Path("results/runs")
@@ -159,10 +161,14 @@ def _trained_by(record: Record, cell: Cell | None, suite: Suite) -> tuple[Cell, 
 
 
 def sample(found: Sequence[Claim], size: int) -> list[Claim]:
-    """``size`` of the claims at random, unpredictably, those first that nobody has verified yet."""
-    told = verdicts(VERIFIED, {claim.record.digest for claim in found})
+    """``size`` of the claims at random, unpredictably, those first whose standing is worth the least."""
+    told = standings(VERIFIED, [claim.record for claim in found])
+    worth = {
+        claim.record.digest: [*STANDINGS, FAILED].index(standing.verification)
+        for claim, standing in zip(found, told, strict=True)
+    }
     shuffled = random.SystemRandom().sample(list(found), len(found))
-    shuffled.sort(key=lambda claim: told.get(claim.record.digest, SELF_REPORTED) != SELF_REPORTED)
+    shuffled.sort(key=lambda claim: worth[claim.record.digest])
     return shuffled[:size]
 
 
@@ -170,7 +176,7 @@ def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None)
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
     What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
-    then stays self-reported, however often it is sampled.
+    then stays as it was, however often it is sampled.
 
     Raises:
         UserError: a suite cannot run here; says why.
@@ -214,8 +220,10 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
     tolerance = POINTS if same_place(claim.record, again) else claim.elsewhere
     faults = disagreements(claim.record, again, tolerance)
     faults += [f"{again.error}"] if again.error else []
+    who, by = claim.record.identity, git.author()
+    place = Path(who.suite, who.method, f"{who.file_stem}.json")
     outcome = Verification(
-        identity=claim.record.identity,
+        identity=who,
         digest=claim.record.digest,
         verdict="failed" if faults else "verified",
         faults=faults,
@@ -226,10 +234,10 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Obs
         git_commit=git.commit(),
         device=again.provenance.device if again.provenance else "",
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        by=person(by) if by else None,
+        records_by=[person(author) for author in git.authors(RUNS / place)] or None,
     )
-    who = outcome.identity
-    path = VERIFIED / who.suite / who.method / f"{who.file_stem}.json"
-    write_text(outcome.model_dump_json(indent=1) + "\n", path)
+    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / place)
     observer.ended(claim.cell, summary(outcome))
     return outcome
 

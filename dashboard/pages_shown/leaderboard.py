@@ -38,8 +38,10 @@ HOW_TO_READ = """
   workspaces and the CUDA context are not in it.
 - **Time** is the median ratio of interleaved training steps on one machine; **FLOPs** are those of a training step.
 - **K** alone is not comparable across papers: *Cut after* names the cut points.
-- **Verification**: *verified* and *failed* tell what training a sampled cell again from nothing gave
-  (`beyond verify`); *self-reported* rows have not been tried.
+- **Verification** says who trained a cell of the row again from nothing (`beyond verify`): its authors, its authors on
+  another machine, or *somebody else*, which alone is green. *Of an older file*: the record was trained again since.
+  *Never*: nobody tried. *Failed*: it did not agree.
+- **Isolation** *held* where losses moved no further modules than the method claims, else it *leaks*.
 - A cell that failed or diverged stays in the table, counted by its **status**.
 """
 

@@ -15,7 +15,7 @@ REVIEW = """
 - **Isolation as claimed**: the check changes each loss and looks which modules' gradients move.
 - **Nothing tuned on the test split.** It is touched once, after training, by the engine; a method never sees it.
 - **Failed cells stay**: a method that diverges somewhere has a row that says so.
-- **Records agree**: somebody else runs `beyond verify` on sampled cells, and the row is then marked verified.
+- **Records agree**: somebody else runs `beyond verify` on sampled cells, and the row then says so, in green.
 """
 
 

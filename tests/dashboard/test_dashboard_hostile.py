@@ -26,7 +26,7 @@ def results(tmp_path, monkeypatch):
     write_runs(tmp_path / "runs", evil.sealed(), failed.sealed())
     write_own_tables(tmp_path, TOP / "methods")
     board = pd.read_csv(tmp_path / "leaderboard.csv")
-    texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "verification")
+    texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "rerun_by")
     board = board.assign(**dict.fromkeys(texts, HOSTILE), paper="javascript:alert(1)")
     board.to_csv(tmp_path / "leaderboard.csv", index=False)
     claims = pd.read_csv(tmp_path / "claims.csv")

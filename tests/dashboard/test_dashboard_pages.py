@@ -13,6 +13,9 @@ from benchmark.display.axes import stretch
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
 from benchmark.display.reading import read_board
+from benchmark.tables.people import person
+from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
+from benchmark.tables.verification import Verification
 
 pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
@@ -198,3 +201,29 @@ def test_submit_names_the_commands_and_shows_the_file_that_beyond_new_writes(res
     for command in ("beyond new", "beyond check", "beyond register", "dvc repro digits@my_method", "beyond verify"):
         assert command in codes
     assert "def local_loss" in codes
+
+
+def test_green_is_for_what_somebody_else_ran_and_no_page_has_seconds_of_the_training():
+    import columns_shown as shown
+
+    hues = shown.VERIFIED
+    assert {said for said, hue in hues.items() if hue == shown.GOOD} == {OTHERS}
+    assert {said for said, hue in hues.items() if hue == shown.BAD} == {FAILED}
+    assert set(STANDINGS) < set(hues)
+    assert "train_seconds" not in {*shown.LEADERBOARD, *shown.CELLS}
+
+
+def test_runs_say_who_trained_a_cell_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
+    record = make_record("dgl", 2, 0, 80.0)
+    write_runs(tmp_path / "runs", record)
+    ran = {"by": person("Bo <b@x>"), "records_by": [person("Ada <a@x>")], "device": "Other CPU", "git_commit": ""}
+    told = {"verdict": "verified", "faults": [], "committed_top1": 80.0, "again_top1": 80.0, "tolerance": 0.5}
+    told |= {"protections": [], "started_utc": "", "identity": record.identity, "digest": record.digest}
+    path = tmp_path / "verified/digits/dgl/cifar_resnet20-k2-s0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(Verification(**told, **ran).model_dump_json())
+    write_own_tables(tmp_path)
+    for page in ("runs", "leaderboard"):
+        row = opened(page).dataframe[0].value.iloc[0]
+        assert (row["rerun_by"], row["rerun_on"], row["isolation"]) == ("Bo", "Other CPU", "held"), page

@@ -93,7 +93,7 @@ def test_times_of_several_devices_are_not_averaged_and_memory_is(tmp_path):
         for seed, (device, memory, time) in enumerate([("H100", 0.4, 1.0), ("H100", 0.6, 1.2), ("A100", 0.5, 3.0)])
     ]
     row = row_of(board_of(tmp_path, *records), "dgl")
-    assert pd.isna([row["time_ratio"], row["train_seconds"]]).all()
+    assert pd.isna(row["time_ratio"])
     assert row["memory_ratio"] == pytest.approx(0.5)
     assert row["device"] == "A100 / H100"
     (tmp_path / "one").mkdir()

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+import subprocess
 import tracemalloc
 from types import SimpleNamespace
 
@@ -29,6 +30,9 @@ from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import Identity, read_record, write_record
 from benchmark.schema.suite import PROTOCOL, cells, load_suite
+from benchmark.tables.people import person
+from benchmark.tables.trust import AUTHORS, OTHERS
+from benchmark.tables.verification import standings
 from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
 from benchmark.verifying.verify import claims, runnable, sample, too_high
@@ -279,7 +283,7 @@ def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, c
     assert list(verify.verify(claims(["tiny"], [])[0], watcher)) == []
     assert lines[0].endswith("seed 0: no outcome: Stopped after 1 minutes, the limit of one cell.")
     assert not list((claimed / "results").glob("verified/*/*/*.json"))
-    assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["self-reported"]
+    assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["never"]
 
 
 def test_elsewhere_the_tolerance_comes_from_the_suites_other_methods(claimed):
@@ -314,6 +318,43 @@ def test_on_the_same_device_half_a_point_is_allowed_and_elsewhere_more(claimed, 
     assert [(o.verdict, o.tolerance) for o in here] == [("verified", 0.5), ("failed", 0.5)]
     there = [concluded(claim, moved(claim.record, p, device="Other CPU"), monkeypatch) for p in (-1.9, -2.1)]
     assert [(o.verdict, o.tolerance) for o in there] == [("verified", 2.0), ("failed", 2.0)]
+
+
+@needs("git")
+def test_an_outcome_says_who_ran_it_and_whose_the_record_is(claimed, monkeypatch):
+    for key, value in {"name": "Ada", "email": "ada@example.org"}.items():
+        monkeypatch.delenv(f"GIT_AUTHOR_{key.upper()}", raising=False)
+        git_here("config", f"user.{key}", value, init=key == "name")
+    (claim, _), _ = claims(["tiny"], [])
+    agreed = moved(claim.record, 0.0)
+    assert concluded(claim, agreed, monkeypatch).records_by is None  # nobody has committed it
+    assert standing_of(claim) == AUTHORS
+    git_here("add", "results/runs")
+    git_here("commit", "-qm", "Record dgl")
+    own = concluded(claim, agreed, monkeypatch)
+    assert (own.by, own.records_by) == (person("Ada <ada@example.org>"), [person("Ada <ada@example.org>")])
+    assert standing_of(claim) == AUTHORS
+    git_here("config", "user.name", "Bo")
+    assert standing_of(claim, agreed, monkeypatch) == AUTHORS  # the address is the same
+    git_here("config", "user.email", "bo@example.org")
+    assert standing_of(claim, agreed, monkeypatch) == OTHERS
+    said = (claimed / "results/verified/tiny/dgl/cifar_resnet8-k2-s0.json").read_text()
+    assert '"name": "Bo"' in said
+    assert "@" not in said
+    assert os.uname().nodename not in said
+
+
+def git_here(*arguments, init=False):
+    if init:
+        subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", *arguments], check=True)
+
+
+def standing_of(claim, again=None, monkeypatch=None):
+    """How the claim's record stands, after another training of it if there is one."""
+    if again:
+        concluded(claim, again, monkeypatch)
+    return standings(verify.VERIFIED, [claim.record])[0].verification
 
 
 def test_cells_that_are_all_too_high_fail_their_row_though_each_may_differ(claimed, monkeypatch, capsys):
