@@ -93,7 +93,9 @@ def ranks(suites: list[str]) -> list[Column]:
 
 
 def _of_suite(suite: str) -> Column:
-    return Column(suite, lambda row: str(row[f"in {suite}"]), "ranks that it may have, and mean accuracy in percent", numeric=True)
+    return Column(
+        suite, lambda row: str(row[f"in {suite}"]), "ranks that it may have, and mean accuracy in percent", numeric=True
+    )
 
 
 def claims() -> list[Column]:

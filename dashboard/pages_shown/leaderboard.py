@@ -163,9 +163,8 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
         n = "One seed per row: there are no intervals, and no row can be told from the best."
     else:
         span = seeds[0] if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        n = (
-            f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. "
-            + ("" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it.")
+        n = f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. " + (
+            "" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it."
         )
     return plain(
         f"{title}. {smoke}{RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the last "

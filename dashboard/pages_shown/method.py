@@ -8,7 +8,19 @@ from typing import Any
 
 import streamlit as st
 from choosers import one_of, row
-from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, RANK, TRIALS, TUNING, as_shown, claims_shown, number, text
+from columns_shown import (
+    CLAIMS,
+    LEADERBOARD,
+    MODULES,
+    PLANNED,
+    RANK,
+    TRIALS,
+    TUNING,
+    as_shown,
+    claims_shown,
+    number,
+    text,
+)
 from escaping import link, plain
 from parts import NO_CELLS, board_or_stop, download, show_table
 from reading import cells, methods, plans, trials, tuning
