@@ -1,4 +1,4 @@
-"""The order in which a reader meets the rows: one block a method, its K and variants inside, as ranks are of methods."""
+"""The order of rows for a reader: one block a method, its K and variants inside, since ranks are of methods."""
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ def in_blocks(board: pd.DataFrame) -> pd.DataFrame:
             **{name: board[name] for name in INSIDE[1:]},
         }
     )
-    rows = board.loc[order.sort_values(list(order), kind="stable").index]
+    rows = board.loc[order.sort_values([str(name) for name in order], kind="stable").index]
     return rows.assign(block=rows.groupby(BLOCK, sort=False).ngroup())
 
 
@@ -42,7 +42,7 @@ def suites_in_order(rows: pd.DataFrame) -> list[str]:
         rows: rows of the leaderboard.
     """
     reached = rows[rows["test_top1_pct"].notna() & rows["times"].isna()]
-    order = pd.DataFrame({"smoke": rows.groupby("suite")["role"].agg(lambda role: (role == SMOKE_TEST).any())})
+    order = pd.DataFrame({"smoke": (rows["role"] == SMOKE_TEST).groupby(rows["suite"]).any()})
     order["few"] = -reached.groupby("suite")["method"].nunique()
     order["easy"] = reached[is_twin(reached)].groupby("suite")["test_top1_pct"].mean()
     return [str(suite) for suite in order.sort_values(["smoke", "few", "easy"], kind="stable").index]

@@ -29,7 +29,7 @@ def print_leaderboard(board: pd.DataFrame, console: Console) -> None:
         ranks = [rank_in_words(*pair) for pair in zip(rows["rank_low"], rows["rank_high"], strict=True)]
         names = (rows["method"] + " " + rows["variant"]).str.rstrip()
         rows = rows.assign(rank=once(pd.Series(ranks, index=rows.index), rows["block"]), name=once(names, names))
-        ranked = (rows["rank"] != "").any()
+        ranked = bool((rows["rank"] != "").any())
         role = f" ({SMOKE_TEST})" if (rows["role"] == SMOKE_TEST).any() else ""
         title = Text(f"{suite}{role}: {backbone}" + ("" if recipe == SHARED else f", {recipe}"), "bold")
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False)

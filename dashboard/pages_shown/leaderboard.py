@@ -167,8 +167,8 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
             "" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it."
         )
     return plain(
-        f"{title}. {smoke}{RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the last "
-        "epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
+        f"{title}. {smoke}{RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
+        "last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
         "memory. Hover over a heading for its meaning."
     )
 

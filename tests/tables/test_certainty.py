@@ -1,4 +1,4 @@
-"""Who is certainly above whom, against hand computations: for three seeds p = 1 - t / sqrt(t^2 + 2) (t of 2 degrees)."""
+"""Who is certainly above whom, against hand computations: of three seeds p = 1 - t / sqrt(t^2 + 2) ."""
 
 import numpy as np
 import pandas as pd
