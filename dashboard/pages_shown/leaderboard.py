@@ -166,8 +166,8 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
         n = f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. " + (
             "" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it."
         )
-    return plain(
-        f"{title}. {smoke}{RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
+    return smoke + plain(
+        f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
         "last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
         "memory. Hover over a heading for its meaning."
     )
