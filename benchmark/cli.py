@@ -160,19 +160,22 @@ def tune(
     """Search each method's recipe on the validation split, all with one budget, and keep every trial."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import check_asked, methods_of
+    from benchmark.running.run import check_asked, methods_of, unusable_methods
     from benchmark.schema.suite import load_suite
     from benchmark.tuning.search import tune as search
 
     asked = load_suite(suite)
     check_asked(suite, asked, method or [])
+    left_out = {} if method else unusable_methods()
+    for sentence in left_out.values():
+        _complain(f"{sentence} The other methods go on.", "yellow")
     with ProgressBar(f"tune {suite}", console) as bar:
-        found = search(suite, method or methods_of(asked), bar, jobs=jobs, further=more)
+        found = search(suite, method or methods_of(asked, left_out), bar, jobs=jobs, further=more)
     unended = [one.method for one in found if one.chosen is None]
     for name in unended:
         _complain(f"No full trial of {name} ended; see results/tuned/{suite}/{name}.json.", "red")
-    if unended:
-        sys.exit(1)
+    if unended or left_out:
+        sys.exit(1 if unended else MISTAKE)
 
 
 @app.command()
@@ -184,7 +187,7 @@ def reproduce(
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import RUNS, methods_of, run_suite
+    from benchmark.running.run import RUNS, check_asked, methods_of, run_suite
     from benchmark.schema.suite import load_suite
     from benchmark.tables.board import leaderboard
     from benchmark.tables.cells import load
@@ -192,6 +195,7 @@ def reproduce(
     from benchmark.verifying.reproduce import SCRATCH, committed_records, compare, print_comparison
 
     asked = load_suite(suite)
+    check_asked(suite, asked, [], protocol)
     protocol = protocol or asked.leading
     committed = committed_records(RUNS / suite, protocol)
     with ProgressBar(suite, console) as bar:

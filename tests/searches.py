@@ -34,7 +34,14 @@ def make_trial(
 
 def make_search(method: str, *trials: Trial, suite: str = "digits", **more: Any) -> Search:
     """A search of these trials, at K = 4."""
-    what = {"variant": "", "backbone": "cifar_resnet20", "modules": 4, "protocol": 1, "configurations": 8}
+    what = {
+        "variant": "",
+        "backbone": "cifar_resnet20",
+        "modules": 4,
+        "protocol": 1,
+        "configurations": 8,
+        "share": 0.25,
+    }
     return Search(suite=suite, method=method, trials=list(trials), **(what | more))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import cycle, islice
+from operator import mul
 from typing import Any
 
 import torch
@@ -122,13 +123,15 @@ def _measured(
     batch = next(loaders["train"].epoch(0))
     twin = None if cell.method == TWIN else build_twin
     cost = measure_cost(build, twin, suite.recipe, batch, suite.recipe_of_twin)
-    train_flops = cost.step_flops * len(loaders["train"]) * suite.recipe.epochs
-    cost = cost.model_copy(update={"train_flops": train_flops})
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
     yield "cost", cost
     real, steps = real_steps(build, suite.recipe, batch)
     check_simulation(cost, real)
+    epochs = [suite.recipe.epochs_of(phase.share) for phase in method.phases()]  # whole ones, as they are trained
+    an_epoch = [step.flops * len(loaders["train"]) for step in steps]
+    cost = cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))})
+    yield "cost", cost
 
     examiner = Examiner(fresh, steps)
     accuracies, train_seconds, cuda_peak = train(examiner, method)

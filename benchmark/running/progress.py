@@ -76,7 +76,7 @@ class ProgressBar:
 def summary(record: Record) -> str:
     """One line on a finished cell."""
     i = record.identity
-    name = f"{i.method}{'/' + i.variant if i.variant else ''} {i.backbone} K={i.modules} seed {i.seed}"
+    name = f"{i.setting} seed {i.seed}"
     if record.accuracy is None:
         return f"{name}: {record.status}: {record.error}"
     reached, cost = f"{name}: test {record.accuracy.test_top1:.2f} %", record.cost

@@ -5,7 +5,7 @@ run goes on where it stopped, and a record that somebody edited is written again
 record of the same fingerprint serves as well: who has pulled the cells of others does not train them again.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,15 +18,17 @@ from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
-from benchmark.schema.protocols import effective
+from benchmark.schema.protocols import configured, effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
-from benchmark.schema.suite import TWIN, Cell, Suite, cells, identify, load_suite
+from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite
 from benchmark.schema.text import printable
+from benchmark.schema.tuned import Search, Trial, read_search
 
 RUNS = Path("results/runs")
 KEPT = Path(".beyond/cells")
 WORTH_KEEPING = ("ok", "diverged")  # the others may end differently the next time
 KEPT_ALL = "finished cells are kept"
+SEARCHED_OTHERWISE = "the recipe was searched with other files, settings, pictures or packages than are here"
 UNKEPT = "finished cells have their records in results/, but a run that is cut short will train them again"
 
 
@@ -77,6 +79,8 @@ def run_suite(
     store.check(set(identities.values()), name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
+    if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
+        observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
@@ -100,12 +104,36 @@ def check_asked(name: str, suite: Suite, methods: Iterable[str], protocol: str |
     """Make sure that a suite trains what it is asked for.
 
     Raises:
-        UserError: it trains other methods, or by other protocols.
+        UserError: it trains other methods, some that are not there, or by other protocols.
     """
+    for method in suite.methods or []:
+        try:
+            plugin_path(METHODS, method)
+        except UserError as error:
+            raise UserError(f"{SUITES}: {name}.methods: {error}") from None
     if protocol not in (None, *suite.seeds):
         raise UserError(f"Suite {name!r} has no protocol {protocol!r}; it has {', '.join(suite.seeds)}.")
     if others := [method for method in methods if suite.methods is not None and method not in suite.methods]:
         raise UserError(f"Suite {name!r} does not train {others[0]}; it trains {', '.join(suite.methods or [])}.")
+
+
+def searched_otherwise(name: str, suite: Suite, methods: Collection[str], data: str) -> list[str]:
+    """Those of the methods, and of their twin, whose recipe was chosen by trials of what is no longer here."""
+    found = []
+    for method in sorted({*methods, TWIN} if methods else ()):
+        search = read_search(name, method)
+        if search and search.finals and not _as_here(search, search.finals[0], suite, data):
+            found.append(method)
+    return found
+
+
+def _as_here(search: Search, trial: Trial, suite: Suite, data: str) -> bool:
+    """Whether a trial of all epochs is one that would be made today."""
+    if search.backbone not in [backbone.key for backbone in suite.backbones]:
+        return False
+    who = search.model_dump(include={"suite", "method", "variant", "backbone", "modules"})
+    cell = Cell(**who, seed=trial.seed, recipe="tuned")
+    return trial.fingerprint == fingerprint(cell, configured(suite, search.method, trial.configuration), data)
 
 
 class _Store:

@@ -16,7 +16,8 @@ def effective(suite: Suite, cell: Cell, tuned: Path = TUNED) -> Suite:
         UserError: the method, or the twin, was not tuned yet.
     """
     if cell.recipe == "tuned":
-        own, twin = (read_chosen(cell.suite, method, tuned) for method in (cell.method, TWIN))
+        own = read_chosen(cell.suite, cell.method, suite.tune, tuned, cell.variant)
+        twin = read_chosen(cell.suite, TWIN, suite.tune, tuned)
         twin_recipe = suite.recipe.changed(twin.recipe)
         suite = configured(suite, cell.method, own).model_copy(update={"twin_recipe": twin_recipe})
     if cell.times:

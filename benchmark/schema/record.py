@@ -59,6 +59,13 @@ class Identity(Part):
         times = f"-x{self.times:g}" if self.times else ""
         return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}{recipe}{times}"
 
+    @property
+    def setting(self) -> str:
+        """What a person reads of its row within the suite, such as ``dgl resnet50 K=4 tuned``."""
+        variant = f"/{self.variant}" if self.variant else ""
+        words = [f"{self.method}{variant}", self.backbone, f"K={self.modules}", self.recipe]
+        return " ".join(filter(None, [*words, f"{self.times:g} x epochs" if self.times else None]))
+
 
 class EpochRow(Part):
     """One row of the learning curve."""

@@ -101,6 +101,17 @@ class Augmentation(Strict):
     flip: bool  # horizontally, half of them
 
 
+class Tune(Strict):
+    """What each method's search may spend: 2 * share * configurations full trainings.
+
+    The fewer steps an epoch has, the larger the share has to be: what is tried for a few dozen steps alone says only
+    which rate is the fastest at the start.
+    """
+
+    configurations: int = Field(default=8, ge=4, le=32, multiple_of=4)  # with which it begins
+    share: float = Field(default=0.25, ge=0.25, le=0.5)  # of the epochs at first; of them that go on for all epochs
+
+
 class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
@@ -114,7 +125,7 @@ class Suite(Strict):
     recipe: Recipe
     twin_recipe: Recipe | None = added()  # of the end-to-end twin, where it trains by another one
     seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
-    tune: int = Field(default=8, ge=4, multiple_of=4)  # configurations that a method's search begins with
+    tune: Tune = Tune()
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
@@ -147,8 +158,21 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _has_a_reference_of_others(self) -> Self:
-        if twice := next((m for i, m in enumerate(self.reference) if m in (1, *self.reference[:i])), None):
-            raise ValueError(f"reference has {twice:g}, which is trained anyway; name each other multiple once")
+        names = [f"{multiple:g}" for multiple in self.reference]  # of files
+        if twice := next((name for i, name in enumerate(names) if name in ("1", *names[:i])), None):
+            raise ValueError(f"reference has {twice}, which is trained anyway; name each other multiple once")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_twin_to_compare_with(self) -> Self:
+        if self.methods is None:
+            return self
+        if twice := next((name for i, name in enumerate(self.methods) if name in self.methods[:i]), None):
+            raise ValueError(f"methods has {twice} twice; name each method once")
+        if TWIN not in self.methods and ("tuned" in self.seeds or self.reference):
+            raise ValueError(
+                f"methods lacks {TWIN}, whose recipe is tuned too, and whose epochs `reference` multiplies"
+            )
         return self
 
     @model_validator(mode="after")

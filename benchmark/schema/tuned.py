@@ -5,18 +5,21 @@ validation split; no search ever sees the test split.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
 from benchmark.errors import UserError
+from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Part, Status, read_part
+from benchmark.schema.suite import Tune
 from benchmark.schema.text import write_text
 
 TUNED = Path("results/tuned")
 # Where a configuration comes from: the suite's recipe, the paper's, the points that all methods try, or somebody's
 # further tries, which show what a method could reach but are not chosen, since others had none.
 Origin = Literal["shared", "paper", "drawn", "added"]
+SEARCHED = ("optimizer", "lr", "momentum", "weight_decay")  # of a recipe; its epochs, say, are the same for all
 
 
 class Configuration(Part):
@@ -27,12 +30,25 @@ class Configuration(Part):
     recipe: dict[str, str | float]
     options: dict[str, object] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _changes_what_is_searched(self) -> Self:
+        if others := [name for name in self.recipe if name not in SEARCHED]:
+            raise ValueError(
+                f"it changes {others[0]!r} of the recipe, and a search changes {', '.join(SEARCHED)} alone"
+            )
+        try:
+            Recipe.model_validate({"epochs": 1, "batch": 1, "lr": 1.0, **self.recipe})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))} of its recipe: {first['msg']}") from None
+        return self
+
 
 class Trial(Part):
     """One training of a search."""
 
     configuration: Configuration
-    full: bool  # whether of all epochs; else of a quarter of them
+    full: bool  # whether of all epochs; else of a share of them
     epochs: int  # of a phase
     seed: int  # evaluation never uses it
     status: Status
@@ -51,25 +67,35 @@ class Search(Part):
     backbone: str
     modules: int  # K
     protocol: int  # version of the engine's numbers
-    configurations: int  # with which the search begins; it costs half as many full trainings
+    configurations: int  # with which the search begins
+    share: float  # of the epochs at first, and of the configurations that go on
     trials: list[Trial] = Field(default_factory=list)
 
     @property
     def finals(self) -> list[Trial]:
-        """Trials that may be chosen: those of all epochs within the budget that ended ``ok``, the best first.
+        """Trials that may be chosen: those of all epochs of what is promising that ended ``ok``, the best first.
 
-        Among equals, the one that was better at a quarter of the epochs, then the one that was tried first.
+        Others were not paid from the budget that all methods have: somebody added them, or a search of another length
+        made them. Among equals, the one that was better at first, then the one that was tried first.
         """
         early = {t.configuration.number: _top1(t) for t in self.trials if not t.full}
-        own = [t for t in self.trials if t.full and t.status == "ok" and t.configuration.origin != "added"]
+        promising = {configuration.number for configuration in self.promising}
+        own = [t for t in self.trials if t.full and t.status == "ok" and t.configuration.number in promising]
         return sorted(own, key=lambda t: (-_top1(t), -early.get(t.configuration.number, 0.0), t.configuration.number))
 
     @property
     def promising(self) -> list[Configuration]:
-        """The best quarter of the configurations after a quarter of the epochs: the others go no further."""
+        """The best share of the configurations after that share of the epochs: the others go no further."""
         short = [t for t in self.trials if not t.full and t.status == "ok" and t.configuration.origin != "added"]
         short.sort(key=lambda t: (-_top1(t), t.configuration.number))
-        return [t.configuration for t in short[: self.configurations // 4]]
+        return [t.configuration for t in short[: round(self.share * self.configurations)]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that the budget pays for was tried, however it ended."""
+        short = {t.configuration.number for t in self.trials if not t.full and t.configuration.origin != "added"}
+        full = {t.configuration.number for t in self.trials if t.full}
+        return len(short) >= self.configurations and all(c.number in full for c in self.promising)
 
     @property
     def chosen(self) -> Configuration | None:
@@ -90,15 +116,18 @@ def read_search(suite: str, method: str, folder: Path = TUNED) -> Search | None:
     """The search of a method, if there is one.
 
     Raises:
-        UserError: its file holds something else.
+        UserError: its file holds something else, or the search of another.
     """
     path = search_path(suite, method, folder)
     if not path.exists():
         return None
     try:
-        return read_part(path, Search)
+        search = read_part(path, Search)
     except UserError as error:
         raise UserError(f"{path} is no search ({error}); delete it and run `{_command(suite, method)}`.") from None
+    if (search.suite, search.method) != (suite, method):
+        raise UserError(f"{path} holds the search of {search.method} in {search.suite}; delete it if it is a copy.")
+    return search
 
 
 def write_search(search: Search, folder: Path = TUNED) -> None:
@@ -106,18 +135,32 @@ def write_search(search: Search, folder: Path = TUNED) -> None:
     write_text(search.model_dump_json(indent=1) + "\n", search_path(search.suite, search.method, folder))
 
 
-def read_chosen(suite: str, method: str, folder: Path = TUNED) -> Configuration:
+def read_chosen(
+    suite: str, method: str, budget: Tune, folder: Path = TUNED, variant: str | None = None
+) -> Configuration:
     """The configuration that a method's search chose.
 
+    Args:
+        budget: of all searches of the suite.
+        variant: for which it is meant. Of another one than was searched it is the recipe alone, since options are
+            what tells variants apart. None: the one that was searched.
+
     Raises:
-        UserError: it was not tuned, or no trial ended ``ok``.
+        UserError: it was not tuned, or not to the end, or no trial ended ``ok``.
     """
     search = read_search(suite, method, folder)
     if search is None:
         raise UserError(f"{method} is not tuned for suite {suite}; run `{_command(suite, method)}` first.")
+    spent = (search.configurations, search.share) == (budget.configurations, budget.share) and search.complete
+    if not spent:
+        raise UserError(
+            f"The search of {method} in suite {suite} is not finished; `{_command(suite, method)}` goes on."
+        )
     if search.chosen is None:
         raise UserError(f"No full trial of {method} ended in suite {suite}; see {search_path(suite, method, folder)}.")
-    return search.chosen
+    if variant in (None, search.variant):
+        return search.chosen
+    return search.chosen.model_copy(update={"options": {}})
 
 
 def _command(suite: str, method: str) -> str:

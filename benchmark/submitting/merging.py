@@ -51,7 +51,7 @@ def check_conflicts() -> None:
     first, others = left[0], f" (and {len(left) - 1} more)" if len(left) > 1 else ""
     then = "then run `beyond register` again"
     if first.startswith(("results/runs/", "results/tuned/", "results/verified/")):
-        place = first.rsplit("/", 1)[0]
+        place = first if first.startswith("results/tuned/") else first.rsplit("/", 1)[0]
         raise UserError(
             f"{first}{others} was written on both sides, and no record can be made of two: keep yours by `git checkout "
             f"--ours {place}`, or take the other by `git checkout --theirs {place}`; `git add {place}`, and {then}."

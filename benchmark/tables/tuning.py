@@ -11,9 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.errors import UserError
 from benchmark.schema.suite import Suite
-from benchmark.schema.tuned import Search, read_search, search_path
+from benchmark.schema.tuned import Search, read_search
 from benchmark.tables.board import half_interval
 from benchmark.tables.cells import SHARED
 from benchmark.tables.columns import PAIRED
@@ -37,8 +36,6 @@ def read_searches(folder: Path) -> list[Search]:
     found = []
     for path in sorted(folder.glob("*/*.json")):
         search = read_search(path.parent.name, path.stem, folder)
-        if search and search_path(search.suite, search.method, folder) != path:
-            raise UserError(f"{path} holds the search of {search.method} in {search.suite}; delete it if it is a copy.")
         found += [search] if search else []
     return found
 

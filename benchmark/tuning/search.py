@@ -1,9 +1,9 @@
-"""Search the recipe of each method of a suite: many configurations for a quarter of the epochs, the best for all.
+"""Search the recipe of each method of a suite: many configurations for a share of the epochs, the best for all.
 
-That is successive halving (Jamieson & Talwalkar, AISTATS 2016) with two rungs, which keeps a quarter: of n
-configurations, tried for a quarter of the epochs, the best n / 4 are tried for all, n / 2 full trainings in sum, the
-same for every method. It is searched at the suite's first backbone and largest K, on the validation split, with seeds
-that evaluation never uses, and the best full trial is chosen. A trial that was made is not made again.
+That is successive halving (Jamieson & Talwalkar, AISTATS 2016) with two rungs: of n configurations, tried for a
+share s of the epochs, the best s * n are tried for all, 2 * s * n full trainings in sum, the same for every method. It
+is searched at the suite's first backbone and largest K, on the validation split, with seeds that evaluation never uses,
+and the best full trial is chosen. A trial that was made is not made again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,6 @@ from benchmark.schema.text import printable
 from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, write_search
 from benchmark.tuning.space import configurations
 
-QUARTER = 0.25
 FINAL = ("ok", "diverged")  # how a trial may end that is not made again
 
 
@@ -96,8 +95,12 @@ class _Plan:
         k = max(cell.modules for cell in own if cell.backbone == first.backbone)
         self.cell = first.model_copy(update={"modules": k})
         said = method_metadata(plugin_path(METHODS, method))
-        self.points = configurations(suite.recipe, said, suite.tune, further)
-        self.search = self._begun(read_search(name, method, folder))
+        budget = suite.tune.configurations
+        before = read_search(name, method, folder)
+        self.asked = budget + further  # configurations; of others, those that were tried are kept
+        tried = max((trial.configuration.number + 1 for trial in before.trials), default=0) if before else 0
+        self.points = configurations(suite.recipe, said, budget, max(self.asked, tried) - budget)
+        self.search = self._begun(before)
         write_search(self.search, folder)
 
     def _begun(self, before: Search | None) -> Search:
@@ -110,7 +113,8 @@ class _Plan:
             backbone=who.backbone,
             modules=who.modules,
             protocol=PROTOCOL,
-            configurations=self.suite.tune,
+            configurations=self.suite.tune.configurations,
+            share=self.suite.tune.share,
         )
         today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
         kept = [
@@ -125,25 +129,32 @@ class _Plan:
         cell = self.cell.model_copy(update={"seed": FIRST_TUNING_SEED + full})
         suite = configured(self.suite, self.method, point)
         if not full:
-            suite = suite.model_copy(update={"recipe": suite.recipe.lasting(QUARTER)})
+            suite = suite.model_copy(update={"recipe": suite.recipe.lasting(self.suite.tune.share)})
         return cell, suite, fingerprint(cell, suite, self.data)
 
     @property
     def total(self) -> int:
         """Trials that the search takes."""
-        return len(self.points) + self.suite.tune // 4
+        return len(self.points[: self.asked]) + round(self.suite.tune.share * self.suite.tune.configurations)
 
     @property
     def made(self) -> int:
         """Trials that are not made again."""
-        return sum(trial.status in FINAL for trial in self.search.trials)
+        return sum(point.number in self._ended(full) for full in (False, True) for point in self._rung(full))
 
-    def todo(self, full: bool) -> Iterator["Attempt"]:
+    def todo(self, full: bool) -> list["Attempt"]:
         """The trials of a rung that are not made yet."""
-        added = [point for point in self.points if point.origin == "added"]
-        points = [*self.search.promising, *added] if full else [p for p in self.points if p.origin != "added"]
-        made = {t.configuration.number for t in self.search.trials if t.full == full and t.status in FINAL}
-        return (Attempt(self.method, point.number, full) for point in points if point.number not in made)
+        ended = self._ended(full)
+        return [Attempt(self.method, point.number, full) for point in self._rung(full) if point.number not in ended]
+
+    def _rung(self, full: bool) -> list[Configuration]:
+        """What is tried for a share of the epochs, or for all: the promising, and what is asked for beyond them."""
+        if not full:
+            return self.points[: self.suite.tune.configurations]
+        return [*self.search.promising, *self.points[self.suite.tune.configurations : self.asked]]
+
+    def _ended(self, full: bool) -> set[int]:
+        return {t.configuration.number for t in self.search.trials if t.full == full and t.status in FINAL}
 
     def job(self, attempt: "Attempt") -> Job:
         """The trial, to be run in a process of its own."""

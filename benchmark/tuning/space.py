@@ -14,7 +14,7 @@ from typing import Any
 from scipy.stats import qmc
 
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.tuned import Configuration, Origin
+from benchmark.schema.tuned import SEARCHED, Configuration, Origin
 
 # In the order in which they are tried: from the middle outwards, coarse before fine.
 RATES = {
@@ -25,12 +25,14 @@ DECAYS = {"sgd": (0.0, 1e-4, 5e-4, 2e-3), "adamw": (0.0, 0.01, 0.05, 0.2)}
 OPTIMISERS = tuple(RATES)
 MOMENTUM = 0.9
 OPTIONS = 2  # a method may have tuned, at most
-SEARCHED = ("optimizer", "lr", "momentum", "weight_decay")  # fields of a recipe that a configuration says
+PATIENCE = 10  # so many times as many points are looked at as are wanted, as some are as others
 DIGITS = 2  # significant, of a number that is drawn
 
 
 def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further: int = 0) -> list[Configuration]:
-    """The first ``count`` configurations of a method's search, then so many ``further`` ones.
+    """The first ``count`` configurations of a method's search, then so many ``further`` ones; none twice.
+
+    Without options of the method's own the space has 40 points beside the recipes that it begins with.
 
     Args:
         recipe: the suite's.
@@ -41,9 +43,10 @@ def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further:
     paper = own | _of_paper(said.get("recipe", {}), recipe.batch)
     if paper != own:
         known.append(("paper", paper, {}))
-    for number in range(count + further - len(known)):
-        origin: Origin = "drawn" if len(known) < count else "added"
-        known.append((origin, *_point(number, said.get("tunes", {}))))
+    for number in range(PATIENCE * (count + further)):
+        point = [*_point(number, said.get("tunes", {}))]
+        if len(known) < count + further and point not in [tried for _, *tried in known]:
+            known.append(("drawn" if len(known) < count else "added", point[0], point[1]))
     return [
         Configuration(number=n, origin=origin, recipe=changes, options=options)
         for n, (origin, changes, options) in enumerate(known)

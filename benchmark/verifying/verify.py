@@ -16,11 +16,12 @@ from benchmark import git
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.slots import described, slots
+from benchmark.running.storable import plain
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
-from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
+from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_path
 from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record
-from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, identify, load_suites
+from benchmark.schema.suite import PROTOCOL, Cell, Suite, cell_options, cells, identify, load_suites
 from benchmark.schema.text import write_text
 from benchmark.tables.verification import SELF_REPORTED, Verification, row_of, rows_too_high, verdicts
 from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
@@ -151,6 +152,9 @@ def _trained_by(record: Record, cell: Cell | None, suite: Suite) -> tuple[Cell, 
     trains = effective(suite, cell)
     if record.recipe not in (None, trains.recipe.facts()):
         raise UserError(f"its recipe is not today's; {again}")
+    options = plain(cell_options(trains, cell, method_metadata(plugin_path(METHODS, cell.method))["variants"]))
+    if any(record.options.get(name) != value for name, value in options.items()):
+        raise UserError(f"its options are not today's; {again}")
     return cell, trains
 
 
@@ -253,5 +257,4 @@ def _name(who: Identity) -> str:
 
 
 def _row_name(who: Identity) -> str:
-    variant = f"/{who.variant}" if who.variant else ""
-    return f"{who.suite} {who.method}{variant} {who.backbone} K={who.modules}"
+    return f"{who.suite} {who.setting}"

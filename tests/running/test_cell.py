@@ -90,6 +90,20 @@ def test_a_twin_that_does_not_fit_leaves_the_method_its_row(workshop):
     assert row["status"] == "ok"
 
 
+def test_the_flops_of_a_training_are_those_of_whole_epochs(workshop):
+    """Its classifier has a quarter of the epochs: one of 4, 2 of 8; and one of 2, as there are no halves."""
+    flops = {}
+    for epochs in (2, 4, 8):
+        write_suites(workshop, changed(recipe={**TINY["tiny"]["recipe"], "epochs": epochs}, seeds=1))
+        run("modular_kernel")
+        record = read_record(Path("results/runs/tiny/modular_kernel/cifar_resnet8-k2-s0.json"))
+        assert len(record.accuracy.curve) == epochs + max(1, epochs // 4)
+        flops[epochs] = record.cost.train_flops
+    assert flops[8] == 2 * flops[4]
+    hidden = (flops[4] - flops[2]) // 2  # of an epoch
+    assert flops[2] == 2 * hidden + (flops[4] - 4 * hidden) > flops[4] / 2
+
+
 def test_a_record_names_the_precision_and_on_a_gpu_cuda_and_driver(monkeypatch, tmp_path):
     assert machine.machine("cpu")["precision"] == "float32"
     assert machine.machine("cpu")["cuda"] is machine.machine("cpu")["driver"] is None

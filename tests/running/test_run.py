@@ -292,6 +292,14 @@ def test_unknown_names_are_answered_with_the_nearest_ones(workshop, monkeypatch,
     assert "did you mean greedy_sl?" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "gredy_sl")
     write_suites(workshop, changed(backbones=[{"name": "cifar_resnet9"}]))
     assert "cifar_resnet8" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
+    write_suites(workshop, changed(methods=["e2ebp", "dlg"]))
+    for command in ("run", "tune"):
+        wrong = mistake(monkeypatch, capsys, command, "tiny")
+        assert "suites.yaml: tiny.methods: There is no method 'dlg' in methods/; did you mean dgl" in wrong
+    write_suites(workshop, changed())
+    for command in ("run", "reproduce"):
+        wrong = mistake(monkeypatch, capsys, command, "tiny", "--protocol", "papers")
+        assert "Suite 'tiny' has no protocol 'papers'; it has shared" in wrong
     write_suites(workshop, changed(epoch=3))
     assert "tiny.epoch: Extra inputs are not permitted" in mistake(monkeypatch, capsys, "run", "tiny")
 

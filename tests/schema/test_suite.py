@@ -48,6 +48,21 @@ def refused(tmp_path, text: str | bytes) -> str:
         ({"backbones": [{"name": "x", "cuts": {True: []}}]}, "a whole number is meant, not true"),
         ({"modules": []}, "tiny.modules: List should have at least 1 item"),
         ({"modules": [2, 2]}, "modules has 2 twice"),
+        ({"seeds": {}}, "tiny.seeds: Value should have at least 1 item"),
+        ({"seeds": {"fast": 1}}, "tiny.seeds.fast: Input should be 'shared', 'tuned' or 'paper'"),
+        ({"seeds": {"shared": 0}}, "tiny.seeds.shared: Input should be greater than 0"),
+        ({"tune": {"configurations": 6}}, "tiny.tune.configurations: Input should be a multiple of 4"),
+        ({"tune": {"configurations": 10**9}}, "tiny.tune.configurations: Input should be less than or equal to 32"),
+        ({"reference": [1]}, "reference has 1, which is trained anyway"),
+        ({"reference": [2, 2.0000001]}, "reference has 2, which is trained anyway"),
+        ({"reference": [0]}, "tiny.reference.0: Input should be greater than 0"),
+        ({"reference": [1e9]}, "tiny.reference.0: Input should be less than or equal to 1000"),
+        ({"reference": [float("nan")]}, "tiny.reference.0: Input should be a finite number"),
+        ({"methods": []}, "tiny.methods: List should have at least 1 item"),
+        ({"methods": ["dgl", "dgl"]}, "methods has dgl twice"),
+        ({"methods": ["dgl"], "seeds": {"tuned": 1}}, "methods lacks e2ebp, whose recipe is tuned too"),
+        ({"methods": ["dgl"], "reference": [2]}, "methods lacks e2ebp"),
+        ({"recipe": RECIPE | {"precision": "fp16"}}, "tiny.recipe.precision: Input should be 'fp32' or 'bf16'"),
         ({"modules": [0]}, "tiny.modules.0: Input should be greater than 0 (it is 0)"),
         ({"modules": [-3]}, "tiny.modules.0: Input should be greater than 0 (it is -3)"),
         ({"modules": [True]}, "tiny.modules.0: a whole number is meant, not true"),
@@ -160,7 +175,6 @@ def test_labels_change_nothing_for_suites_that_have_none():
 
 FINGERPRINTS = {  # of the code before suites had labels
     ("cifar10", "cifar_resnet110", 8): "16e4eaa50576ff97c8328222800721a4bdf3cf4c94982b1cf4a1d904e2d65c71",
-    ("fashion", "narrow_resnet10", 4): "e565626d47d9db191b1cd7e7400c865f092e63365753b48b7910bd5f9e09473e",
 }
 
 
@@ -168,8 +182,8 @@ FINGERPRINTS = {  # of the code before suites had labels
 def test_a_field_more_in_a_suite_makes_no_kept_cell_stale(monkeypatch, name, backbone, modules):
     monkeypatch.setattr("benchmark.schema.fingerprint.package_versions", lambda: {"torch": "2"})
     monkeypatch.setattr("benchmark.schema.fingerprint.file_sha256", lambda path: path.stem)
-    seed = {"cifar10": 1, "fashion": 0}[name]
-    cell = Cell(suite=name, method="dgl", variant="", backbone=backbone, modules=modules, seed=seed)
+    monkeypatch.setattr("benchmark.schema.fingerprint.PROTOCOL", 1)
+    cell = Cell(suite=name, method="dgl", variant="", backbone=backbone, modules=modules, seed=1)
     assert fingerprint(cell, load_suite(name), "x") == FINGERPRINTS[name, backbone, modules]
 
 

@@ -19,7 +19,7 @@ from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
 from benchmark.submitting.check.names import CHECKS, LOADS
 from benchmark.submitting.check.sandboxed import _Relay, print_findings
-from benchmark.submitting.check.trials import TRIALS, resumes
+from benchmark.submitting.check.trials import TRIALS, check_length, resumes
 from benchmark.submitting.check.worker import check_method, run_checks
 
 GREEDY = (ROOT / METHODS / "greedy_sl.py").read_text().replace("Greedy supervised learning", "Mine")
@@ -44,6 +44,29 @@ def written(tmp_path, text, name="mine"):
     path = tmp_path / f"{name}.py"
     path.write_text(text)
     return path
+
+
+LONGER = """    tunes = {"laps": [1, 3]}
+
+    def phases(self):
+        (phase,) = super().phases()
+        return (type(phase)(phase.trains, share=float(self.options.laps)),)
+
+    def local_loss"""
+
+
+def test_no_option_that_is_tuned_makes_a_training_longer(tmp_path):
+    text = GREEDY.replace("    def local_loss", LONGER, 1).replace("    defaults = {", '    defaults = {"laps": 1, ')
+    if '"laps": 1' not in text:
+        text = text.replace("    tunes =", '    defaults = {"laps": 1}\n    tunes =')
+    method = load_class(written(tmp_path, text), Method)
+    with pytest.raises(Failed, match="With laps = 3 it trains for 3 times the epochs, else for 1: `tunes` may name no"):
+        TRIALS["cost"](method)
+
+
+@pytest.mark.parametrize("name", METHOD_IDS)
+def test_what_our_methods_tune_leaves_their_length(name):
+    check_length(load_method(name))
 
 
 def test_the_names_of_the_checks_are_those_of_the_trials():

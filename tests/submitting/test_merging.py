@@ -18,6 +18,7 @@ from benchmark.engine import golden
 from benchmark.errors import UserError
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import read_records
+from benchmark.submitting import merging
 from benchmark.submitting.merging import LOCK_START, STAGE, dvc_hash, fits, without_conflicts
 from benchmark.submitting.new import starting_file
 from benchmark.submitting.register import register
@@ -241,6 +242,12 @@ def test_records_of_one_cell_are_taken_whole_and_their_stage_with_them(clone: Pa
     whole()
     top1 = [each.accuracy.test_top1 for each in read_records(Path("results/runs")) if each.identity.method == "e2ebp"]
     assert top1 == ([60.0, 61.0] if side == "ours" else [50.0, 51.0])
+
+
+def test_one_search_of_a_suite_is_decided_and_no_other(monkeypatch):
+    monkeypatch.setattr(merging, "_unmerged", lambda: ["results/tuned/tiny/dgl.json"])
+    with pytest.raises(UserError, match=r"`git checkout --ours results/tuned/tiny/dgl\.json`"):
+        merging.check_conflicts()
 
 
 CONFLICT = "<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> bbb\n"

@@ -56,11 +56,12 @@ def test_accuracies_ranks_and_the_choice_stand_beside_each_other(tmp_path):
 
 
 def test_a_configuration_that_leaves_the_recipe_alone_says_the_suites(tmp_path):
-    paper = make_trial(0, 80.0, origin="paper", optimizer="adam", warmup_epochs=0)
-    table = tables(tmp_path, both_recipes(), make_search("dgl", paper))
+    paper = {"origin": "paper", "optimizer": "adam", "momentum": 0.5}
+    trials = [make_trial(0, top1, epochs, **paper) for top1, epochs in ((60.0, 1), (80.0, 4))]
+    table = tables(tmp_path, both_recipes(), make_search("dgl", *trials))
     row = table.loc[("dgl", 4)]
     assert row[["optimizer", "lr", "weight_decay"]].tolist() == ["adam", 0.1, 1e-4]
-    assert json.loads(row["recipe"]) == {"warmup_epochs": 0}
+    assert json.loads(row["recipe"]) == {"momentum": 0.5}
     assert pd.isna(row["options"])
 
 

@@ -10,7 +10,7 @@ from workshop import TINY, Watcher, workshop
 from benchmark.errors import UserError
 from benchmark.running.run import run_suite
 from benchmark.schema.protocols import effective
-from benchmark.schema.suite import Cell, load_suite
+from benchmark.schema.suite import Cell, Tune, load_suite
 from benchmark.schema.tuned import Configuration, Search, Trial, read_chosen, read_search
 from benchmark.tuning.search import tune
 
@@ -38,7 +38,11 @@ class Listener:
 
 def tuned_suite(folder, **changes):
     suites = copy.deepcopy(TINY)
-    suites["tiny"] |= {"seeds": {"shared": 1, "tuned": 1}, "tune": 4, "recipe": {"epochs": 2, "batch": 32, "lr": 0.05}}
+    suites["tiny"] |= {
+        "seeds": {"shared": 1, "tuned": 1},
+        "tune": {"configurations": 4},
+        "recipe": {"epochs": 2, "batch": 32, "lr": 0.05},
+    }
     suites["tiny"] |= changes
     (folder / "suites.yaml").write_text(yaml.dump(suites))
 
@@ -55,14 +59,27 @@ def trial(number, full, top1, early_origin="drawn", status="ok"):
     return Trial(**facts, status=status, validation_top1=reached, fingerprint=f"{number}{full}")
 
 
-def search_of(trials, configurations=8):
+def search_of(trials, configurations=8, share=0.25):
     facts = {"suite": "s", "method": "m", "variant": "", "backbone": "b", "modules": 4, "protocol": 2}
-    return Search(**facts, configurations=configurations, trials=trials)
+    return Search(**facts, configurations=configurations, share=share, trials=trials)
 
 
-def test_a_quarter_goes_on_and_the_best_full_trial_is_chosen():
+def write_finished(folder, file, chosen, **what):
+    """A search of four configurations that chose the first of them."""
+    trials = [trial(n, False, 40.0 - n) for n in range(4)] + [trial(0, True, 50.0)]
+    for place in (0, -1):
+        trials[place] = trials[place].model_copy(update={"configuration": chosen})
+    found = search_of(trials, 4).model_copy(update={"suite": "tiny", "method": file} | what)
+    path = folder / "results" / "tuned" / "tiny" / f"{file}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(found.model_dump_json())
+    return path
+
+
+def test_a_share_goes_on_and_the_best_full_trial_is_chosen():
     short = [trial(n, False, top1) for n, top1 in enumerate([10, 50, 30, 70, 20, 60, 40, 0])]
     assert [c.number for c in search_of(short).promising] == [3, 5]
+    assert [c.number for c in search_of(short, share=0.5).promising] == [3, 5, 1, 6]
     assert search_of(short).chosen is None
     full = [trial(3, True, 80.0), trial(5, True, 90.0)]
     assert search_of([*short, *full]).chosen.number == 5
@@ -82,8 +99,23 @@ def test_equals_are_told_apart_by_the_short_trial_then_by_order():
 
 
 def test_what_somebody_adds_is_never_chosen():
-    trials = [trial(0, True, 50.0), trial(9, True, 99.0, "added")]
+    trials = [trial(0, False, 30.0), trial(0, True, 50.0), trial(9, True, 99.0, "added")]
     assert search_of(trials).chosen.number == 0
+
+
+def test_what_an_earlier_budget_paid_for_is_not_chosen():
+    """Two more trained to the end, since the suite once said more, or one of the promising had failed at first."""
+    short = [trial(n, False, top1) for n, top1 in enumerate([10, 50, 30, 70])]
+    full = [trial(3, True, 80.0), trial(1, True, 90.0), trial(2, True, 95.0)]
+    assert search_of([*short, *full], configurations=4).chosen.number == 3
+
+
+def test_a_search_is_complete_when_the_budget_is_spent():
+    short = [trial(n, False, top1, status="diverged" if n == 0 else "ok") for n, top1 in enumerate([0, 50, 30, 70])]
+    assert not search_of(short[:3], 4).complete
+    assert not search_of(short, 4).complete
+    assert not search_of([*short, trial(1, True, 90.0)], 4).complete
+    assert search_of([*short, trial(3, True, 0, status="diverged")], 4).complete
 
 
 def test_all_trials_are_kept_and_none_is_made_again(workshop):
@@ -103,6 +135,8 @@ def test_all_trials_are_kept_and_none_is_made_again(workshop):
     assert listener.tried == [("dgl", 4, True)]
     assert more[0].trials[-1].configuration.origin == "added"
     assert more[0].chosen == first.chosen
+    kept, listener = search()
+    assert (kept, listener.tried, listener.done, listener.total) == (more, [], 5, 5), "what somebody added stays"
     with open(workshop / "methods" / "dgl.py", "a") as file:
         file.write("# another file\n")
     _, listener = search()
@@ -134,16 +168,14 @@ def test_tuned_cells_train_by_what_was_chosen_beside_a_tuned_twin(workshop):
     suite = load_suite("tiny")
     for method, lr in (("dgl", 0.3), ("e2ebp", 0.003)):
         chosen = Configuration(number=0, origin="drawn", recipe={"optimizer": "sgd", "lr": lr, "weight_decay": 0.0})
-        found = search_of([Trial(**trial(0, True, 50.0).model_dump() | {"configuration": chosen})])
-        path = workshop / "results" / "tuned" / "tiny" / f"{method}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(found.model_dump_json())
+        write_finished(workshop, method, chosen)
     cell = Cell(suite="tiny", method="dgl", variant="", backbone="cifar_resnet8", modules=2, seed=0, recipe="tuned")
     trains = effective(suite, cell)
     assert (trains.recipe.lr, trains.recipe_of_twin.lr, trains.recipe.epochs) == (0.3, 0.003, 2)
     assert effective(suite, cell.model_copy(update={"recipe": None})) is suite
     watcher = Watcher()
     records = run_suite("tiny", ["dgl", "e2ebp"], watcher)
+    assert watcher.notes[0].startswith("dgl, e2ebp: the recipe was searched with other files")
     assert [(r.identity.method, r.identity.recipe, r.identity.times) for r in records] == [
         ("dgl", "tuned", None),
         ("e2ebp", "tuned", None),
@@ -178,7 +210,79 @@ def test_a_file_that_is_no_search_is_one_sentence(workshop):
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"suite": "tiny"}))
     with pytest.raises(UserError, match=r"dgl.json is no search .*delete it and run `beyond tune tiny --method dgl`"):
-        read_chosen("tiny", "dgl")
+        read_chosen("tiny", "dgl", Tune(configurations=4))
+
+
+POINT = {"optimizer": "sgd", "lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fault"),
+    [
+        (POINT | {"epochs": 400}, "changes 'epochs' of the recipe, and a search changes optimizer, lr, momentum, "),
+        (POINT | {"lr": -1.0}, "lr of its recipe: Input should be greater than 0"),
+        (POINT | {"lr": float("nan")}, "is no search"),
+    ],
+)
+def test_a_configuration_that_no_search_tries_is_one_sentence(workshop, recipe, fault):
+    tuned_suite(workshop)
+    plain = Configuration(number=0, origin="drawn", recipe=POINT)
+    write_finished(workshop, "e2ebp", plain)
+    path = write_finished(workshop, "dgl", plain)
+    found = json.loads(path.read_text())
+    for each in found["trials"]:
+        each["configuration"]["recipe"] = recipe
+    path.write_text(json.dumps(found))
+    with pytest.raises(UserError, match=fault):
+        run_suite("tiny", ["dgl"], Watcher())
+
+
+def test_a_search_of_another_or_of_another_budget_or_cut_short_trains_nothing(workshop):
+    plain = Configuration(number=0, origin="drawn", recipe=POINT)
+    path = write_finished(workshop, "dgl", plain, method="e2ebp")
+    with pytest.raises(UserError, match=r"dgl.json holds the search of e2ebp in tiny; delete it if it is a copy"):
+        read_chosen("tiny", "dgl", Tune(configurations=4))
+    write_finished(workshop, "dgl", plain)
+    assert read_chosen("tiny", "dgl", Tune(configurations=4)) == plain
+    unfinished = "The search of dgl in suite tiny is not finished; `beyond tune tiny --method dgl` goes on"
+    with pytest.raises(UserError, match=unfinished):
+        read_chosen("tiny", "dgl", Tune(configurations=8))
+    with pytest.raises(UserError, match=unfinished):
+        read_chosen("tiny", "dgl", Tune(configurations=4, share=0.5))
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps(found | {"trials": found["trials"][:-1]}))
+    with pytest.raises(UserError, match=unfinished):
+        read_chosen("tiny", "dgl", Tune(configurations=4))
+
+
+def test_options_are_of_the_variant_that_was_searched(workshop):
+    tuned_suite(workshop)
+    for method in ("man", "e2ebp"):
+        options = {"head": "2c2f"} if method == "man" else {}
+        chosen = Configuration(number=0, origin="drawn", recipe=POINT | {"lr": 0.5}, options=options)
+        write_finished(workshop, method, chosen, variant="greedy" if method == "man" else "")
+    cell = Cell(suite="tiny", method="man", variant="greedy", backbone="b", modules=2, seed=0, recipe="tuned")
+    suite, other = load_suite("tiny"), cell.model_copy(update={"variant": "infopro"})
+    assert [o.options for o in effective(suite, cell).overrides] == [{"head": "2c2f"}]
+    assert effective(suite, other).overrides == []
+    assert effective(suite, other).recipe.lr == 0.5
+
+
+def test_a_recipe_that_was_searched_here_is_taken_without_a_word(workshop):
+    tuned_suite(workshop)
+    search(("dgl", "e2ebp"))
+    said = [note for note in watched(workshop).notes if "searched" in note]
+    assert said == []
+    with open(workshop / "methods" / "dgl.py", "a") as file:
+        file.write("# another file\n")
+    (said,) = (note for note in watched(workshop).notes if "searched" in note)
+    assert said.startswith("dgl: the recipe was searched with other files, settings, pictures or packages")
+
+
+def watched(folder):
+    watcher = Watcher()
+    run_suite("tiny", ["dgl"], watcher, protocol="tuned")
+    return watcher
 
 
 def test_a_crash_is_a_trial_that_failed(workshop, monkeypatch):

@@ -50,9 +50,9 @@ def test_all_rates_of_an_optimiser_come_before_one_comes_again():
 
 
 def test_options_stay_within_what_the_file_offers_and_half_the_points_leave_them():
-    found = configurations(RECIPE, {"tunes": {"depth": (2, 8), "head": ["a", "b"]}}, 41)
+    found = configurations(RECIPE, {"tunes": {"depth": (2, 8), "head": ["a", "b"]}}, 25)
     drawn = [c.options for c in found if c.options]
-    assert len(drawn) == 20
+    assert len(drawn) == 12
     assert {type(o["depth"]) for o in drawn} == {int}
     assert all(2 <= o["depth"] <= 8 for o in drawn)
     assert {o["head"] for o in drawn} == {"a", "b"}
@@ -66,3 +66,13 @@ def test_further_points_come_after_the_budget_and_change_none_of_it():
     assert more[:8] == configurations(RECIPE, OFFER, 8)
     assert [c.origin for c in more[8:]] == ["added"] * 3
     assert recipes(more) == recipes(configurations(RECIPE, OFFER, 11))
+
+
+def test_no_configuration_is_tried_twice_and_a_space_may_end():
+    paper = {"optimizer": "sgd", "lr": 0.01}
+    found = configurations(RECIPE.changed({"weight_decay": 5e-4}), {"recipe": paper}, 32, further=200)
+    said = [(c.recipe, c.options) for c in found]
+    assert all(each not in said[:i] for i, each in enumerate(said))
+    assert 40 <= len(found) <= 42
+    assert [c.number for c in found] == list(range(len(found)))
+    assert {c.origin for c in found[32:]} == {"added"}

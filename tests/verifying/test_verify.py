@@ -27,8 +27,8 @@ from benchmark.sandbox import bubblewrap
 from benchmark.sandbox.run import Ending
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
-from benchmark.schema.record import read_record, write_record
-from benchmark.schema.suite import cells, load_suite
+from benchmark.schema.record import Identity, read_record, write_record
+from benchmark.schema.suite import PROTOCOL, cells, load_suite
 from benchmark.verifying import again_worker, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
 from benchmark.verifying.verify import claims, runnable, sample, too_high
@@ -243,12 +243,14 @@ def test_of_what_a_process_says_only_what_fits_is_heard():
 
 @pytest.fixture
 def claimed(workshop):
-    """Records of two seeds, without training: copies of a committed one under the tiny suite's name."""
+    """Records of two seeds, without training: a committed one under the tiny suite's name, of today's files."""
     write_suites(workshop, TINY)
     committed = read_record(ROOT / "results/runs/digits/dgl/cifar_resnet8-k2-s0.json")
     for seed in range(2):
-        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed})
-        write_record(committed.model_copy(update={"identity": identity}), workshop / record_path("dgl", seed))
+        identity = committed.identity.model_copy(update={"suite": "tiny", "seed": seed, "protocol": PROTOCOL})
+        made_from = committed.provenance.model_copy(update={"method_sha256": file_sha256(workshop / "methods/dgl.py")})
+        update = {"identity": identity, "provenance": made_from, "recipe": None}
+        write_record(committed.model_copy(update=update), workshop / record_path("dgl", seed))
     return workshop
 
 
@@ -381,6 +383,22 @@ def test_what_cannot_be_verified_is_said(claimed):
     shutil.rmtree(claimed / "results" / "runs")
     with pytest.raises(UserError, match="nothing to verify"):
         claims([], [])
+
+
+def test_a_record_by_other_options_than_todays_is_not_put_to_the_test(claimed):
+    smooth = {"overrides": [{"method": "dgl", "options": {"hidden": 7}}]}
+    write_suites(claimed, {"tiny": TINY["tiny"] | smooth})
+    with pytest.raises(UserError, match=r"its options are not today's; `beyond run tiny --method dgl` trains it anew"):
+        claims(["tiny"], [])
+
+
+def test_lines_tell_recipes_and_references_apart():
+    row = {"suite": "s", "dataset": "d", "backbone": "b", "stem": "native", "method": "e2ebp", "family": "end-to-end"}
+    names = [
+        verify._name(Identity(**row, modules=1, seed=0, protocol=2, **which))
+        for which in ({}, {"recipe": "tuned"}, {"recipe": "tuned", "times": 0.5})
+    ]
+    assert names == ["s e2ebp b K=1 seed 0", "s e2ebp b K=1 tuned seed 0", "s e2ebp b K=1 tuned 0.5 x epochs seed 0"]
 
 
 def test_a_wrong_name_is_one_sentence(claimed, monkeypatch, capsys):

@@ -4,9 +4,11 @@ The test split is dropped as soon as the digits are cut, or, in the sandbox, nev
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -81,9 +83,9 @@ def digits(views: int) -> tuple[Loader, Loader]:
     )
 
 
-def make(method: type[Method], backbone: str, k: int) -> Method:
-    """The method, with the options of its first variant, on a freshly built network."""
-    options = next(iter(method.variants.values()), {})
+def make(method: type[Method], backbone: str, k: int, tuned: Mapping[str, Any] = MappingProxyType({})) -> Method:
+    """The method, with the options of its first variant and those that are tuned, on a freshly built network."""
+    options = {**next(iter(method.variants.values()), {}), **tuned}
     return build_method(method, options, SUITE, BACKBONES[backbone], load_dataset(SUITE.dataset).task, k, seed=0)
 
 

@@ -243,6 +243,7 @@ def costs(method: type[Method]) -> str:
     def twin() -> Method:
         return make(load_method(TWIN), "ResNet", MODULES[-1])
 
+    check_length(method)
     batch = batch_of(method, RECIPE.batch)
     own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
     _check_meters(method, own)
@@ -251,6 +252,19 @@ def costs(method: type[Method]) -> str:
         f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
         f"{own.step_flops / other.step_flops:.2f} times the FLOPs and {pace.ratio:.1f} times the time of {TWIN}'s."
     )
+
+
+def check_length(method: type[Method]) -> None:
+    """Raise Failed where an option that may be tuned changes how long the method trains: all have one budget."""
+    length = sum(phase.share for phase in make(method, "ResNet", MODULES[-1]).phases())
+    for name, values in getattr(method, "tunes", {}).items():
+        for value in values:
+            tuned = sum(phase.share for phase in make(method, "ResNet", MODULES[-1], {name: value}).phases())
+            if abs(tuned - length) > 1e-6:
+                raise Failed(
+                    f"With {name} = {value!r} it trains for {tuned:g} times the epochs, else for {length:g}: "
+                    "`tunes` may name no option that changes how long it trains."
+                )
 
 
 def _check_meters(method: type[Method], simulated: Simulation) -> None:
