@@ -13,6 +13,7 @@ import streamlit as st
 from escaping import plain
 
 from benchmark.display.reading import recipes_of, without_references
+from benchmark.tables.blocks import suites_in_order
 
 
 @contextmanager
@@ -115,8 +116,8 @@ def one_recipe(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def suites_of(rows: pd.DataFrame) -> list[str]:
-    """Suites, those with most rows first."""
-    return list(rows["suite"].value_counts().index)
+    """Suites, the comparison that most methods were run in first, and smoke tests last."""
+    return suites_in_order(rows)
 
 
 def kept(rows: pd.DataFrame, filters: Mapping[str, str], width: int = 200) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from escaping import method_address
 from reading import claims
 
 from benchmark.display.texts import FAMILIES, short_name
+from benchmark.tables.blocks import once
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
@@ -51,7 +52,7 @@ PAPER = column.LinkColumn("Paper", display_text="open", help=_meaning("paper"), 
 CODE = column.LinkColumn("Code", display_text="file", help="the file that made the record", width=60)
 MODULES = number("modules", "K", "%d", 45)
 
-RANK = column.NumberColumn("Rank", format="%d", width=52, pinned=True, help=COLUMNS["rank"].meaning)
+RANK = column.TextColumn("Rank", width=58, pinned=True, help="ranks that the method may have in its suite, over all K")
 
 LEADERBOARD: dict[str, Any] = {
     "rank": RANK,
@@ -101,8 +102,9 @@ LEADERBOARD: dict[str, Any] = {
 
 
 def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the leaderboard with the columns that exist for the eye only."""
+    """Rows of the leaderboard with the columns that exist for the eye only; a rank stands where its block begins."""
     return rows.assign(
+        rank=once(rows["rank"], rows["block"]),
         label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
         best=rows["vs_best"].map(BEST).fillna(""),
         family_chip=[[family] for family in rows["family"]],
@@ -129,8 +131,8 @@ TUNING: dict[str, Any] = {  # a phone shows the first five
     "difference_pct": number("", "Difference", "%+.2f", 90),
     "difference_half_pct": number("", "±", width=58),
     "n_pairs": column.NumberColumn("n", format="%d", width=42, help="seeds that both finished"),
-    "rank_shared": column.NumberColumn("Rank, shared", format="%d", width=100, help="in the suite, by its recipe"),
-    "rank_tuned": column.NumberColumn("Rank, tuned", format="%d", width=95, help="in the suite, by tuned recipes"),
+    "rank_shared": column.TextColumn("Rank, shared", width=100, help="in the suite, by its recipe"),
+    "rank_tuned": column.TextColumn("Rank, tuned", width=95, help="in the suite, by tuned recipes"),
     "optimizer": text("", "Optimiser", 85),
     "lr": number("", "Learning rate", "%g", 105),
     "weight_decay": number("", "Weight decay", "%g", 105),

@@ -57,8 +57,14 @@ def _methods(results: str, changed: Changed) -> dict[str, dict[str, Any]]:
 
 
 def ranks() -> pd.DataFrame:
-    """Ranks of methods in suites and overall; empty without ranking.csv."""
-    return _table("ranking.csv", ("variant", "missing"))
+    """Ranks of methods in suites and overall, in words too; empty without ranking.csv."""
+    results = reading.results_folder()
+    return _ranks(str(results), _changed(results / "ranking.csv"))
+
+
+@cached
+def _ranks(results: str, changed: Changed) -> pd.DataFrame:
+    return reading.read_ranks(Path(results))
 
 
 def claims() -> pd.DataFrame:
@@ -67,8 +73,8 @@ def claims() -> pd.DataFrame:
 
 
 def tuning() -> pd.DataFrame:
-    """What tuning changed; empty where nothing was tuned."""
-    return _table("tuning.csv", reading.TEXT_OF_TUNING)
+    """What tuning changed, with the ranks in words; empty where nothing was tuned."""
+    return reading.with_ranks_in_words(_table("tuning.csv", reading.TEXT_OF_TUNING))
 
 
 def trials(method: str) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from benchmark.schema.text import printable_lines
-from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin
+from benchmark.tables.blocks import in_blocks
+from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, rank_in_words
 from benchmark.tables.kinds import other_kind
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
@@ -47,10 +48,11 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def read_board(results: Path) -> pd.DataFrame:
-    """The leaderboard, with four columns more for each row.
+    """The leaderboard, in blocks, with some columns more for each row.
 
-    ``name``; ``kind``, which tells it from the rows that its suite ranks; ``comparable``, whether it may be the best
-    of anything; and ``curve``, its learning curve as a list of percent.
+    ``name``; ``kind``, which tells it from the rows that its suite ranks; ``comparable``, whether it lacks nothing of
+    what they have; ``judged``, whether it may be the best of anything, or a headline; ``rank``, in words; ``block``,
+    the same for all rows of a method in a suite and recipe; and ``curve``, its learning curve as a list of percent.
 
     Raises:
         KeyError: the file lacks a column: another version wrote it.
@@ -63,7 +65,26 @@ def read_board(results: Path) -> pd.DataFrame:
     board["name"] = board["title"] + (" · " + board["variant"]).where(board["variant"] != "", "")
     board["kind"] = other_kind(board)
     board["comparable"] = complete(board) & (board["kind"] == "")
-    return board.merge(_read_curves(results), how="left", on=CURVE)
+    board["judged"] = board["comparable"] & judged(board)
+    board["rank"] = ranks_in_words(board)
+    return in_blocks(board.merge(_read_curves(results), how="left", on=CURVE)).reset_index(drop=True)
+
+
+def read_ranks(results: Path) -> pd.DataFrame:
+    """Ranks of methods in suites and overall, with a column ``rank`` in words; empty without ranking.csv."""
+    found = read_table(results / "ranking.csv", ("variant", "missing"))
+    return found.assign(rank=ranks_in_words(found)) if len(found) else found
+
+
+def ranks_in_words(rows: pd.DataFrame, low: str = "rank_low", high: str = "rank_high") -> list[str]:
+    """Of each row ``3–7``; empty where it has no rank."""
+    return [rank_in_words(*pair) for pair in zip(rows[low], rows[high], strict=True)]
+
+
+def with_ranks_in_words(tuning: pd.DataFrame) -> pd.DataFrame:
+    """What tuning changed, with the columns ``rank_shared`` and ``rank_tuned``."""
+    said = {f"rank_{by}": (f"rank_low_{by}", f"rank_high_{by}") for by in ("shared", "tuned")}
+    return tuning.assign(**{name: ranks_in_words(tuning, *pair) for name, pair in said.items() if pair[0] in tuning})
 
 
 def recipes_of(rows: pd.DataFrame) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.display.axes import accuracy_axis, compute_axis
 from benchmark.display.looks import line_colour, tooltip
-from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table
+from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table, with_ranks_in_words
 
 SEARCHED = ("optimizer", "lr", "weight_decay")
 TABLE = ["suite", "number", "chosen", "origin", *SEARCHED, "other", "options", "epochs", "validation_top1", "status"]
@@ -19,8 +19,8 @@ ROUNDED = {"validation_top1": 2, "seconds": 1}
 
 
 def read_tuning(results: Path) -> pd.DataFrame:
-    """What tuning changed; empty where nothing was tuned."""
-    return read_table(results / "tuning.csv", TEXT_OF_TUNING)
+    """What tuning changed, with the ranks in words; empty where nothing was tuned."""
+    return with_ranks_in_words(read_table(results / "tuning.csv", TEXT_OF_TUNING))
 
 
 def read_trials(results: Path, method: str, tuning: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
+RANK = f"{COLUMNS['rank_low'].meaning}; to {COLUMNS['rank_high'].meaning}"
 METRICS = {
     "test_error_pct": "test error, %",
     "test_error_top5_pct": "top-5 error, %",
@@ -29,8 +30,9 @@ def leaderboard() -> list[Column]:
     """A row of leaderboard.csv, for a reader who compares."""
     return [
         Column("Method", _method, COLUMNS["title"].meaning),
-        number("rank", "Rank", 0),
+        Column("Rank", _rank, RANK, numeric=True, once=True),
         text("suite", "Suite", filter=True),
+        text("role", "Role", filter=True),
         text("recipe", "Recipe", filter=True),
         number("times", "× epochs", 2),
         text("dataset", "Data set", filter=True),
@@ -86,10 +88,10 @@ def _rerun() -> list[Column]:
 
 
 def ranks(suites: list[str]) -> list[Column]:
-    """A row a method: overall, then its rank and score in each suite."""
+    """A row a method: its rank and score in each suite, after the overall one where there is one."""
     return [
         Column("Method", _method),
-        number("overall", "Overall", 0, meaning="rank by Borda's count, among the methods ranked in every suite"),
+        Column("Overall", lambda row: str(row["overall"]), "ranks that Borda's count may give it", numeric=True),
         number("borda", "Borda", 1, meaning="methods that it beats, summed over suites; half for a tie"),
         *(_of_suite(suite) for suite in suites),
         Column("Family", _family, COLUMNS["family"].meaning),
@@ -98,7 +100,9 @@ def ranks(suites: list[str]) -> list[Column]:
 
 
 def _of_suite(suite: str) -> Column:
-    return Column(suite, lambda row: str(row[f"in {suite}"]), "rank, and mean accuracy in percent", numeric=True)
+    return Column(
+        suite, lambda row: str(row[f"in {suite}"]), "ranks that it may have, and mean accuracy in percent", numeric=True
+    )
 
 
 def claims() -> list[Column]:
@@ -195,8 +199,8 @@ def tuning() -> list[Column]:
         number("tuned_pct", "Tuned, %", 2, meaning="test accuracy by the method's own recipe, the same seeds"),
         interval("difference_pct", "difference_half_pct", "Difference", "+"),
         number("n_pairs", "n", 0, meaning="seeds that both finished"),
-        number("rank_shared", "Rank, shared", 0, meaning="in the suite, by its recipe"),
-        number("rank_tuned", "Rank, tuned", 0, meaning="in the suite, by tuned recipes"),
+        Column("Rank, shared", lambda row: str(row["rank_shared"]), "in the suite, by its recipe", numeric=True),
+        Column("Rank, tuned", lambda row: str(row["rank_tuned"]), "in the suite, by tuned recipes", numeric=True),
         *_of_recipe("recipe"),
         text("origin", "From", meaning="the suite's recipe (shared), the paper's, or drawn"),
         number("trials", "Trials", 0),
@@ -267,6 +271,10 @@ def _method(row: Row) -> str:
     name = link(page_name("method", row["method"]), row.get("title", row["method"]))
     variant = row.get("variant", "")
     return name + Markup(" <small>{}</small>").format(variant) if variant else name
+
+
+def _rank(row: Row) -> str:
+    return Markup("<span>{}</span>").format(row["rank"]) if row["rank"] else ""
 
 
 def _family(row: Row) -> str:

@@ -70,7 +70,7 @@ def _facts(method: str, said: dict[str, Any]) -> dict[str, str]:
 
 
 def _ranks(results: Results, method: str) -> list[str]:
-    """``rank 3 of 29 in digits``, or why there is none."""
+    """``rank 3–7 of 29 in cifar10``, or why there is none."""
     if results.ranks.empty:
         return []
     rows = results.ranks[results.ranks["method"] == method]
@@ -79,9 +79,9 @@ def _ranks(results: Results, method: str) -> list[str]:
 
 def _rank(row: dict[Any, Any]) -> str:
     where = "overall" if row["suite"] == OVERALL else f"in {row['suite']}"
-    if pd.isna(row["rank"]):
+    if not row["rank"]:
         return f"no rank {where} ({row['missing']})"
-    return f"rank {int(row['rank'])} of {int(row['of'])} {where}"
+    return f"rank {row['rank']} of {int(row['of'])} {where}"
 
 
 def _options(said: dict[str, Any]) -> Table | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmark.display import reading
+from benchmark.display import reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets
 from benchmark.display.submission import LAST, STEPS
@@ -19,6 +19,7 @@ from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
 from benchmark.submitting.new import starting_file
+from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.ranking import OVERALL
 from benchmark.tables.reproduced import RULE, summary
 
@@ -81,30 +82,30 @@ def _leaderboard(results: Results) -> dict[str, Any]:
         "rows": make_table("rows", reading.without_references(results.board), columns.leaderboard()),
         "tuning": _tuning(results),
         "ranking": _ranking(results),
+        "overall": len(results.ranks) > 0 and (results.ranks["suite"] == OVERALL).any(),
+        "texts": texts,
         "one_seed": reading.one_seed_suites(results.board),
         "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
     }
 
 
 def _ranking(results: Results) -> Table | None:
-    """A row a method, with its rank and score in each suite; none without ranking.csv."""
+    """A row a method that has a rank, with its ranks and score in each suite that ranks; none where none does."""
     ranks = results.ranks
-    if ranks.empty:
+    ranked = ranks[ranks["rank"] != ""] if len(ranks) else ranks
+    if ranked.empty:
         return None
-    titles = results.board.drop_duplicates("method").set_index("method")["title"]
-    table = ranks[ranks["suite"] == OVERALL].set_index("method").assign(title=titles)
-    table = table.rename(columns={"rank": "overall", "score": "borda"})
-    suites = sorted(set(ranks["suite"]) - {OVERALL})
+    suites = [suite for suite in suites_in_order(results.board) if suite in set(ranked["suite"])]
+    order = ranked.assign(place=ranked["suite"].map({OVERALL: 0} | {suite: i for i, suite in enumerate(suites, 1)}))
+    order = order.sort_values(["place", "rank_low", "rank_high", "score"], ascending=[True, True, True, False])
+    table = order.drop_duplicates("method").set_index("method")[["family"]]
+    overall = ranks[ranks["suite"] == OVERALL].set_index("method")[["rank", "score", "missing"]]
+    table = table.join(overall.set_axis(["overall", "borda", "missing"], axis=1)).fillna({"overall": "", "missing": ""})
+    table["title"] = results.board.drop_duplicates("method").set_index("method")["title"]
     for suite in suites:
-        rows = ranks[ranks["suite"] == suite].set_index("method")
-        places = pd.Series([_place(row) for row in rows.to_dict("records")], index=rows.index, dtype=str)
-        table[f"in {suite}"] = places.reindex(table.index, fill_value="–")
-    table = table.reset_index().sort_values(["overall", "method"])
-    return make_table("ranking", table, columns.ranks(suites))
-
-
-def _place(row: dict[Any, Any]) -> str:
-    return "–" if pd.isna(row["rank"]) else f"{int(row['rank'])} ({row['score']:.2f})"
+        rows = ranked[ranked["suite"] == suite].set_index("method")
+        table[f"in {suite}"] = (rows["rank"] + rows["score"].map(" ({:.2f})".format)).reindex(table.index).fillna("–")
+    return make_table("ranking", table.reset_index(), columns.ranks(suites))
 
 
 def _tuning(results: Results) -> Table | None:

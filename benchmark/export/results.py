@@ -25,8 +25,7 @@ class Results:
             raise UserError(f"leaderboard.csv is of another version ({error.args[0]}): run `beyond table`.") from error
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
-        behind = self.board["leads"] != "yes"  # of each suite, the rows that its ranks are of come first
-        self.board = self.board.assign(behind=behind).sort_values(["suite", "behind"], kind="stable", ignore_index=True)
+        self.board["behind"] = self.board["leads"] != "yes"  # the rows that a suite's ranks are not of
         self.tuning = read_tuning(folder)
         self.curves = reading.read_table(folder / "curves.csv", reading.TEXT_OF_CURVES)
         self.records = self._records()
@@ -35,7 +34,7 @@ class Results:
             self.cells["has_record"] = self.cells["record"].isin(self.records)
         self.plans = reading.read_plans(folder, self.board)
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
-        self.ranks = reading.read_table(folder / "ranking.csv", ("variant", "missing"))
+        self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()
         self.plans = self._titled(self.plans)

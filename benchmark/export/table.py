@@ -22,7 +22,7 @@ SPARK = (84, 20)  # width and height of a learning curve in a cell, in pixels
 class Column(NamedTuple):
     """A heading, its meaning, what a row says under it, and the row's key if readers may choose by it.
 
-    ``always``: the column stands even if no row says anything there.
+    ``always``: the column stands even if no row says anything there; ``once``: it is said where a block of rows begins.
     """
 
     label: str
@@ -31,12 +31,13 @@ class Column(NamedTuple):
     numeric: bool = False
     filter: str = ""
     always: bool = False
+    once: bool = False
 
 
 class Table(NamedTuple):
     """What the template needs: of each row its cells, and its values of the keys in ``filters``.
 
-    ``filters`` maps a key to its label and options.
+    ``filters`` maps a key to its label and options. Rows of a block have the same key ``block``.
     """
 
     name: str
@@ -52,7 +53,8 @@ def make_table(name: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Tab
     said = [any(cell not in NOTHING for cell in cells) for cells in written]
     kept = [i for i, column in enumerate(columns) if said[i] or column.always]
     filters = {c.filter: (c.label, _options(frame[c.filter])) for c in (columns[i] for i in kept) if c.filter}
-    keys = [{key: _text(row, key) for key in filters} for row in rows]
+    block = ["block"] if any(column.once for column in columns) else []
+    keys = [{key: _text(row, key) for key in [*filters, *block]} for row in rows]
     cells = [list(row) for row in zip(*(written[i] for i in kept), strict=True)]
     return Table(name, [columns[i] for i in kept], list(zip(keys, cells, strict=True)), filters)
 

@@ -2,7 +2,8 @@
 
 A number is a mean over seeds with its 95 % t interval; a cell that failed or diverged stays in the table,
 counted by its status, and so does a seed that was not run. Rows of different recipes are never compared. A run of
-the end-to-end twin for other than the suite's epochs is a row of its own: no twin, and never the best.
+the end-to-end twin for other than the suite's epochs is a row of its own, and no twin. Which rows are the best of their
+setting is said of those that enough seeds tell apart, and never of the references.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,17 @@ import pandas as pd
 from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes a second
 
 from benchmark.tables.cells import COSTS
-from benchmark.tables.columns import COLUMNS, FILLED, PAIRED, ROW, SETTING, complete, is_twin
+from benchmark.tables.columns import (
+    COLUMNS,
+    ENOUGH,
+    FILLED,
+    PAIRED,
+    ROW,
+    SETTING,
+    complete,
+    is_reference,
+    is_twin,
+)
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.trust import joint
 
@@ -52,8 +63,8 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | No
         for key, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
     ]
     counts = _counts(groups, seeds or {})
-    candidates = zip(groups, complete(counts), strict=True)
-    best = _best_accuracies([group for (_, group), full in candidates if full and group["times"].isna().all()])
+    candidates = zip(groups, complete(counts) & (counts["n_ok"] >= ENOUGH), strict=True)
+    best = _best_accuracies([group for (_, group), full in candidates if full and not is_reference(group).any()])
     rows = [
         key | count | _row(group, best) for (key, group), count in zip(groups, counts.to_dict("records"), strict=True)
     ]
@@ -100,7 +111,7 @@ def _setting(group: pd.DataFrame) -> tuple[Any, ...]:
 def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[str, Any]:
     """What a row says beyond its key; ``group`` holds its cells."""
     ok = group[group["status"] == "ok"]
-    best_here = None if group["times"].notna().any() else best.get(_setting(group))
+    best_here = None if is_reference(group).any() else best.get(_setting(group))
     return {
         "test_top1_pct": ok["test_top1_pct"].mean(),
         "test_top1_half_pct": half_interval(ok["test_top1_pct"]),
@@ -140,7 +151,7 @@ def against_best(accuracies: pd.Series, best: pd.Series | None) -> str | None:
     if accuracies.equals(best):
         return "best"
     differences = (accuracies - best).dropna()
-    if len(differences) < 2:
+    if len(differences) < ENOUGH:
         return None
     if abs(differences.mean()) <= half_interval(differences):
         return "not distinguishable"

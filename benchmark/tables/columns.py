@@ -8,6 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 
 TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
+REFERENCE = "end-to-end"  # the family that the others are measured by: it is never ranked, and never the best
+ENOUGH = 3  # seeds; a row of fewer is neither ranked, nor best, nor a headline: what it says may be chance
+SMOKE_TEST = "smoke test"  # the role of a suite that says whether methods run and learn, and not which is better
 
 
 class Column(NamedTuple):
@@ -19,11 +22,18 @@ class Column(NamedTuple):
 
 COLUMNS: dict[str, Column] = {
     "suite": Column("protocol of suites.yaml"),
+    "role": Column("comparison; or smoke test, which says whether methods run and learn and ranks none"),
     "dataset": Column("data set"),
     "source": Column("where its pictures came from"),
     "backbone": Column("timm name of the network, or what the suite calls this setting of it"),
     "stem": Column("native, or small: 3x3 convolution of stride 1, no pooling"),
-    "rank": Column("rank of the method in its suite, over all its backbones and K; empty where a cell is missing", 0),
+    "rank_low": Column(
+        "best rank that the method may have in its suite, over all its backbones and K: 1 and how many are certainly "
+        "above it, by paired t intervals over seeds with Holm's correction for the number of pairs; empty for a "
+        "reference, in a smoke test, where a cell is missing, and of fewer than 3 seeds",
+        0,
+    ),
+    "rank_high": Column("worst rank that it may have: the methods ranked, less those certainly below it", 0),
     "method": Column("id: the file's name in methods/"),
     "variant": Column("named option set of the method"),
     "recipe": Column(
@@ -45,9 +55,10 @@ COLUMNS: dict[str, Column] = {
     "n_total": Column("seeds that were started", 0),
     "n_asked": Column("seeds that the suite asks for, by this recipe", 0),
     "vs_best": Column(
-        "best: highest mean of this suite, backbone and recipe, among rows of which no seed is missing; not "
-        "distinguishable: the 95 % t interval of the per-seed differences to it holds zero; below: it lies below "
-        "zero; empty: fewer than two common seeds, or a row with missing seeds that stands above"
+        "best: highest mean of this suite, backbone and recipe, among rows of at least 3 seeds of which none is "
+        "missing, references left out; not distinguishable: the 95 % t interval of the per-seed differences to it "
+        "holds zero; below: it lies below zero; empty: a reference, a smoke test, fewer than 3 common seeds, or a row "
+        "with missing seeds that stands above"
     ),
     "vs_e2ebp_pct": Column(
         "accuracy minus that of the end-to-end twin of the same seed, recipe and suite's epochs, mean, points", 2
@@ -108,6 +119,23 @@ def is_twin(rows: pd.DataFrame) -> pd.Series:
 def complete(board: pd.DataFrame) -> pd.Series:
     """Which rows have all the seeds that their suite asks for, each of them ended ``ok``."""
     return (board["n_ok"] == board["n_total"]) & (board["n_total"] >= board["n_asked"])
+
+
+def is_reference(rows: pd.DataFrame) -> pd.Series:
+    """Which rows, or cells, are of end-to-end backpropagation in any form, by which the others are measured."""
+    return rows["family"] == REFERENCE
+
+
+def judged(board: pd.DataFrame) -> pd.Series:
+    """Which rows may be the best of something, or a headline: complete, of enough seeds, and of no smoke test."""
+    return complete(board) & (board["n_ok"] >= ENOUGH) & (board["role"] != SMOKE_TEST)
+
+
+def rank_in_words(low: float, high: float) -> str:
+    """``3–7``, or ``3`` where there is one possible rank; nothing where there is none."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
 
 
 def with_interval(mean: float, half: float, sign: str = "") -> str:

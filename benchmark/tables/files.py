@@ -16,6 +16,7 @@ from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import claims
+from benchmark.tables.columns import SMOKE_TEST
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
@@ -53,17 +54,20 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     cells = load(results / "runs")
     methods_say = methods_said(cells, methods, results / "methods")
     board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
+    smoke = [name for name, suite in defined.items() if suite.role == SMOKE_TEST]
     rank = partial(
         ranking,
         board,
+        cells,
         {name: settings(suite) for name, suite in defined.items()},
         [name for name, text in methods_say.items() if not text.get("cut_matters", True)],
         few=[name for name, suite in defined.items() if suite.methods is not None],
+        smoke=smoke,
     )
     ranks = rank(recipes=leading_recipes(board, defined))
     if searches := read_searches(results / "tuned"):
         changed = tuning(searches, cells, defined, rank(), rank(recipes=dict.fromkeys(board["suite"], TUNED)))
-    board = rounded(with_rank(board, ranks))
+    board = rounded(with_rank(board, ranks, smoke))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
         "ranking.csv": ranks.to_csv(index=False),

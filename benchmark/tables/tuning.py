@@ -22,7 +22,8 @@ ROW = ["suite", "method", "variant", "backbone", "modules"]
 SAME = [*ROW, *(name for name in PAIRED if name not in (*ROW, "recipe"))]  # what two cells of a pair share
 SEARCHED = ("optimizer", "lr", "weight_decay")  # of a recipe, in every search
 TABLE = [*ROW, "shared_pct", "tuned_pct", "difference_pct", "difference_half_pct", "n_pairs"]
-TABLE += ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "configuration", "origin", *SEARCHED, "recipe"]
+RANKED = [f"{name}_{recipe}" for recipe in (SHARED, TUNED) for name in ("rank_low", "rank_high", "of")]
+TABLE += [*RANKED, "configuration", "origin", *SEARCHED, "recipe"]
 TABLE += ["options", "searched_modules", "trials", "trials_ok", "trial_seconds"]
 
 
@@ -72,8 +73,7 @@ def tuning(
     table = pd.DataFrame(rows, columns=TABLE).sort_values(ROW, ignore_index=True)
     for name in ("lr", "weight_decay"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
-    whole = ["rank_shared", "of_shared", "rank_tuned", "of_tuned", "n_pairs", "configuration", "trials"]
-    whole += ["trials_ok"]
+    whole = [*RANKED, "n_pairs", "configuration", "trials", "trials_ok"]
     digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2, "trial_seconds": 1}
     return table.astype({**dict.fromkeys(digits, float), **dict.fromkeys(whole, "Int64")}).round(digits)
 
@@ -105,13 +105,13 @@ def _pair(pairs: pd.DataFrame, place: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _ranks(ranks: pd.DataFrame) -> dict[tuple[Any, Any], tuple[Any, Any]]:
-    return {(row.suite, row.method): (row.rank, row.of) for row in ranks.itertuples()}
+def _ranks(ranks: pd.DataFrame) -> dict[tuple[Any, Any], tuple[Any, ...]]:
+    return {(row.suite, row.method): (row.rank_low, row.rank_high, row.of) for row in ranks.itertuples()}
 
 
-def _ranked(ranks: Mapping[str, Mapping[tuple[Any, Any], tuple[Any, Any]]], search: Search) -> dict[str, Any]:
-    found = {recipe: known.get((search.suite, search.method), (pd.NA, pd.NA)) for recipe, known in ranks.items()}
-    return {f"{name}_{recipe}": pair[i] for recipe, pair in found.items() for i, name in enumerate(("rank", "of"))}
+def _ranked(ranks: Mapping[str, Mapping[tuple[Any, Any], tuple[Any, ...]]], search: Search) -> dict[str, Any]:
+    found = [ranks[recipe].get((search.suite, search.method), (pd.NA,) * 3) for recipe in (SHARED, TUNED)]
+    return dict(zip(RANKED, (value for ranked in found for value in ranked), strict=True))
 
 
 def _said(search: Search, suite: Suite | None) -> dict[str, Any]:

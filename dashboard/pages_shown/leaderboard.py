@@ -10,9 +10,9 @@ from escaping import in_html, method_address, plain
 from parts import board_or_stop, download, heading, nothing_matches, show_table
 from reading import plans, ranks, suite_title, tuning
 
-from benchmark.display.reading import one_seed_suites, without_references
-from benchmark.display.texts import RECIPES
-from benchmark.tables.columns import COLUMNS, with_interval
+from benchmark.display.reading import without_references
+from benchmark.display.texts import OVERALL_RANKS, RANKS, RECIPES, SMOKE_TESTS
+from benchmark.tables.columns import COLUMNS, SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
 LEAD = (
@@ -20,15 +20,13 @@ LEAD = (
     "pictures, backbones, budget and seeds."
 )
 FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
-HOW_TO_READ = """
+HOW_TO_READ = f"""
 - **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
 - **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
-- **Rank** is the method's in this suite: by mean accuracy over all its backbones and K, of several variants that
-  which validates best. A method with a cell that is missing or did not end ok has none, nor has a row of other
-  pictures, stem or protocol than most of the suite.
-- **Best?** ★ is the highest mean of this suite and backbone, of rows that lack no seed. ≈ cannot be told from it: the
-  95 % t interval of the per-seed differences holds zero (no correction for many comparisons). Empty: below, or fewer
-  than two common seeds.
+- **Rank** {RANKS} It stands where the method's block begins.
+- **Best?** ★ is the highest mean of this suite and backbone, of rows that have at least 3 seeds and lack none;
+  references apart. ≈ cannot be told from it: the 95 % t interval of the per-seed differences holds zero (no correction
+  for many comparisons). Empty: below, fewer than 3 common seeds, or a smoke test.
 - **Recipe**: *shared* is the suite's, for all methods; *tuned* is each method's best of equally many tries, chosen on
   the validation split; *paper* is a paper's. Ranks are of one of them, and rows of different recipes are not compared.
 - **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone, by the
@@ -56,7 +54,9 @@ def main() -> None:
         datasets = sorted(board["dataset"].unique())
         offered = board[board["dataset"].isin(some_of("Data set", datasets, "dataset", 190) or datasets)]
         with suite_place:
-            everywhere = [OVERALL] if len(offered) == len(board) else []  # ranks are over all data sets
+            said = ranks()
+            anywhere = len(said) > 0 and (said["suite"] == OVERALL).any() and len(offered) == len(board)
+            everywhere = [OVERALL] if anywhere else []  # ranks are over all data sets
             suite = one_of("Suite", [*suites_of(offered), *everywhere], "suite")
         if suite == OVERALL:
             setting = board
@@ -74,12 +74,12 @@ def main() -> None:
 
 
 def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Key figures of a suite and backbone, and the table of its filtered rows."""
-    st.html(f'<div class="bb-cards">{"".join(key_figures(setting))}</div>')
+    """Key figures of a suite and backbone, and the table of its filtered rows: a block a method, its K inside."""
+    if figures := key_figures(setting):
+        st.html(f'<div class="bb-cards">{"".join(figures)}</div>')
     if rows.empty:
         nothing_matches()
         return
-    rows = rows.sort_values("test_top1_pct", ascending=False, kind="stable")
     shown = as_shown(rows).assign(unranked=why_unranked(rows))
     show_table(shown, LEADERBOARD, f"Leaderboard, {len(rows)} rows")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -117,7 +117,7 @@ def why_unranked(rows: pd.DataFrame) -> pd.Series:
     said = ranks().reindex(columns=["suite", "method", "missing"])
     why = said[said["suite"].isin(rows["suite"])].set_index("method")["missing"]
     why = rows["method"].map(why).fillna("").mask(rows["leads"] != "yes", "ranks are of another recipe")
-    return why.mask(rows["kind"] != "", OTHER).where(rows["rank"].isna(), "")
+    return why.mask(rows["kind"] != "", OTHER).where(rows["rank"] == "", "")
 
 
 def plain_name(setting: pd.DataFrame) -> str:
@@ -129,10 +129,12 @@ def plain_name(setting: pd.DataFrame) -> str:
 def key_figures(setting: pd.DataFrame) -> list[str]:
     """Three figures of the whole setting: the twin, the highest mean and the least memory without it.
 
-    A method of K = 1 has no cut to train without: it is left out of the latter two, as is a row that lacks seeds.
+    A method of K = 1 has no cut to train without: it is left out of the latter two. So is all that is not to be
+    judged: a row of few seeds, or that lacks some, and a smoke test as a whole.
     """
-    twin = setting[setting["method"] == "e2ebp"].sort_values("comparable", ascending=False, kind="stable")
-    local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1) & setting["comparable"]]
+    setting = setting[setting["judged"]]
+    twin = setting[is_twin(setting)]
+    local = setting[~is_reference(setting) & (setting["modules"] > 1)]
     found = []
     if len(twin):
         found.append(figure("End-to-end backpropagation", twin.iloc[0], "test_top1_pct", "{:.2f} %"))
@@ -158,17 +160,17 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
     data = ", ".join(sorted(set(rows["source"]) - {""}) or sorted(set(rows["dataset"])))
     title = suite_title(setting["suite"].iloc[0])
     seeds = sorted({int(n) for n in setting["n_total"]})
+    smoke = SMOKE_TESTS + " " if (setting["role"] == SMOKE_TEST).any() else ""
     if seeds == [1]:
         n = "One seed per row: there are no intervals, and no row can be told from the best."
     else:
         span = seeds[0] if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        n = (
-            f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. "
-            f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not distinguishable from it."
+        n = f"Means over the seeds that finished, of {span} per row; ± is half of the 95 % t interval. " + (
+            "" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it."
         )
-    return plain(
-        f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the last "
-        "epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
+    return smoke + plain(
+        f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
+        "last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
         "memory. Hover over a heading for its meaning."
     )
 
@@ -180,9 +182,10 @@ def show_overall(rows: pd.DataFrame) -> None:
     if said.empty:
         nothing_matches()
         return
-    overall = said[said["suite"] == OVERALL].sort_values(["rank", "method"])
-    suites = [suite for suite in said["suite"].unique() if suite != OVERALL]
-    of_suite = said[said["suite"] != OVERALL].pivot(index="method", columns="suite", values="rank")
+    overall = said[said["suite"] == OVERALL].sort_values(["rank_low", "rank_high", "method"])
+    ranked = said[(said["rank"] != "") & (said["suite"] != OVERALL)]
+    suites = list(ranked["suite"].unique())
+    of_suite = ranked.pivot(index="method", columns="suite", values="rank")
     shown = overall.assign(
         family_chip=[[family] for family in overall["family"]],
         code=[method_address(method) for method in overall["method"]],
@@ -193,12 +196,9 @@ def show_overall(rows: pd.DataFrame) -> None:
     )
     seen = ["method", "family", "score", "rank", "of", *(f"rank in {suite}" for suite in suites), "missing"]
     download(shown[seen], "overall")
-    one_seed = one_seed_suites(board_or_stop())
     st.caption(
-        "Borda’s count: over all suites, the ranked methods that a method beats, half for a tie. A method that is not "
-        "ranked in every suite that has results has no overall rank, rather than a favourable one: *No rank because* "
-        "says what is missing."
-        + (f" One seed only, so no intervals, in: {plain(', '.join(one_seed))}." if one_seed else "")
+        f"{OVERALL_RANKS} A method that is not ranked in all of them has no overall rank, rather than a favourable "
+        "one: *No rank because* says what is missing."
     )
 
 
@@ -209,7 +209,7 @@ def overall_columns(suites: list[str]) -> dict[str, Any]:
         "method": text("method", "Method", 165, pinned=True),
         "family_chip": FAMILY,
         "score": column.NumberColumn("Borda", format="%.1f", width=75, help="methods beaten, summed over suites"),
-        **{f"rank in {suite}": column.NumberColumn(suite, format="%d", width=120) for suite in suites},
+        **{f"rank in {suite}": column.TextColumn(suite, width=120) for suite in suites},
         "missing": text("", "No rank because", 280),
         "code": LEADERBOARD["code"],
     }

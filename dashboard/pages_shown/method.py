@@ -8,7 +8,19 @@ from typing import Any
 
 import streamlit as st
 from choosers import one_of, row
-from columns_shown import CLAIMS, LEADERBOARD, MODULES, PLANNED, TRIALS, TUNING, as_shown, claims_shown, number, text
+from columns_shown import (
+    CLAIMS,
+    LEADERBOARD,
+    MODULES,
+    PLANNED,
+    RANK,
+    TRIALS,
+    TUNING,
+    as_shown,
+    claims_shown,
+    number,
+    text,
+)
 from escaping import link, plain
 from parts import NO_CELLS, board_or_stop, download, show_table
 from reading import cells, methods, plans, trials, tuning
@@ -28,7 +40,7 @@ SHOWN = {
     "recipe": text("recipe", "Recipe", 75),
     "times": number("times", "× epochs", "%g", 80),
     "test_top1_pct": LEADERBOARD["test_top1_pct"],  # seen on a phone without scrolling
-    "rank": number("rank", "Rank", "%d", 55),
+    "rank": RANK,
     **{name: look for name, look in LEADERBOARD.items() if name not in ELSEWHERE},
 }
 
@@ -75,8 +87,7 @@ def who(about: dict[str, Any]) -> str:
 
 def show_results(rows: Any, method: str) -> None:
     """Its rows in all suites."""
-    shown = as_shown(rows.sort_values(["suite", "backbone", "variant", "modules"]))
-    show_table(shown, SHOWN, f"Results, {len(rows)} rows", most=14)
+    show_table(as_shown(rows), SHOWN, f"Results, {len(rows)} rows", most=14)
     download(rows[list(COLUMNS)], "".join(c for c in method if c.isalnum() or c == "_"))
 
 

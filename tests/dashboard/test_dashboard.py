@@ -11,6 +11,7 @@ from records import make_record, write_own_tables, write_runs
 from shown import CIFAR, DASHBOARD, PAGES, TOP, html_of, opened, texts, write_results
 
 from benchmark.tables.columns import COLUMNS
+from benchmark.tables.ranking import MEASURE
 
 pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
@@ -50,24 +51,59 @@ def test_shows_one_setting_with_all_its_rows(results):
     assert "test split was touched once" in texts(app)
 
 
-def test_ranks_and_marks_what_cannot_be_told_from_the_best(results):
+def test_marks_the_best_and_says_why_others_have_no_rank(results):
     board = board_of(opened()).set_index("label")
-    assert board.loc["e2ebp", "best"] == "★ best"
-    assert set(board.loc["dgl", "best"]) == {""}  # paired, they are 1 and 3 points below for every seed
-    assert pd.isna(board.loc["fa", "rank"])
+    assert board.loc["e2ebp", "best"] == ""  # a reference
+    assert list(board.loc["dgl", "best"]) == ["★ best", ""]  # paired, K = 4 is 2 points below for every seed
+    assert "rank" not in board  # a column that says nothing
     assert board.loc["fa", "unranked"] == "a cell did not end ok"
+    assert set(board.loc["dgl", "unranked"]) == {"no other method is ranked there"}
     assert board.loc["modular_kernel", "unranked"] == "not run: cifar_resnet32, K = 2, 2 of 3 seeds"
-    assert board.loc["e2ebp", "unranked"] == ""
+    assert board.loc["e2ebp", "unranked"] == MEASURE
 
 
-def test_overall_ranks_say_what_is_missing(results):
-    write_runs(results / "runs", make_record(backbone="vgg8b", top1=97.0))  # e2ebp is now complete in both suites
+def test_a_block_a_method_begins_with_the_ranks_that_it_may_have(results):
+    noise = (0.3, 1.4, 1.9)  # against dgl's 0, 1, 2: differences 0.3, 0.4, -0.1
+    records = [make_record("trgl", k, s, 90 - k + noise[s], **CIFAR) for k in (2, 4) for s in range(3)]
+    write_runs(
+        results / "runs", *records, *(make_record("man", k, s, 60 + s, **CIFAR) for k in (2, 4) for s in (0, 1, 2))
+    )
     write_own_tables(results, TOP / "methods")
+    board = board_of(opened())
+    assert list(board["label"])[:7] == ["e2ebp", "trgl", "trgl", "dgl", "dgl", "man", "man"]
+    assert list(board["rank"])[:7] == ["", "1–2", "", "1–2", "", "3", ""]
+    assert list(board["modules"])[:7] == [1, 2, 4, 2, 4, 2, 4]
+    four = board_of(opened(modules="4"))
+    assert list(four["rank"])[:3] == ["1–2", "1–2", "3"]  # also where the first K is filtered out
+
+
+def write_complete(folder):
+    """Two comparisons that are complete: in both, dgl is above trgl; fa diverged in one."""
+    for suite in ("one", "two"):
+        records = [make_record(m, 2, s, a + s, suite=suite) for m, a in (("dgl", 90), ("trgl", 80)) for s in range(3)]
+        records += [
+            make_record("fa", 2, s, 70.0, status="ok" if suite == "one" else "diverged", suite=suite) for s in (0, 1, 2)
+        ]
+        write_runs(folder / "runs", *records)
+    write_own_tables(folder, TOP / "methods")
+
+
+def test_overall_ranks_say_what_is_missing(tmp_path, monkeypatch):
+    write_complete(tmp_path)
+    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
     ranks = board_of(opened(suite="overall")).set_index("method")
-    assert ranks.loc["e2ebp", "rank"] == 1
-    assert pd.isna(ranks.loc["modular_kernel", "rank"])
-    assert "cifar10" in ranks.loc["modular_kernel", "missing"]
-    assert "rank in cifar10" in ranks
+    assert ranks["rank"].to_dict() == {"dgl": "1", "trgl": "2", "fa": ""}
+    assert ranks.loc["fa", "missing"] == "not ranked in two"
+    assert ranks["rank in one"].to_dict() == {"dgl": "1", "trgl": "2", "fa": "3"}
+
+
+def test_a_smoke_test_has_no_headline_and_says_what_it_is(results):
+    board = pd.read_csv(results / "leaderboard.csv")
+    assert "bb-card" in html_of(opened(suite="cifar10"))
+    board.assign(role="smoke test").to_csv(results / "leaderboard.csv", index=False)
+    app = opened(suite="cifar10")
+    assert 'class="bb-card"' not in html_of(app)
+    assert "A smoke test: it says whether a method runs and learns." in texts(app)
 
 
 def test_a_suite_of_one_seed_says_that_it_has_no_intervals(results):
@@ -100,7 +136,10 @@ def test_suite_and_backbone_choose_the_setting(results):
 
 
 def test_a_data_set_narrows_the_suites(results):
-    assert list(opened().selectbox(key="suite").options) == ["cifar10", "digits", "overall"]
+    assert list(opened().selectbox(key="suite").options) == [
+        "cifar10",
+        "digits",
+    ]  # overall ranks want two comparisons that are complete
     app = opened(dataset="digits")
     assert list(app.selectbox(key="suite").options) == ["digits"]  # ranks over all data sets are not of one
 
@@ -119,11 +158,13 @@ def test_the_csv_holds_what_is_filtered_with_all_columns(results, csv_files):
     assert list(found["method"]) == ["dgl", "dgl"]
 
 
-def test_the_csv_of_overall_ranks_holds_those_of_each_suite(results, csv_files):
+def test_the_csv_of_overall_ranks_holds_those_of_each_suite(tmp_path, monkeypatch, csv_files):
+    write_complete(tmp_path)
+    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
     shown = board_of(opened(suite="overall"))
     found = csv_files["overall.csv"]()
-    assert {"rank in cifar10", "rank in digits", "missing"} <= set(found)
-    assert found["rank in cifar10"].tolist() == pytest.approx(shown["rank in cifar10"].tolist(), nan_ok=True)
+    assert {"rank in one", "rank in two", "missing"} <= set(found)
+    assert found["rank in one"].astype(str).tolist() == shown["rank in one"].tolist()
 
 
 def test_a_text_in_a_csv_is_no_formula(results, csv_files):
@@ -140,9 +181,8 @@ def test_a_row_that_lacks_seeds_is_no_key_figure(results):
     write_runs(results / "runs", make_record("trgl", 4, 0, 99.0, memory=0.1, **CIFAR))
     write_own_tables(results, TOP / "methods")
     app = opened()
-    assert board_of(app).iloc[0]["label"] == "trgl"
-    assert board_of(app).iloc[0]["status"] == "2 of 3 not run"
-    assert board_of(app).iloc[0]["best"] == ""
+    row = board_of(app).set_index("label").loc["trgl"]
+    assert row[["status", "best"]].tolist() == ["2 of 3 not run", ""]
     assert "99.00 %" not in html_of(app)
     assert "0.10 ×" not in html_of(app)
 
@@ -150,12 +190,9 @@ def test_a_row_that_lacks_seeds_is_no_key_figure(results):
 def test_a_row_of_another_kind_says_what_it_is(results):
     write_runs(results / "runs", *(make_record("dgl", 8, s, 99.0, **CIFAR, protocol=2) for s in range(3)))
     write_own_tables(results, TOP / "methods")
-    row = board_of(opened()).iloc[0]
-    assert (row["label"], row["protocol"], row["unranked"]) == (
-        "dgl (protocol 2)",
-        2,
-        "other pictures, stem or protocol",
-    )
+    board = board_of(opened())
+    assert list(board["label"])[:4] == ["e2ebp", "dgl", "dgl", "dgl (protocol 2)"]  # last in its block
+    assert board.iloc[3][["protocol", "unranked"]].tolist() == [2, "other pictures, stem or protocol"]
     assert "99.00 %" not in html_of(opened())
 
 

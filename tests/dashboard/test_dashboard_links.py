@@ -30,8 +30,9 @@ def address(app):
 
 
 def grow(results):
-    """Another suite with more rows, another backbone, another method, another file: every default changes."""
+    """Another suite with more methods, another backbone, another method, another file: every default changes."""
     records = [make_record("aaa", k, 0, 99.0, suite="a_new_one") for k in range(2, 20)]
+    records += [make_record(f"aaa{i}", 2, 0, 99.0, suite="a_new_one") for i in range(9)]
     records += [make_record("dgl", 4, s, 99.0, **(CIFAR | {"backbone": "a_first"})) for s in range(3)]
     write_runs(results / "runs", *records)
     write_own_tables(results, TOP / "methods")

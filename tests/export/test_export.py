@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
 
+from benchmark.display.reading import read_board
 from benchmark.errors import UserError
 from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
@@ -108,16 +109,38 @@ def test_every_page_is_there(site):
     assert {f"{name}.html" for name in wanted} <= set(pages(site))
 
 
-def test_every_row_of_the_leaderboard_is_in_the_page(site):
+def test_every_row_of_the_leaderboard_is_in_the_page(results, site):
     page = (site / "index.html").read_text().split('data-name="rows"')[1].split("</table>")[0]
     rows = [re.sub(r"<[^>]*>", " ", row) for row in page.split("<tr")[2:]]
     board = pd.read_csv(site / "leaderboard.csv")
     assert len(rows) == len(board)
-    for row, said in zip(board.to_dict("records"), rows, strict=True):
+    for row, said in zip(read_board(results).to_dict("records"), rows, strict=True):
         assert row["title"] in said
         assert row["status"] in said
         assert pd.isna(row["test_top1_pct"]) or f"{row['test_top1_pct']:.2f}" in said
     assert (site / "index.html").read_text().count('class="spark"') == board["epochs"].notna().sum()
+
+
+def test_the_board_is_one_block_a_method_and_ranks_are_intervals(tmp_path):
+    noise = {"dgl": (0.0, 0.5, -0.2), "trgl": (0.3, 0.1, 0.6)}
+    records = [make_record(m, k, s, 80 - k + noise[m][s]) for m in noise for k in (2, 4) for s in range(3)]
+    records += [make_record("man", k, s, 50 - k + noise["dgl"][s]) for k in (2, 4) for s in range(3)]
+    write_runs(tmp_path / "results" / "runs", *records, *(make_record("e2ebp", 1, s, 60.0) for s in range(3)))
+    write_own_tables(tmp_path / "results")
+    export(tmp_path / "results", tmp_path / "site")
+    page = (tmp_path / "site" / "index.html").read_text()
+    table = page.split('data-name="rows"')[1].split("</table>")[0]
+    rows = [(row, re.sub(r"<[^>]*>", " ", row)) for row in table.split("<tr")[2:]]
+    methods = [re.search(r"method-(\w+)\.html", row)[1] for row, _ in rows]
+    assert methods == ["e2ebp", "trgl", "trgl", "dgl", "dgl", "man", "man"]
+    assert [' class="again"' in row for row, _ in rows] == [False, False, True, False, True, False, True]
+    assert [re.search(r'once">(?:<span>)?([^<]*)', row)[1] for row, _ in rows] == ["", *["1–2"] * 4, *["3"] * 2]
+    first = page.split('data-name="ranking"')[1].split("</table>")[0]
+    assert "1–2 (77.33)" in first
+    assert "e2ebp" not in first
+    assert "no overall rank until two comparisons are complete" in page
+    assert "rank 1–2 of 3 in digits" in (tmp_path / "site" / "method-dgl.html").read_text()
+    assert "a reference" in (tmp_path / "site" / "method-e2ebp.html").read_text()
 
 
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
@@ -237,7 +260,7 @@ def test_a_text_in_the_csv_is_no_formula(tmp_path):
     export(results, tmp_path / "site")
     found = pd.read_csv(tmp_path / "site" / "leaderboard.csv", dtype=str, keep_default_na=False)
     assert found.loc[0, ["title", "requires", "cuts", "device"]].tolist() == ["'=1+1", "'@a", "'-a", "'\tb"]
-    numbers = ["test_top1_pct", "vs_e2ebp_pct", "rank", "modules", "auxiliary_parameters"]
+    numbers = ["test_top1_pct", "vs_e2ebp_pct", "rank_low", "modules", "auxiliary_parameters"]
     assert found[numbers].equals(board[numbers])
     assert found["vs_e2ebp_pct"].str.startswith("-").any()
 

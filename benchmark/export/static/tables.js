@@ -42,10 +42,31 @@
     if (sorted) {
       table.heads[sorted.column].setAttribute("aria-sort", sorted.down ? "descending" : "ascending");
       const values = new Map(table.rows.map((row) => [row, value(table, row, sorted.column)]));
-      compare = (a, b) => ordered(values.get(a), values.get(b), sorted.down) || place(a) - place(b);
+      const within = (a, b) => ordered(values.get(a), values.get(b), sorted.down) || place(a) - place(b);
+      const leads = new Map(); // by block: the row of it that stands first
+      for (const row of table.rows.filter((row) => row.fits !== false).sort(within)) {
+        if (!leads.has(block(row))) leads.set(block(row), row);
+      }
+      const lead = (row) => leads.get(block(row)) || row;
+      compare = (a, b) => (lead(a) === lead(b) ? within(a, b) : within(lead(a), lead(b)));
     }
     table.rows.sort(compare);
     table.body.append(...table.rows);
+    join(table);
+  }
+
+  // Rows of one method stay together, wherever its first row would stand.
+  function block(row) {
+    return row.dataset.block ?? row;
+  }
+
+  function join(table) {
+    let before = null;
+    for (const row of table.rows) {
+      if (row.hidden) continue;
+      row.classList.toggle("again", before !== null && block(before) === block(row));
+      before = row;
+    }
   }
 
   // Empty cells have no value and stand last, whichever way the others go.
@@ -65,17 +86,22 @@
   function filter() {
     const wanted = [...form.querySelectorAll("select")].filter((select) => select.value);
     const words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
     for (const row of main.rows) {
       let fits = wanted.every((select) => row.dataset[select.name] === select.value);
       if (fits && words.length) {
         row.said ??= [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase();
         fits = words.every((word) => row.said.includes(word));
       }
-      shown += fits;
-      const hide = !fits || shown > limit;
+      row.fits = fits;
+    }
+    if (main.sorted) sort(main, main.sorted); // a block may now be led by another row
+    let shown = 0;
+    for (const row of main.rows) {
+      shown += row.fits;
+      const hide = !row.fits || shown > limit;
       if (row.hidden !== hide) row.hidden = hide;
     }
+    join(main);
     form.querySelector("output").value = `${shown} of ${main.rows.length} rows`;
     more.hidden = shown <= limit;
     more.textContent = `The first ${limit} are drawn: draw all`;
