@@ -130,9 +130,7 @@ def test_weights_gradients_and_optimisers_stay_in_fp32(digits, loader):
     assert {t.dtype for t in [*state, *method.modules.buffers()] if t.is_floating_point()} == {torch.float32}
 
 
-@pytest.mark.parametrize(
-    ("name", "handed"), [("mac", torch.float32), ("e2ebp", torch.float32), ("dgl", torch.bfloat16)]
-)
+@pytest.mark.parametrize(("name", "handed"), [("fa", torch.float32), ("e2ebp", torch.float32), ("dgl", torch.bfloat16)])
 def test_layers_compute_in_bf16_and_features_that_may_be_compared_are_fp32(name, handed, digits, loader):
     method, inside, outside = build(name, digits), [], []
     for layer in (part for part in method.modules.modules() if isinstance(part, nn.Conv2d)):

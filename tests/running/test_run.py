@@ -371,7 +371,7 @@ def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
 
 
 def test_reproducing_compares_with_what_is_committed(one_seed, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.running.run.all_methods", lambda: ["e2ebp", "greedy_sl"])
+    monkeypatch.setattr("benchmark.running.run.all_methods", lambda without=(): ["e2ebp", "greedy_sl"])
     assert "no committed records" in mistake(monkeypatch, capsys, "reproduce", "tiny")
     run("e2ebp", "greedy_sl")
     assert beyond(monkeypatch, capsys, "reproduce", "tiny") == (0, "")
