@@ -11,10 +11,10 @@ import pandas as pd
 from benchmark.display.axes import accuracy_axis, compute_axis
 from benchmark.display.looks import line_colour, tooltip
 from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table, with_ranks_in_words
+from benchmark.tables.columns import RECIPE_COLUMNS
 
-SEARCHED = ("optimizer", "lr", "weight_decay")
-TABLE = ["suite", "number", "chosen", "origin", *SEARCHED, "other", "options", "epochs", "validation_top1", "status"]
-TABLE += ["seconds"]
+TABLE = ["suite", "number", "chosen", "origin", *RECIPE_COLUMNS, "other", "options", "epochs"]
+TABLE += ["validation_top1", "status", "seconds"]
 ROUNDED = {"validation_top1": 2, "seconds": 1}
 
 
@@ -54,14 +54,14 @@ def _chosen(tuning: pd.DataFrame, path: Path) -> set[int]:
 def _trials(path: Path, of_suite: dict[str, Any], chosen: set[int]) -> Iterator[dict[str, Any]]:
     for trial in read_json(path).get("trials", []):
         tried = trial["configuration"]
-        recipe = {name: of_suite.get(name) for name in SEARCHED} | tried["recipe"]
+        recipe = {name: of_suite.get(name) for name in RECIPE_COLUMNS} | tried["recipe"]
         yield {
             "suite": path.parent.name,
             "number": tried["number"],
             "chosen": "chosen" if tried["number"] in chosen else "",
             "origin": tried["origin"],
-            **{name: recipe[name] for name in SEARCHED},
-            "other": _said({name: value for name, value in tried["recipe"].items() if name not in SEARCHED}),
+            **{name: recipe[name] for name in RECIPE_COLUMNS},
+            "other": _said({name: value for name, value in tried["recipe"].items() if name not in RECIPE_COLUMNS}),
             "options": _said(tried["options"]),
             **{name: trial[name] for name in ("epochs", "validation_top1", "status", "seconds")},
         }

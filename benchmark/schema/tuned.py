@@ -140,13 +140,16 @@ def read_chosen(
 ) -> Configuration:
     """The configuration that a method's search chose.
 
+    Where no full trial ended ``ok`` it is the first that was tried, the suite's recipe: the method's row then says how
+    that ends, and no other method waits for it.
+
     Args:
         budget: of all searches of the suite.
         variant: for which it is meant. Of another one than was searched it is the recipe alone, since options are
             what tells variants apart. None: the one that was searched.
 
     Raises:
-        UserError: it was not tuned, or not to the end, or no trial ended ``ok``.
+        UserError: it was not tuned, or not to the end.
     """
     search = read_search(suite, method, folder)
     if search is None:
@@ -156,11 +159,8 @@ def read_chosen(
         raise UserError(
             f"The search of {method} in suite {suite} is not finished; `{_command(suite, method)}` goes on."
         )
-    if search.chosen is None:
-        raise UserError(f"No full trial of {method} ended in suite {suite}; see {search_path(suite, method, folder)}.")
-    if variant in (None, search.variant):
-        return search.chosen
-    return search.chosen.model_copy(update={"options": {}})
+    chosen = search.chosen or search.trials[0].configuration
+    return chosen if variant in (None, search.variant) else chosen.model_copy(update={"options": {}})
 
 
 def _command(suite: str, method: str) -> str:

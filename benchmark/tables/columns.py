@@ -104,6 +104,7 @@ COLUMNS: dict[str, Column] = {
     "device": Column("machine of the times, the model of its GPU or processor; several are parted by a slash"),
     "protocol": Column("version of the engine's numbers", 0),
 }
+RECIPE_COLUMNS = ("optimizer", "lr", "weight_decay")  # of tables of searches; what else a trial changes is in another
 CURVE = ["suite", "method", "variant", "recipe", "times", "backbone", "modules", "source", "stem", "protocol"]
 SETTING = ["suite", "dataset", "backbone", "stem", "protocol", "recipe"]  # what a cell shares with its twin
 ROW = [*SETTING, "method", "variant", "family", "modules", "times"]

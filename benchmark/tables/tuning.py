@@ -15,15 +15,14 @@ from benchmark.schema.suite import Suite
 from benchmark.schema.tuned import Search, read_search
 from benchmark.tables.board import half_interval
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import PAIRED
+from benchmark.tables.columns import PAIRED, RECIPE_COLUMNS
 
 TUNED = "tuned"
 ROW = ["suite", "method", "variant", "backbone", "modules"]
 SAME = [*ROW, *(name for name in PAIRED if name not in (*ROW, "recipe"))]  # what two cells of a pair share
-SEARCHED = ("optimizer", "lr", "weight_decay")  # of a recipe, in every search
 TABLE = [*ROW, "shared_pct", "tuned_pct", "difference_pct", "difference_half_pct", "n_pairs"]
 RANKED = [f"{name}_{recipe}" for recipe in (SHARED, TUNED) for name in ("rank_low", "rank_high", "of")]
-TABLE += [*RANKED, "configuration", "origin", *SEARCHED, "recipe"]
+TABLE += [*RANKED, "configuration", "origin", *RECIPE_COLUMNS, "recipe"]
 TABLE += ["options", "searched_modules", "trials", "trials_ok", "trial_seconds"]
 
 
@@ -57,11 +56,10 @@ def tuning(
         after: the ranks by the tuned recipes.
 
     Returns:
-        Columns ``TABLE``. Accuracies are in percent, differences in points. ``configuration`` is the number
-        of the one that was chosen, ``recipe`` has what a configuration
-        changes beside ``SEARCHED``, ``options`` what it sets of the method's, both as JSON; a method none of whose
-        full trials ended has none of them. ``searched_modules`` is the K of the trials, ``trial_seconds`` the sum
-        over them all.
+        Columns ``TABLE``. Accuracies are in percent, differences in points. ``configuration`` is the number of the one
+        that was chosen, ``recipe`` has what it changes beside ``RECIPE_COLUMNS``, ``options`` what it sets of the
+        method's, both as JSON; a method none of whose full trials ended has none of them. ``searched_modules`` is the K
+        of the trials, ``trial_seconds`` the sum over them all.
     """
     pairs = _pairs(cells)
     ranks = {SHARED: _ranks(before), TUNED: _ranks(after)}
@@ -125,12 +123,12 @@ def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
     chosen = search.chosen
     if chosen is None:
         return effort
-    recipe = (suite.recipe.model_dump(include={*SEARCHED}) if suite else {}) | chosen.recipe
-    other = {name: value for name, value in chosen.recipe.items() if name not in SEARCHED}
+    recipe = (suite.recipe.model_dump(include={*RECIPE_COLUMNS}) if suite else {}) | chosen.recipe
+    other = {name: value for name, value in chosen.recipe.items() if name not in RECIPE_COLUMNS}
     return effort | {
         "configuration": chosen.number,
         "origin": chosen.origin,
-        **{name: recipe.get(name) for name in SEARCHED},
+        **{name: recipe.get(name) for name in RECIPE_COLUMNS},
         "recipe": _json(other),
         "options": _json(chosen.options),
     }

@@ -294,3 +294,4 @@ def test_a_crash_is_a_trial_that_failed(workshop, monkeypatch):
     assert found.chosen is None
     assert {t.status for t in found.trials} == {"failed"}
     assert "ZeroDivisionError" in found.trials[0].error
+    assert read_chosen("tiny", "dgl", Tune(configurations=4)).origin == "shared"  # so that its row says how it ends
