@@ -17,7 +17,7 @@ from benchmark.tables.ranking import OTHER, OVERALL
 
 LEAD = (
     "Every way to train a deep network without end-to-end backpropagation, side by side on the same "
-    "pictures, backbones, budget and seeds."
+    "pictures, backbones and seeds."
 )
 FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
 HOW_TO_READ = f"""
