@@ -3,8 +3,9 @@
 Two optimisers, each with a grid of learning rates (two a decade) and of weight decays; and the options, two at most,
 that a method's file offers in its literal ``tunes``. A search begins with the suite's own recipe and the one of the
 method's paper. Then optimisers come in turn, each with all its rates before any of them again; decays and options are
-those of Halton's points, which fill a space evenly however few they are. Every second time an optimiser comes, the
-method's options stay as they are, since they come from its paper.
+those of Halton's points, which fill a space evenly however few they are. At every second turn of an optimiser the
+method's options stay as they are, since they come from its paper. Seven rates, two kinds of turns, and points in bases 3,
+5 and 7 have no period in common, so that none is tied to another.
 """
 
 import math
@@ -19,12 +20,13 @@ from benchmark.schema.tuned import SEARCHED, Configuration, Origin
 # In the order in which they are tried: from the middle outwards, coarse before fine.
 RATES = {
     "sgd": (0.03, 0.3, 0.003, 0.1, 0.01, 1.0, 0.001),
-    "adamw": (0.003, 0.0003, 0.01, 0.001, 0.03, 0.0001),
+    "adamw": (0.003, 0.0003, 0.01, 0.001, 0.03, 0.0001, 0.00003),
 }
 DECAYS = {"sgd": (0.0, 1e-4, 5e-4, 2e-3), "adamw": (0.0, 0.01, 0.05, 0.2)}
 OPTIMISERS = tuple(RATES)
 MOMENTUM = 0.9
 OPTIONS = 2  # a method may have tuned, at most
+APART = 7  # places in Halton's sequence from where one optimiser begins to where the next one does
 PATIENCE = 10  # so many times as many points are looked at as are wanted, as some are as others
 DIGITS = 2  # significant, of a number that is drawn
 
@@ -32,7 +34,7 @@ DIGITS = 2  # significant, of a number that is drawn
 def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further: int = 0) -> list[Configuration]:
     """The first ``count`` configurations of a method's search, then so many ``further`` ones; none twice.
 
-    Without options of the method's own the space has 40 points beside the recipes that it begins with.
+    Without options of the method's own the space has 56 points beside the recipes that it begins with.
 
     Args:
         recipe: the suite's.
@@ -63,23 +65,24 @@ def _of_paper(recipe: Mapping[str, Any], batch: int) -> dict[str, Any]:
 
 def _point(number: int, tunes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The recipe and the options of a point of the space."""
-    optimizer, turn = OPTIMISERS[number % len(OPTIMISERS)], number // len(OPTIMISERS)
+    turn, which = divmod(number, len(OPTIMISERS))
+    optimizer = OPTIMISERS[which]
     rates = RATES[optimizer]
-    decay, *shares = _halton(turn)
+    own, decay, *shares = _halton(turn + APART * which)
     recipe = {
         "optimizer": optimizer,
         "lr": rates[turn % len(rates)],
         "momentum": MOMENTUM,
         "weight_decay": _of(DECAYS[optimizer], decay),
     }
-    if turn % 2 == 0:
+    if own < 0.5:  # every second turn, as the base is 2
         return recipe, {}
     return recipe, {name: _drawn(tunes[name], share) for name, share in zip(tunes, shares, strict=False)}
 
 
 def _halton(place: int) -> Sequence[float]:
     """The point of that place of Halton's sequence, each coordinate in (0, 1)."""
-    sequence = qmc.Halton(d=1 + OPTIONS, scramble=False)
+    sequence = qmc.Halton(d=2 + OPTIONS, scramble=False)
     sequence.fast_forward(1 + place)  # the first one is a corner
     return [float(share) for share in sequence.random(1)[0]]
 

@@ -3,9 +3,9 @@
 from collections import Counter
 
 from benchmark.schema.recipe import Recipe
-from benchmark.tuning.space import RATES, configurations
+from benchmark.tuning.space import DECAYS, RATES, configurations
 
-RECIPE = Recipe(epochs=4, batch=32, lr=0.1)
+RECIPE = Recipe(epochs=4, batch=32, lr=0.1, weight_decay=1e-3)  # no point of the space
 OFFER = {"tunes": {"tau": (0.5, 50.0), "depth": (2, 8), "head": ["a", "b"]}}
 
 
@@ -49,6 +49,27 @@ def test_all_rates_of_an_optimiser_come_before_one_comes_again():
     assert set(turns.values()) == {6}
 
 
+def test_no_rate_is_tied_to_a_decay_or_to_options_of_the_methods_own():
+    drawn = [c for c in configurations(RECIPE, OFFER, 113) if c.origin == "drawn"]
+    for optimizer, rates in RATES.items():
+        mine = [c for c in drawn if c.recipe["optimizer"] == optimizer]
+        for rate in rates:
+            here = [c for c in mine if c.recipe["lr"] == rate]
+            assert {c.recipe["weight_decay"] for c in here} == set(DECAYS[optimizer])
+            assert {bool(c.options) for c in here} == {True, False}
+        for decay in DECAYS[optimizer]:
+            here = [c for c in mine if c.recipe["weight_decay"] == decay]
+            assert {bool(c.options) for c in here} == {True, False}, (optimizer, decay)
+    first = drawn[:8]  # few, and both kinds at both optimisers, and no place of one goes with a place of the other
+    assert Counter(bool(c.options) for c in first) == {True: 4, False: 4}
+    places = [
+        (RATES[o].index(c.recipe["lr"]), DECAYS[o].index(c.recipe["weight_decay"]))
+        for c in first
+        for o in [c.recipe["optimizer"]]
+    ]
+    assert len(set(places)) == len(places)
+
+
 def test_options_stay_within_what_the_file_offers_and_half_the_points_leave_them():
     found = configurations(RECIPE, {"tunes": {"depth": (2, 8), "head": ["a", "b"]}}, 25)
     drawn = [c.options for c in found if c.options]
@@ -73,6 +94,6 @@ def test_no_configuration_is_tried_twice_and_a_space_may_end():
     found = configurations(RECIPE.changed({"weight_decay": 5e-4}), {"recipe": paper}, 32, further=200)
     said = [(c.recipe, c.options) for c in found]
     assert all(each not in said[:i] for i, each in enumerate(said))
-    assert 40 <= len(found) <= 42
+    assert 56 <= len(found) <= 58
     assert [c.number for c in found] == list(range(len(found)))
     assert {c.origin for c in found[32:]} == {"added"}
