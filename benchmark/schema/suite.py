@@ -1,6 +1,7 @@
 """Suites: what ``suites.yaml`` may say, and the cells that follow from it."""
 
 import difflib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,8 +109,14 @@ class Tune(Strict):
     which rate is the fastest at the start.
     """
 
-    configurations: int = Field(default=8, ge=4, le=32, multiple_of=4)  # with which it begins
-    share: float = Field(default=0.25, ge=0.25, le=0.5)  # of the epochs at first; of them that go on for all epochs
+    configurations: int = Field(default=8, ge=4, le=32)  # with which it begins
+    share: float = Field(default=0.25, ge=0.2, le=0.5)  # of the epochs at first; of them that go on for all epochs
+
+    @model_validator(mode="after")
+    def _lets_whole_ones_go_on(self) -> Self:
+        if not math.isclose(on := self.share * self.configurations, round(on)):
+            raise ValueError(f"a share of {self.share:g} of {self.configurations} configurations is {on:g}, not whole")
+        return self
 
 
 class Suite(Strict):

@@ -4,8 +4,8 @@ Two optimisers, each with a grid of learning rates (two a decade) and of weight 
 that a method's file offers in its literal ``tunes``. A search begins with the suite's own recipe and the one of the
 method's paper. Then optimisers come in turn, each with all its rates before any of them again; decays and options are
 those of Halton's points, which fill a space evenly however few they are. At every second turn of an optimiser the
-method's options stay as they are, since they come from its paper. Seven rates, two kinds of turns, and points in bases 3,
-5 and 7 have no period in common, so that none is tied to another.
+method's options stay as they are, since they come from its paper. Seven rates, two kinds of turns, and points in bases
+3, 5 and 7 have no period in common, so that none is tied to another.
 """
 
 import math

@@ -51,7 +51,7 @@ def refused(tmp_path, text: str | bytes) -> str:
         ({"seeds": {}}, "tiny.seeds: Value should have at least 1 item"),
         ({"seeds": {"fast": 1}}, "tiny.seeds.fast: Input should be 'shared', 'tuned' or 'paper'"),
         ({"seeds": {"shared": 0}}, "tiny.seeds.shared: Input should be greater than 0"),
-        ({"tune": {"configurations": 6}}, "tiny.tune.configurations: Input should be a multiple of 4"),
+        ({"tune": {"configurations": 6}}, "tiny.tune: a share of 0.25 of 6 configurations is 1.5, not whole"),
         ({"tune": {"configurations": 10**9}}, "tiny.tune.configurations: Input should be less than or equal to 32"),
         ({"reference": [1]}, "reference has 1, which is trained anyway"),
         ({"reference": [2, 2.0000001]}, "reference has 2, which is trained anyway"),
