@@ -36,6 +36,10 @@ class AugLocal(LocalMethod):
     paper = "https://arxiv.org/abs/2402.17318"
     authors = "Ma, Wu, Si & Tan"
     year = 2024
+    citation = {
+        "author": "Chenxiang Ma and Jibin Wu and Chenyang Si and Kay Chen Tan",
+        "booktitle": "International Conference on Learning Representations (ICLR)",
+    }
     defaults = {"depth": 6, "decay": 0.5}
     recipe = {"optimizer": "sgd", "lr": 0.8, "batch": 1024, "epochs": 400}
     tunes = {"depth": [2, 4, 6, 9], "decay": [0.0, 0.5, 1.0]}

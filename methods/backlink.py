@@ -33,6 +33,10 @@ class BackLink(LocalMethod):
     paper = "https://arxiv.org/abs/2205.07141"
     authors = "Guo, Fouda, Eltawil & Salama"
     year = 2022
+    citation = {
+        "author": "Wenzhe Guo and Mohammed E. Fouda and Ahmed M. Eltawil and Khaled N. Salama",
+        "journal": "arXiv preprint arXiv:2205.07141",
+    }
     removes = ("backward",)
     reach = 1
     steps_early = False

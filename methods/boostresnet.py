@@ -68,6 +68,10 @@ class BoostResNet(ModularMethod):
     paper = "https://arxiv.org/abs/1706.04964"
     authors = "Huang, Ash, Langford & Schapire"
     year = 2018
+    citation = {
+        "author": "Furong Huang and Jordan T. Ash and John Langford and Robert E. Schapire",
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     defaults = {"scale": 1.0}
     recipe = {"optimizer": "adam", "lr": 1e-3}  # of its code
     tunes = {"scale": (0.3, 30.0)}

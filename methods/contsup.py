@@ -39,6 +39,10 @@ class ContSup(LocalMethod):
     paper = "https://arxiv.org/abs/2312.07636"
     authors = "Yu, Zhang, Ma, Wang & Li"
     year = 2023
+    citation = {
+        "author": "Chengting Yu and Fengzhao Zhang and Hanzhi Ma and Aili Wang and Erping Li",
+        "journal": "arXiv preprint arXiv:2312.07636",
+    }
     defaults = {"context": "R1E", "task_loss": "softmax"}
     variants = {"r1e": {"context": "R1E"}, "e": {"context": "E"}, "r1": {"context": "R1"}}
     recipe = {"optimizer": "sgd", "lr": 0.8, "batch": 1024, "epochs": 160}

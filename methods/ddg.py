@@ -34,6 +34,10 @@ class DDG(Method):
     paper = "https://arxiv.org/abs/1804.10574"
     authors = "Huo, Gu, Yang & Huang"
     year = 2018
+    citation = {
+        "author": "Zhouyuan Huo and Bin Gu and Qian Yang and Heng Huang",
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     family = "weakly modular"
     removes = ("backward",)
     recipe = {  # of its code, for ResNet-110 on CIFAR-10

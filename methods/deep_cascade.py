@@ -46,6 +46,10 @@ class DeepCascade(ModularMethod):
     paper = "https://doi.org/10.1109/TNNLS.2018.2805098"
     authors = "Marquez, Hare & Niranjan"
     year = 2018
+    citation = {
+        "author": "Enrique S. Marquez and Jonathon S. Hare and Mahesan Niranjan",
+        "journal": "IEEE Transactions on Neural Networks and Learning Systems",
+    }
     defaults = {"hidden": 512}
     recipe = {"optimizer": "sgd", "lr": 0.01, "weight_decay": 1e-3}
     tunes = {"hidden": [128, 256, 512]}

@@ -37,6 +37,10 @@ class DFA(Method):
     paper = "https://arxiv.org/abs/1609.01596"
     authors = "Nøkland"
     year = 2016
+    citation = {
+        "author": "Arild Nøkland",
+        "booktitle": "Advances in Neural Information Processing Systems (NeurIPS)",
+    }
     family = "weakly modular"
     removes = ("backward",)
     reach = 0

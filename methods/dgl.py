@@ -22,6 +22,10 @@ class DGL(LocalMethod):
     paper = "https://arxiv.org/abs/1901.08164"
     authors = "Belilovsky, Eickenberg & Oyallon"
     year = 2020
+    citation = {
+        "author": "Eugene Belilovsky and Michael Eickenberg and Edouard Oyallon",
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     recipe = {
         "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "batch": 128, "epochs": 50,
         "schedule": "steps", "milestones": [0.3, 0.6, 0.9], "gamma": 0.2,

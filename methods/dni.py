@@ -37,6 +37,13 @@ class DNI(Method):
     paper = "https://arxiv.org/abs/1608.05343"
     authors = "Jaderberg, Czarnecki, Osindero, Vinyals, Graves, Silver & Kavukcuoglu"
     year = 2017
+    citation = {
+        "author": (
+            "Max Jaderberg and Wojciech Marian Czarnecki and Simon Osindero and Oriol Vinyals and Alex "
+            "Graves and David Silver and Koray Kavukcuoglu"
+        ),
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     family = "weakly modular"
     removes = ("update", "backward")
     reach = 1

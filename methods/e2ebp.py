@@ -22,6 +22,10 @@ class E2EBP(Method):
     paper = "https://doi.org/10.1038/323533a0"
     authors = "Rumelhart, Hinton & Williams"
     year = 1986
+    citation = {
+        "author": "David E. Rumelhart and Geoffrey E. Hinton and Ronald J. Williams",
+        "journal": "Nature",
+    }
     family = "end-to-end"
     cut_matters = False
 

@@ -39,6 +39,10 @@ class FA(Method):
     paper = "https://doi.org/10.1038/ncomms13276"
     authors = "Lillicrap, Cownden, Tweed & Akerman"
     year = 2016
+    citation = {
+        "author": "Timothy P. Lillicrap and Daniel Cownden and Douglas B. Tweed and Colin J. Akerman",
+        "journal": "Nature Communications",
+    }
     family = "weakly modular"
     cut_matters = False
     requires = "plain linear layers and convolutions"

@@ -31,6 +31,10 @@ class FeaturesReplay(Method):
     paper = "https://arxiv.org/abs/1807.04511"
     authors = "Huo, Gu & Huang"
     year = 2018
+    citation = {
+        "author": "Zhouyuan Huo and Bin Gu and Heng Huang",
+        "booktitle": "Advances in Neural Information Processing Systems (NeurIPS)",
+    }
     family = "weakly modular"
     removes = ("backward",)
     recipe = {  # of its code, for a ResNet on CIFAR-10

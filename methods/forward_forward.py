@@ -88,6 +88,10 @@ class ForwardForward(LocalMethod):
     paper = "https://arxiv.org/abs/2212.13345"
     authors = "Hinton"
     year = 2022
+    citation = {
+        "author": "Geoffrey Hinton",
+        "journal": "arXiv preprint arXiv:2212.13345",
+    }
     readout = True
     defaults = {"prediction": "goodness", "threshold": 1.0, "sharpness": 8.0, "amplitude": 2.0}
     variants = {"goodness": {"prediction": "goodness"}, "readout": {"prediction": "readout"}}

@@ -59,6 +59,10 @@ class GreedyInfoMax(LocalMethod):
     paper = "https://arxiv.org/abs/1905.11786"
     authors = "Löwe, O'Connor & Veeling"
     year = 2019
+    citation = {
+        "author": "Sindy Löwe and Peter O'Connor and Bastiaan S. Veeling",
+        "booktitle": "Advances in Neural Information Processing Systems (NeurIPS)",
+    }
     defaults = {"grid": 3, "steps": 5, "negatives": 16}
     recipe = {"optimizer": "adam", "lr": 2e-4, "epochs": 300}
     tunes = {"grid": [2, 3, 5], "negatives": [4, 16, 64]}

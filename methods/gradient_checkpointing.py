@@ -29,6 +29,10 @@ class GradientCheckpointing(Method):
     paper = "https://arxiv.org/abs/1604.06174"
     authors = "Chen, Xu, Zhang & Guestrin"
     year = 2016
+    citation = {
+        "author": "Tianqi Chen and Bing Xu and Chiyuan Zhang and Carlos Guestrin",
+        "journal": "arXiv preprint arXiv:1604.06174",
+    }
     family = "end-to-end"
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:

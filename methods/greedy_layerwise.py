@@ -39,6 +39,10 @@ class GreedyLayerwise(ModularMethod):
     paper = "https://arxiv.org/abs/1812.11446"
     authors = "Belilovsky, Eickenberg & Oyallon"
     year = 2019
+    citation = {
+        "author": "Eugene Belilovsky and Michael Eickenberg and Edouard Oyallon",
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     defaults = {"k": 3}
     variants = {"k3": {"k": 3}, "k2": {"k": 2}, "k1": {"k": 1}}
 

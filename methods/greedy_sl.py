@@ -20,6 +20,10 @@ class GreedySL(LocalMethod):
     paper = "https://arxiv.org/abs/2101.10832"
     authors = "Wang, Ni, Song, Yang & Huang"
     year = 2021
+    citation = {
+        "author": "Yulin Wang and Zanlin Ni and Shiji Song and Le Yang and Gao Huang",
+        "booktitle": "International Conference on Learning Representations (ICLR)",
+    }
     recipe = {  # InfoPro's
         "optimizer": "sgd", "lr": 0.8, "momentum": 0.9, "weight_decay": 1e-4, "warmup_epochs": 10,
         "warmup_start": 0.0125, "batch": 1024, "epochs": 160,

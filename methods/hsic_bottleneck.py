@@ -40,6 +40,10 @@ class HSICBottleneck(LocalMethod):
     paper = "https://arxiv.org/abs/1908.01580"
     authors = "Ma, Lewis & Kleijn"
     year = 2020
+    citation = {
+        "author": "Wan-Duo Kurt Ma and J. P. Lewis and W. Bastiaan Kleijn",
+        "booktitle": "AAAI Conference on Artificial Intelligence",
+    }
     defaults = {"lambda_y": 200.0, "sigma": 5.0}
     recipe = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.0}  # 5e-4 in its code, whose loss is lambda_y times ours
     tunes = {"sigma": (0.5, 50.0), "lambda_y": (20.0, 2000.0)}

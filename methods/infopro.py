@@ -26,6 +26,10 @@ class InfoPro(LocalMethod):
     paper = "https://arxiv.org/abs/2101.10832"
     authors = "Wang, Ni, Song, Yang & Huang"
     year = 2021
+    citation = {
+        "author": "Yulin Wang and Zanlin Ni and Shiji Song and Le Yang and Gao Huang",
+        "booktitle": "International Conference on Learning Representations (ICLR)",
+    }
     defaults = {"task_loss": "contrast", "first": None, "last": None}
     variants = {"contrast": {"task_loss": "contrast"}, "softmax": {"task_loss": "softmax"}}
     recipe = {

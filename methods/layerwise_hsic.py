@@ -48,6 +48,10 @@ class LayerwiseHSIC(ModularMethod):
     paper = "https://arxiv.org/abs/2402.09050"
     authors = "Sakamoto & Sato"
     year = 2024
+    citation = {
+        "author": "Keitaro Sakamoto and Issei Sato",
+        "journal": "Transactions on Machine Learning Research",
+    }
     defaults = {"weight": 1.0, "sigma": 5.0}
     variants = {"hsic": {"weight": 1.0}, "cross_entropy": {"weight": 0.0}}
     recipe = {"optimizer": "adam", "lr": 5e-4, "weight_decay": 0.0, "schedule": "constant", "epochs": 50}

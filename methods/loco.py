@@ -48,6 +48,10 @@ class LoCo(LocalMethod):
     paper = "https://arxiv.org/abs/2008.01342"
     authors = "Xiong, Ren & Urtasun"
     year = 2020
+    citation = {
+        "author": "Yuwen Xiong and Mengye Ren and Raquel Urtasun",
+        "booktitle": "Advances in Neural Information Processing Systems (NeurIPS)",
+    }
     defaults = {"temperature": 0.1, "convolutions": 0, "area": 1.0}
     tunes = {"area": [1.0, 0.5, 0.2], "temperature": (0.05, 1.0)}
     views = 2

@@ -46,6 +46,10 @@ class MAC(Method):
     paper = "https://arxiv.org/abs/1212.5921"
     authors = "Carreira-Perpiñán & Wang"
     year = 2014
+    citation = {
+        "author": "Miguel Á. Carreira-Perpiñán and Weiran Wang",
+        "booktitle": "International Conference on Artificial Intelligence and Statistics (AISTATS)",
+    }
     family = "weakly modular"
     defaults = {"mu": 10.0, "z_steps": 5, "z_rate": 0.03}
     tunes = {"mu": (1.0, 100.0), "z_rate": (0.003, 0.3)}

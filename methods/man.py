@@ -40,6 +40,12 @@ class MAN(LocalMethod):
     paper = "https://arxiv.org/abs/2407.05623"
     authors = "Su, Cai, Zhu, He, Xu, Guan & Si"
     year = 2024
+    citation = {
+        "author": (
+            "Junhao Su and Changpeng Cai and Feiyu Zhu and Chenghao He and Xiaojie Xu and Dongzhi Guan and Chenyang Si"
+        ),
+        "booktitle": "European Conference on Computer Vision (ECCV)",
+    }
     defaults = {"momentum": 0.995, "first": [0, 1], "last": [0, 1], "task_loss": "softmax", "head": "2c2f"}
     variants = {"greedy": {"first": [0, 1], "last": [0, 1]}, "infopro": {"first": None, "last": None}}
     recipe = {  # of its code

@@ -32,6 +32,10 @@ class ModularKernel(ModularMethod):
     paper = "https://arxiv.org/abs/2005.05541"
     authors = "Duan, Yu & Principe"
     year = 2021
+    citation = {
+        "author": "Shiyu Duan and Shujian Yu and Jose C. Principe",
+        "journal": "IEEE Transactions on Neural Networks and Learning Systems",
+    }
     defaults = {"scale": 1.0}
     recipe = {  # of the hidden modules on CIFAR-10, in its code
         "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 6.25e-5, "batch": 128, "epochs": 350,

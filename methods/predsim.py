@@ -32,6 +32,10 @@ class PredSim(LocalMethod):
     paper = "https://arxiv.org/abs/1901.06656"
     authors = "Nøkland & Eidnes"
     year = 2019
+    citation = {
+        "author": "Arild Nøkland and Lars Hiller Eidnes",
+        "booktitle": "International Conference on Machine Learning (ICML)",
+    }
     defaults = {"beta": 0.99, "limit": 4096}
     variants = {"predsim": {"beta": 0.99}, "pred": {"beta": 0.0}, "sim": {"beta": 1.0}}
     recipe = {

@@ -26,6 +26,10 @@ class RandomFeatures(Method):
     paper = "https://doi.org/10.1109/ICCV.2009.5459469"
     authors = "Jarrett, Kavukcuoglu, Ranzato & LeCun"
     year = 2009
+    citation = {
+        "author": "Kevin Jarrett and Koray Kavukcuoglu and Marc'Aurelio Ranzato and Yann LeCun",
+        "booktitle": "International Conference on Computer Vision (ICCV)",
+    }
     family = "weakly modular"
     removes = ("update", "backward")
     reach = 0

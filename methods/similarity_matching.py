@@ -48,6 +48,12 @@ class SimilarityMatching(LocalMethod):
     paper = "https://arxiv.org/abs/2308.02427"
     authors = "Bahroun, Sridharan, Acharya, Chklovskii & Sengupta"
     year = 2023
+    citation = {
+        "author": (
+            "Yanis Bahroun and Shagesh Sridharan and Atithi Acharya and Dmitri B. Chklovskii and Anirvan M. Sengupta"
+        ),
+        "journal": "arXiv preprint arXiv:2308.02427",
+    }
     defaults = {"alpha": 5.0, "scale": 1.0}
     variants = {"supervised": {"alpha": 5.0}, "unsupervised": {"alpha": 0.0}}
     tunes = {"scale": (0.3, 30.0), "alpha": (0.5, 50.0)}

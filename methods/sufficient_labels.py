@@ -36,6 +36,10 @@ class SufficientLabels(ModularMethod):
     paper = "https://arxiv.org/abs/2104.09015"
     authors = "Duan, Chang & Principe"
     year = 2023
+    citation = {
+        "author": "Shiyu Duan and Spencer Chang and Jose C. Principe",
+        "journal": "Journal of Machine Learning Research",
+    }
     readout = True
     defaults = {"labels_per_class": 1, "scale": 1.0}
     tunes = {"scale": (0.3, 30.0)}

@@ -57,6 +57,10 @@ class TargetPropagation(Method):
     paper = "https://arxiv.org/abs/1412.7525"
     authors = "Lee, Zhang, Fischer & Bengio; Meulemans et al."
     year = 2015
+    citation = {
+        "author": "Dong-Hyun Lee and Saizheng Zhang and Asja Fischer and Yoshua Bengio",
+        "booktitle": "European Conference on Machine Learning and Knowledge Discovery in Databases (ECML PKDD)",
+    }
     family = "weakly modular"
     defaults = {"feedback": "dtp", "eta": 0.33, "sigma": 0.36}
     variants = {"dtp": {"feedback": "dtp"}, "drl": {"feedback": "drl"}, "ddtp": {"feedback": "ddtp"}}

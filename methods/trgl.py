@@ -46,6 +46,10 @@ class TRGL(LocalMethod):
     paper = "https://arxiv.org/abs/2309.17357"
     authors = "Karkar, Ayed, de Bézenac & Gallinari"
     year = 2023
+    citation = {
+        "author": "Skander Karkar and Ibrahim Ayed and Emmanuel de Bézenac and Patrick Gallinari",
+        "booktitle": "Advances in Neural Information Processing Systems (NeurIPS)",
+    }
     defaults = {"tau": "authors", "smoothing": 0.1, "laps": 0}  # laps: 0, all modules at once; R, R times one by one
     variants = {"parallel": {"laps": 0}, "sequential": {"laps": 1}, "laps": {"laps": 5}}
     # of its README for CIFAR-100, batches as in the paper

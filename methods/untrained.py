@@ -17,6 +17,10 @@ class Untrained(Method):
     paper = "https://arxiv.org/abs/1502.01852"
     authors = "He, Zhang, Ren & Sun"
     year = 2015
+    citation = {
+        "author": "Kaiming He and Xiangyu Zhang and Shaoqing Ren and Jian Sun",
+        "booktitle": "International Conference on Computer Vision (ICCV)",
+    }
     family = "strictly modular"
     leaves = ("hidden", "output")
     cut_matters = False

@@ -6,6 +6,7 @@ from typing import Any
 
 from benchmark.display.reading import web_address
 
+KINDS = {"journal": "article", "booktitle": "inproceedings"}  # of entries, by the field that tells
 OWN_TITLE = "The title is this benchmark’s name of the method; its description says more of the publication."
 
 
@@ -16,10 +17,12 @@ def bibtex(method: str, said: Mapping[str, Any]) -> str:
         "author": _authors(_first(authors) if title else authors),
         "title": title or said.get("title") or method,
         "year": said.get("year") or "",
+        **said.get("citation", {}),
         "url": web_address(said.get("paper")) or "",
     }
+    kind = next((kind for field, kind in KINDS.items() if field in fields), "misc")
     lines = [f"  {name} = {{{_plain(value)}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{_plain(method)},", *lines, "}"])
+    return "\n".join([f"@{kind}{{{_plain(method)},", *lines, "}"])
 
 
 def published_title(said: Mapping[str, Any]) -> str:

@@ -36,14 +36,15 @@ METADATA = ("title", "paper", "authors", "year", "family")
 KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
     **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
-    **{"recipe": dict, "tunes": dict},
+    **dict.fromkeys(("recipe", "tunes", "citation"), dict),
     **dict.fromkeys(("cut_matters", "descends"), bool),
 }
 ONE_LINE = ("title", "paper", "authors", "family", "requires")
 LITERALS = (
     *(*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters"),
-    *("recipe", "tunes"),
+    *("recipe", "tunes", "citation"),
 )
+BIBTEX = ("author", "title", "journal", "booktitle", "year")  # fields of a citation
 MOST_TUNED = 2  # options of a method's own, so that all methods are searched in spaces of one size
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
 INHERITED: dict[str, dict[str, Any]] = {
@@ -232,6 +233,11 @@ def _fault(said: dict[str, Any]) -> str:
     for variant, options in said["variants"].items():
         if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
             return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."
+    for field, text in said.get("citation", {}).items():
+        if field not in BIBTEX:
+            return f"`citation` says {field!r}; it may say {', '.join(BIBTEX)}."
+        if not isinstance(text, str) or len(text) > LONGEST_TITLE or not text.isprintable():
+            return f"`citation` has {text!r} for {field!r}; write one line of at most {LONGEST_TITLE} characters."
     return _recipe_fault(said.get("recipe", {})) or _tunes_fault(said.get("tunes", {}), said.get("defaults", {}))
 
 

@@ -132,7 +132,17 @@ def test_a_method_has_its_text_results_settings_citation_and_file(results):
     codes = " ".join(code.value for code in app.code)
     assert app.title[0].value == "Decoupled greedy learning"
     assert set(app.dataframe[0].value["suite"]) == {"cifar10", "digits"}
-    assert all(text in codes for text in ("mlp-sr", '"width": 7', "@misc{dgl", "year = {2020}", "x = 1"))
+    assert all(
+        text in codes
+        for text in (
+            "mlp-sr",
+            '"width": 7',
+            "@inproceedings{dgl",
+            "author = {Eugene Belilovsky and",
+            "year = {2020}",
+            "x = 1",
+        )
+    )
     assert "c0ffee" in texts(app)
 
 
@@ -151,6 +161,8 @@ def test_a_citation_has_the_publications_title_and_all_of_its_authors():
     said["doc"] = 'Ours: "quoted".\n\nA, B & de C, "A title of\ntwo lines", 2015. D et al., "Another", 2020.'
     assert "title = {A title of two lines}" in bibtex("m", said)
     assert "author = {A and B and de C}," in bibtex("m", said)
+    said["citation"] = {"author": "Ada A and Bo B", "journal": "J"}
+    assert bibtex("m", said).startswith("@article{m,\n  author = {Ada A and Bo B},\n  title = {A title of two lines},")
     assert bibtex("m}", {"authors": "}\\x{", "title": "\n"}).count("}") == 3
 
 

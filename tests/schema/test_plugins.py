@@ -89,6 +89,8 @@ BROKEN = {
     "computed recipe": (literal("recipe = dict(lr=0.1)"), "computes `recipe`, which is read without running the file"),
     "tunes": (literal("tunes = {'b': [1]}"), "`tunes` names 'b', which is no option; `defaults` has none."),
     "tunes three": (tuned("{'a': [1], 'b': [1], 'c': [1]}"), "`tunes` names 3 options; name the 2 that matter most."),
+    "citation of no field": (literal("citation = {'venue': 'X'}"), "`citation` says 'venue'; it may say author, "),
+    "citation of lines": (literal("citation = {'author': 'A\\nB'}"), "`citation` has 'A\\nB' for 'author'; write one"),
     "tunes a number": (tuned("{'a': 1}"), "`tunes` has 1 for 'a'; write a pair (low, high) of positive numbers"),
     "tunes nothing": (tuned("{'a': []}"), "`tunes` has [] for 'a'; write a pair"),
     "tunes downwards": (tuned("{'a': (2, 1)}"), "`tunes` has (2, 1) for 'a'; write a pair"),

@@ -58,6 +58,7 @@ class Method:
     paper: ClassVar[str]  # URL
     authors: ClassVar[str]
     year: ClassVar[int]
+    citation: ClassVar[Mapping[str, str]] = {}  # what BibTeX asks beside: full names, journal or booktitle
     family: ClassVar[str]  # one of benchmark.schema.plugins.FAMILIES
     defaults: ClassVar[Mapping[str, Any]] = {}
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # named option sets that papers report apart
