@@ -22,6 +22,7 @@ def provenance(method_sha256: str, splits: Splits, suite: Suite) -> Provenance:
         method_sha256=method_sha256,
         source=splits.source,
         dataset_fingerprint=splits.fingerprint,
+        pictures={"training": len(splits.train), "validation": len(splits.validation), "test": len(splits.test)},
         versions=package_versions(),
         threads=torch.get_num_threads(),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -52,6 +52,7 @@ INHERITED: dict[str, dict[str, Any]] = {
     "LocalMethod": {"family": "weakly modular", "removes": ("update", "backward"), "reach": 0},
     "ModularMethod": {"family": "strictly modular", "removes": ("update", "backward"), "reach": 0},
 }
+AUGMENTATION = {"pad": 4, "padding": "reflect", "flip": True}  # of a data set that says nothing of it
 # Weights that a method may leave alone on purpose: of all modules but the last, of the last, of normalisations, and
 # the biases of all other layers.
 LEAVES = ("hidden", "output", "norms", "biases")
@@ -211,6 +212,19 @@ def method_metadata(path: Path) -> dict[str, Any]:
     return said
 
 
+def data_set_literals(path: Path) -> dict[str, Any]:
+    """What a data set's file says of its title and of the augmentation of its pictures, read without importing it.
+
+    Raises:
+        UserError: as :func:`method_metadata`.
+    """
+    said = dict(AUGMENTATION)
+    for node in syntax_tree(path).body:
+        if isinstance(node, ast.ClassDef):
+            said |= _literals(node, path, ("title", *AUGMENTATION))
+    return said
+
+
 def _fault(said: dict[str, Any]) -> str:
     """What is wrong with literals that are all there; empty if nothing is."""
     for key, value in said.items():
@@ -277,12 +291,12 @@ def _is_range(values: tuple[Any, ...]) -> bool:
     return numbers and len(values) == 2 and 0 < values[0] < values[1]
 
 
-def _literals(node: ast.ClassDef, path: Path) -> dict[str, Any]:
+def _literals(node: ast.ClassDef, path: Path, wanted: Container[str] = LITERALS) -> dict[str, Any]:
     values = {}
     for item in node.body:
         target = item.targets[0] if isinstance(item, ast.Assign) else getattr(item, "target", None)
         value = getattr(item, "value", None)
-        if isinstance(target, ast.Name) and target.id in LITERALS and value is not None:
+        if isinstance(target, ast.Name) and target.id in wanted and value is not None:
             try:
                 values[target.id] = ast.literal_eval(value)
             except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:

@@ -117,6 +117,7 @@ class Provenance(Part):
     method_sha256: str
     source: str  # of the pictures, e.g. cifar10-jpeg
     dataset_fingerprint: str
+    pictures: dict[str, int] | None = added()  # by part: training, validation, test
     versions: dict[str, str]
     device: str  # model of the GPU or of the processor
     threads: int

@@ -40,7 +40,7 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
     records = [_in_place(path, runs) for path in sorted(runs.rglob("*.json"))]
     told = standings(verified or runs.with_name("verified"), records)
     rows = [_cell(record, standing) for record, standing in zip(records, told, strict=True)]
-    cells = pd.DataFrame(rows, columns=[*CELL, "curve", *ORIGIN])
+    cells = pd.DataFrame(rows, columns=[*CELL, "curve", "pictures", *ORIGIN])
     return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
 
 
@@ -80,7 +80,7 @@ def _cell(record: Record, standing: Standing) -> dict[str, Any]:
         row |= {"memory_ratio": cost.peak_ratio, "peak_mb": cost.peak_bytes / 1e6}
         row |= {"train_tflops": cost.train_flops / 1e12} if cost.train_flops else {}
     if origin:
-        row |= origin.model_dump(include={"source", *ORIGIN})
+        row |= origin.model_dump(include={"source", "pictures", *ORIGIN})
     return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}
 
 

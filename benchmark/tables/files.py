@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
-from benchmark.schema.plugins import METHODS
+from benchmark.schema.plugins import DATASETS, METHODS, data_set_literals
 from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
@@ -74,7 +74,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         "reference.csv": reference(board).to_csv(index=False),
         "curves.csv": curves(cells).to_csv(index=False),
         "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
-        "suites.json": json.dumps(_said(defined), indent=1) + "\n",
+        "suites.json": json.dumps(_said(defined, cells), indent=1) + "\n",
         **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in methods_say.items()},
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
@@ -124,9 +124,22 @@ def _write(text: str, path: Path) -> None:
         raise UserError(f"Records are safe, tables are of before: {cannot_use(error, path)}") from None
 
 
-def _said(suites: dict[str, Suite]) -> dict[str, Any]:
-    """What the tables' readers need to know of each suite."""
-    return {name: suite.model_dump(mode="json", exclude={"overrides"}) for name, suite in suites.items()}
+def _said(suites: dict[str, Suite], cells: pd.DataFrame) -> dict[str, Any]:
+    """What the tables' readers need to know of each suite; ``pictures`` where its records counted them."""
+    counted = cells.dropna(subset=["pictures"]).groupby("suite")["pictures"].last()
+    return {
+        name: suite.model_dump(mode="json", exclude={"overrides"})
+        | {"data": _data(suite.dataset), "pictures": counted.get(name)}
+        for name, suite in suites.items()
+    }
+
+
+def _data(name: str) -> dict[str, Any]:
+    """What a data set's file says of it; nothing where it is gone."""
+    try:
+        return data_set_literals(DATASETS / f"{name}.py")
+    except (OSError, UserError):
+        return {}
 
 
 def _remove_others(results: Path, written: dict[str, str]) -> None:
