@@ -2,7 +2,7 @@
 
 It is a table of HTML with points drawn into its cells, the same in both front ends: it needs no script, says its
 numbers to screen readers, and scrolls on a phone while the names stay. Places are classes, since the static page allows
-no styles in its text. All columns have one axis, logarithmic on both sides of zero, which does not move as results come.
+no styles in its text. All columns have one axis, logarithmic on both sides of zero, which stays as results come.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Column(NamedTuple):
     backbone: str  # empty where the suite has one
     modules: int
     smoke: bool
-    rows: dict[str, dict[str, Any]]
+    rows: dict[str, dict[Any, Any]]
     twin: float
     checkpointing: float  # its gap, points; NaN where it was not run
 
@@ -62,10 +62,11 @@ def gap_columns(board: pd.DataFrame) -> list[Column]:
         own = rows[rows["suite"] == suite]
         several = own["backbone"].nunique() > 1
         for backbone, part in own.groupby("backbone", sort=False):
-            for k, at in part[part["modules"] > 1].groupby("modules"):
+            for k in sorted({int(k) for k in part["modules"] if k > 1}):
+                at = part[part["modules"] == k]
                 whole = pd.concat([at, part[(part["modules"] == 1) & ~is_twin(part)]])  # what is never cut
                 if (~whole["method"].isin(REFERENCES) & whole["test_top1_pct"].notna()).any():
-                    found.append(_column(suite, str(backbone) if several else "", int(k), whole, part))
+                    found.append(_column(suite, str(backbone) if several else "", k, whole, part))
     return found
 
 
@@ -215,7 +216,8 @@ def left_out(columns: Sequence[Column]) -> str:
 
 def said_of_methods(board: pd.DataFrame, methods: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """By id, of all methods that have a file or a row: what they say of themselves, and their traits."""
-    rows = board.drop_duplicates("method").set_index("method").to_dict("index")
+    first = board.drop_duplicates("method").to_dict("records")
+    rows: dict[str, dict[Any, Any]] = {str(row["method"]): row for row in first}
     found: dict[str, dict[str, Any]] = {}
     for name in sorted({*methods, *rows}):
         said, row = methods.get(name, {}), rows.get(name, {})

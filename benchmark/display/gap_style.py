@@ -1,4 +1,4 @@
-"""The style sheet of the pictures that are tables (gap, map): colours mix with the text's, so they fit light and dark."""
+"""The style sheet of the pictures that are tables (gap, map): colours mix with the text's, for light and dark."""
 
 from benchmark.display.gap import STEPS, TICKS, place
 from benchmark.display.texts import FAMILIES
@@ -18,7 +18,7 @@ def _grid() -> str:
     images = ", ".join(f"linear-gradient({colour}, {colour})" for colour in colours.values())
     places = ", ".join(f"{_percent(place(tick))} 0" for tick in TICKS)
     return (
-        f"background: {images}; background-position: {places}; background-size: 1px 100%; background-repeat: no-repeat"
+        f"background: {images}; background-position: {places}; background-size: 1px 100%; background-repeat: repeat-y"
     )
 
 
@@ -37,8 +37,8 @@ _TABLE = f"""
   table-layout: fixed; margin: 0}}
 .bb-gap :is(th, td) {{border: 0; background-color: transparent; padding: 0; font-weight: 400; text-align: left;
   height: 1.34rem; vertical-align: middle; max-width: none; min-width: 0; white-space: nowrap}}
-.bb-gap tr > :first-child {{width: 13.6rem; min-width: 0; max-width: none; padding-right: .5rem; position: sticky; left: 0;
-  z-index: 1; border-right: 0; background-color: var(--bb-paper)}}
+.bb-gap tr > :first-child {{width: 13.6rem; min-width: 0; max-width: none; padding-right: .5rem;
+  position: sticky; left: 0; z-index: 1; border-right: 0; background-color: var(--bb-paper)}}
 .bb-gap thead th {{vertical-align: bottom; width: 11rem; padding: 0; position: static; color: inherit; font-weight: 600;
   background: none}}
 .bb-gap thead th small {{display: block; font-weight: 400; opacity: .82; color: inherit; font-size: .95em}}

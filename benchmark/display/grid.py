@@ -36,8 +36,8 @@ def grid(
     )
     body = Markup("").join(_family(family, kinds, methods, settings, address, rows_of) for family in FAMILIES)
     return Markup(
-        '<div class="bb-grid" tabindex="0" role="region" aria-label="Methods by family, locks and labels"><table><thead>'
-        '<tr><th scope="col">Family, locks removed</th>{}</tr></thead>{}</table></div>'
+        '<div class="bb-grid" tabindex="0" role="region" aria-label="Methods by family, locks and labels"><table>'
+        '<thead><tr><th scope="col">Family, locks removed</th>{}</tr></thead>{}</table></div>'
     ).format(heads, body)
 
 

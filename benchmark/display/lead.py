@@ -70,9 +70,7 @@ def _literature(rows: pd.DataFrame, claims: pd.DataFrame) -> str:
         return "and no figure of the literature is at hand for these pictures."
     same = found[found["backbone"].map(_plain).isin(set(rows["backbone"].map(_plain)))]
     best = (same if len(same) else found).sort_values("published").iloc[0]
-    network = (
-        str(best["backbone"]) if best["backbone"] == best["backbone"] and best["backbone"] else "a network unnamed"
-    )
+    network = best["backbone"] if isinstance(best["backbone"], str) and best["backbone"] else "a network unnamed"
     other = "" if len(same) else ", by other networks and longer recipes"
     return f"and up to {100 - best['published']:.2f} % in the literature ({network}, {best['publication']}){other}."
 
