@@ -185,7 +185,8 @@ def _cell(column: Column, name: str) -> Markup:
     row = column.rows.get(name)
     smoke = _smoke(column)
     if row is None:
-        return Markup('<td{}><span class="bb-unseen">not run</span></td>').format(smoke)
+        line = _drawn(float("nan"), float("nan"), column.checkpointing)
+        return Markup('<td{}><span class="bb-unseen">not run</span>{}</td>').format(smoke, line)
     mean, half = row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"]
     if mean != mean:
         return Markup('<td{} title="{}"><span class="bb-failed">{}</span></td>').format(
@@ -205,7 +206,9 @@ def _drawn(mean: float, half: float, checkpointing: float) -> Markup:
     if half == half:
         low, high = place(mean - half), place(mean + half)
         parts.append(Markup('<i class="bb-bar at{} to{}"></i>').format(low, max(high - low, 1)))
-    parts.append(Markup('<i class="bb-point{} at{}"></i>').format("" if half == half else " bb-hollow", place(mean)))
+    if mean == mean:
+        hollow = "" if half == half else " bb-hollow"
+        parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(mean)))
     return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
 
 

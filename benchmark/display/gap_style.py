@@ -49,8 +49,7 @@ _TABLE = f"""
 .bb-gap .bb-family th {{font-weight: 600; padding-top: .55rem; height: 1.9rem}}
 .bb-gap .bb-family:hover th {{background: none}}
 .bb-gap td {{{_grid()}}}
-.bb-gap .bb-smoke {{opacity: .62}}
-.bb-gap .bb-smoke:hover {{opacity: 1}}
+.bb-gap .bb-smoke .bb-plot {{opacity: .6}}
 .bb-ticks {{position: relative; display: block; height: 1.2em; font-weight: 400; font-size: .92em}}
 .bb-ticks i {{position: absolute; transform: translateX(-50%); font-style: normal; opacity: .82}}
 .bb-plot {{position: relative; display: block; height: 1.34rem}}

@@ -46,7 +46,7 @@ def with_traits_of_methods(rows: pd.DataFrame, board: pd.DataFrame, by: str = "m
     Args:
         by: the column with the method's id.
     """
-    first = board.drop_duplicates("method").set_index("method")
+    first = board.reindex(columns=["method", *TRAITS]).drop_duplicates("method").set_index("method")
     return rows.assign(**{trait: rows[by].map(first[trait]).fillna(UNKNOWN) for trait in TRAITS})
 
 

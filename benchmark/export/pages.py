@@ -11,8 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmark.display import reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
 from benchmark.display.submission import LAST, STEPS
+from benchmark.display.traits import TRAITS
 from benchmark.export import columns
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
@@ -134,13 +136,13 @@ def _published(results: Results) -> dict[str, Any]:
 
 
 def _methods(results: Results) -> dict[str, Any]:
+    traits = said_of_methods(results.board, results.methods)
     rows = [
         {
             "method": name,
             "id": name,
             "title": said.get("title", name),
-            "family": said.get("family", ""),
-            "removes": ", ".join(said.get("removes") or []) or "none",
+            **{trait: traits[name][trait] for trait in TRAITS},
             "requires": said.get("requires") or "",
             "authors": said.get("authors", ""),
             "year": said.get("year", ""),

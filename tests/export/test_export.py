@@ -104,7 +104,7 @@ def pages(site: Path) -> dict[str, Page]:
 
 
 def test_every_page_is_there(site):
-    wanted = {"index", "trade-offs", "modules", "curves", "published", "methods", "runs", "submit"}
+    wanted = {"index", "map", "trade-offs", "modules", "curves", "published", "methods", "runs", "submit"}
     wanted |= {"method-dgl", "method-mac", "runs-digits"}
     assert {f"{name}.html" for name in wanted} <= set(pages(site))
 
