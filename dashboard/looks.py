@@ -5,6 +5,7 @@ from benchmark.display.gap_style import gap_style
 STYLE = """<style>
 :root {--bb-paper: light-dark(#FDFCFA, #11161C)}
 .stMainBlockContainer {max-width: 1480px; padding: 3.6rem 2rem 4rem}
+.stHtml a {color: light-dark(#00609A, #7CC4EF)}
 h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .stCaption, [data-testid="stCaptionContainer"] {max-width: 62rem}
 .bb-lead {max-width: 72rem; opacity: .82; margin: 0}

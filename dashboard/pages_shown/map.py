@@ -30,8 +30,8 @@ def main() -> None:
     st.caption(grid.HOW)
     st.html(grid.grid(said, gap_columns(), method_address, rows_address))
     st.subheader("What the words mean", anchor="words")
-    drawing = network()
-    st.image(drawing.replace("><", f">{INK}<", 1), alt=ALT)  # a picture of its own, so it knows no ink of the page
+    drawing = str(network()).replace("><", f">{INK}<", 1)
+    st.image(drawing, alt=ALT)  # a picture of its own, so it knows no ink of the page
     st.html(glossary())
     st.subheader("What the headings mean", anchor="headings")
     st.caption("Of the leaderboard's columns, and of the same in other tables.")
