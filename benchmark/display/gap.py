@@ -172,7 +172,8 @@ def labels_glyph(kind: str) -> Markup:
 
 def labels_legend() -> Markup:
     """What the squares say."""
-    parts = [Markup("{} {}").format(labels_glyph(kind), words) for kind, words in reversed(LABELS.items())]
+    square = Markup('<span class="bb-labels bb-{}" aria-hidden="true"></span> {}')
+    parts = [square.format(kind, words) for kind, words in reversed(LABELS.items())]
     return Markup('<p class="bb-legend">What the hidden modules need: {}.</p>').format(Markup(", ").join(parts))
 
 

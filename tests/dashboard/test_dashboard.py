@@ -143,7 +143,7 @@ def test_the_first_lines_say_who_ran_where_and_what_backpropagation_reaches(resu
     app = opened()
     said = html_of(app)
     assert "2 of " in said
-    assert "methods were run there, for 5 epochs" in said
+    assert "methods were run there, for 4 epochs" in said
     assert "Backpropagation reaches 91.00 ± 2.48 % here" in said
     assert "and up to 92.63 % in the literature (ResNet-32, Wang et al. 2021 (InfoPro, ICLR), table 2)." in said
 
