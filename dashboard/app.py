@@ -5,6 +5,7 @@ from looks import ICON, STYLE
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
+    "map": ("Map", "account_tree"),
     "trade_offs": ("Trade-offs", "scatter_plot"),
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),

@@ -1,7 +1,11 @@
 """The style sheet: what Streamlit's theme cannot say. Colours mix with the text's, so they fit light and dark."""
 
+from benchmark.display.gap_style import gap_style
+
 STYLE = """<style>
+:root {--bb-paper: light-dark(#FDFCFA, #11161C)}
 .stMainBlockContainer {max-width: 1480px; padding: 3.6rem 2rem 4rem}
+.stHtml a {color: light-dark(#00609A, #7CC4EF)}
 h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .stCaption, [data-testid="stCaptionContainer"] {max-width: 62rem}
 .bb-lead {max-width: 72rem; opacity: .82; margin: 0}
@@ -24,7 +28,7 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
   .bb-card span {font-size: 1.05rem}
   .bb-card small {grid-column: 1 / -1}
 }
-</style>"""
+</style>""".replace("</style>", f"{gap_style()}</style>")
 
 # Of the browser's tab: four modules. A picture of our own, since Streamlit fetches its icons for it from another host.
 ICON = (

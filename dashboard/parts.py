@@ -9,6 +9,7 @@ from escaping import plain
 from reading import board
 
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.glossary import definitions
 
 NO_CELLS = "The results have no tables of cells: run `beyond table`."
 NOTHING = "There are no results yet. `beyond run digits` trains the smallest suite and writes them."
@@ -44,7 +45,7 @@ def show_table(
     """A table of the columns that say anything, and of those that are ``always`` shown; of many rows it scrolls."""
     said = [name for name in columns if name in always or (name in rows and _says_anything(rows[name]))]
     height = "content" if len(rows) <= most else 35 * (most + 1) + 3
-    return st.dataframe(
+    shown = st.dataframe(
         rows[said],  # nothing else goes to the browser
         hide_index=True,
         column_config={name: columns[name] for name in said},
@@ -53,6 +54,16 @@ def show_table(
         alt=alt,
         **more,
     )
+    explain({name: columns[name] for name in said})
+    return shown
+
+
+def explain(columns: Mapping[str, Any]) -> None:
+    """The meanings of headings, for fingers and keys: the table shows them to a mouse alone."""
+    meanings = [(look["label"].strip(), look["help"]) for look in columns.values() if look.get("help")]
+    if meanings:
+        with st.popover("What the headings mean", type="tertiary"):
+            st.html(definitions(dict(meanings).items()))
 
 
 def _says_anything(values: pd.Series) -> bool:

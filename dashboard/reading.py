@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from benchmark.display import reading
+from benchmark.display import gap, reading
+from benchmark.display.traits import with_traits_of_methods
 
 cached = st.cache_data(max_entries=4, show_spinner=False)
 Changed = tuple[int, ...]  # the cache's key beside the folder: when the files were written
@@ -21,6 +22,31 @@ def board() -> pd.DataFrame:
 @cached
 def _board(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_board(Path(results))
+
+
+def gap_columns() -> list[gap.Column]:
+    """The columns of the picture of gaps."""
+    results = reading.results_folder()
+    return _gap_columns(str(results), _changed(results / "leaderboard.csv", results / "curves.csv"))
+
+
+@cached
+def _gap_columns(results: str, changed: Changed) -> list[gap.Column]:
+    return gap.gap_columns(reading.read_board(Path(results)))
+
+
+def with_traits(rows: pd.DataFrame, by: str = "method") -> pd.DataFrame:
+    """Rows of another table with their methods' traits; ``by`` is the column with the id."""
+    try:
+        known = board()
+    except KeyError:  # of another version: the rows can be shown all the same
+        known = pd.DataFrame()
+    return with_traits_of_methods(rows, known, by)
+
+
+def suites() -> dict[str, Any]:
+    """What the suites say of themselves."""
+    return reading.read_json(reading.results_folder() / "suites.json")
 
 
 def cells() -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.display.traits import with_traits
 from benchmark.schema.text import printable_lines
 from benchmark.tables.blocks import in_blocks
 from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, rank_in_words
@@ -52,7 +53,8 @@ def read_board(results: Path) -> pd.DataFrame:
 
     ``name``; ``kind``, which tells it from the rows that its suite ranks; ``comparable``, whether it lacks nothing of
     what they have; ``judged``, whether it may be the best of anything, or a headline; ``rank``, in words; ``block``,
-    the same for all rows of a method in a suite and recipe; and ``curve``, its learning curve as a list of percent.
+    the same for all rows of a method in a suite and recipe; ``curve``, its learning curve as a list of percent; and
+    the traits ``locks`` and ``hidden_labels``.
 
     Raises:
         KeyError: the file lacks a column: another version wrote it.
@@ -62,6 +64,7 @@ def read_board(results: Path) -> pd.DataFrame:
         return board
     board = board[list(COLUMNS)].copy()
     board["paper"] = board["paper"].map(web_address)
+    board = with_traits(board, results)
     board["name"] = board["title"] + (" · " + board["variant"]).where(board["variant"] != "", "")
     board["kind"] = other_kind(board)
     board["comparable"] = complete(board) & (board["kind"] == "")

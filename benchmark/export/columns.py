@@ -4,6 +4,7 @@ import hashlib
 
 from markupsafe import Markup
 
+from benchmark.display.traits import LABELS, TRAITS
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
 from benchmark.schema.plugins import ID
 from benchmark.tables.columns import COLUMNS
@@ -11,6 +12,7 @@ from benchmark.tables.trust import FAILED, OTHERS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
 RANK = f"{COLUMNS['rank_low'].meaning}; to {COLUMNS['rank_high'].meaning}"
+HIDDEN_LABELS = "; ".join(f"{kind}: {words}" for kind, words in reversed(LABELS.items()))
 METRICS = {
     "test_error_pct": "test error, %",
     "test_error_top5_pct": "top-5 error, %",
@@ -35,7 +37,7 @@ def leaderboard() -> list[Column]:
         text("role", "Role", filter=True),
         text("recipe", "Recipe", filter=True),
         number("times", "× epochs", 2),
-        text("dataset", "Data set", filter=True),
+        text("dataset", "Data set"),
         text("backbone", "Backbone", filter=True),
         number("modules", "K", 0, filter=True),
         interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %", mark=_against_best),
@@ -51,7 +53,7 @@ def leaderboard() -> list[Column]:
         Column(
             "Curve", lambda row: sparkline(row["curve"]), "validation accuracy by epoch, mean over seeds, 0 to 100 %"
         ),
-        Column("Family", _family, COLUMNS["family"].meaning, filter="family"),
+        *_traits(),
         *_said_of_training(),
         Column("Status", lambda row: _status(row["status"]), COLUMNS["status"].meaning),
         text("cuts", "Cut after"),
@@ -72,10 +74,18 @@ def front() -> list[Column]:
     return [column for column in leaderboard() if column.label in wanted]
 
 
+def _traits() -> list[Column]:
+    """What tells methods apart, and what readers choose by in every table that has a row a method, or several."""
+    return [
+        Column(TRAITS["family"], _family, COLUMNS["family"].meaning, filter="family"),
+        text("locks", TRAITS["locks"], filter=True, meaning=COLUMNS["removes"].meaning),
+        text("hidden_labels", TRAITS["hidden_labels"], filter=True, meaning=HIDDEN_LABELS),
+    ]
+
+
 def _said_of_training() -> list[Column]:
     return [
         text("labels", "Labels used"),
-        text("removes", "Locks removed"),
         text("isolation", "Isolation"),
         *_rerun(),
     ]
@@ -129,6 +139,7 @@ def claims() -> list[Column]:
         text("our_source", "Our pictures"),
         text("publication", "Publication"),
         text("note", "Note"),
+        *_traits(),
     ]
 
 
@@ -160,6 +171,7 @@ def runs() -> list[Column]:
         text("dataset_fingerprint", "Data's fingerprint"),
         number("protocol", "Protocol", 0),
         Column("Record", _record, "the whole record, as JSON"),
+        *_traits(),
     ]
 
 
@@ -258,8 +270,7 @@ def methods() -> list[Column]:
     return [
         Column("Method", _method),
         text("id", "Id"),
-        Column("Family", _family, COLUMNS["family"].meaning, filter="family"),
-        text("removes", "Locks removed", filter=True),
+        *_traits(),
         text("requires", "Requires"),
         text("authors", "Authors"),
         text("year", "Year"),

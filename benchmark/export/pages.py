@@ -11,10 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchmark.display import reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.gap import said_of_methods
+from benchmark.display.gap_style import gap_style
 from benchmark.display.submission import LAST, STEPS
+from benchmark.display.traits import TRAITS
 from benchmark.export import columns
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
+from benchmark.export.map_page import first_lines, map_page
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
@@ -25,6 +29,7 @@ from benchmark.tables.reproduced import RULE, summary
 
 NAVIGATION = {
     "index.html": "Leaderboard",
+    "map.html": "Map",
     "trade-offs.html": "Trade-offs",
     "modules.html": "Modules",
     "curves.html": "Curves",
@@ -63,12 +68,14 @@ def _static() -> dict[str, bytes]:
     static = files("benchmark.export") / "static"
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
+    style += gap_style()
     return {"page.css": style.encode(), "tables.js": (static / "tables.js").read_bytes()}
 
 
 def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, template and content of each page."""
     yield "index.html", "index.html", _leaderboard(results)
+    yield "map.html", "map.html", map_page(results)
     yield from chart_pages(results.board, results.curves)
     yield "published.html", "published.html", _published(results)
     yield "methods.html", "methods.html", _methods(results)
@@ -79,6 +86,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _leaderboard(results: Results) -> dict[str, Any]:
     return {
+        **first_lines(results),
         "rows": make_table("rows", reading.without_references(results.board), columns.leaderboard()),
         "tuning": _tuning(results),
         "ranking": _ranking(results),
@@ -128,13 +136,13 @@ def _published(results: Results) -> dict[str, Any]:
 
 
 def _methods(results: Results) -> dict[str, Any]:
+    traits = said_of_methods(results.board, results.methods)
     rows = [
         {
             "method": name,
             "id": name,
             "title": said.get("title", name),
-            "family": said.get("family", ""),
-            "removes": ", ".join(said.get("removes") or []) or "none",
+            **{trait: traits[name][trait] for trait in TRAITS},
             "requires": said.get("requires") or "",
             "authors": said.get("authors", ""),
             "year": said.get("year", ""),

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display import reading
+from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
 
@@ -32,8 +33,11 @@ class Results:
         self.cells = reading.read_cells(folder)
         if len(self.cells):
             self.cells["has_record"] = self.cells["record"].isin(self.records)
+            self.cells = with_traits_of_methods(self.cells, self.board)
         self.plans = reading.read_plans(folder, self.board)
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
+        if len(self.claims):
+            self.claims = with_traits_of_methods(self.claims, self.board, "our_method")
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from choosers import one_setting, row, some_of
+from choosers import kept, one_setting, row, some_of
 from parts import NO_CELLS, board_or_stop, heading, nothing_matches, row_names
 from reading import cells, record
 
 from benchmark.display.charts import learning_curves
 from benchmark.display.reading import without_references
+from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import TWIN
 
 LEAD = "How picked runs learned: validation accuracy, and the training loss of every module."
@@ -29,6 +30,9 @@ def main() -> None:
         where = ["suite", "backbone", "recipe"]
         everything = without_references(everything)
         of_setting = everything[(everything[where] == setting[where].iloc[0]).all(axis=1)]
+        twin = setting["method"] == TWIN
+        setting = pd.concat([setting[twin], kept(setting[~twin], TRAITS, 165)])
+        of_setting = of_setting[of_setting["method"].isin(setting["method"])]
         names = row_names(of_setting)
         chosen = some_of("Row", sorted(names.unique()), "row", 420, RUNS, "end to end, and the two most accurate")
         seeds = some_of("Seed", sorted(of_setting["seed"].unique()), "seed", 170, placeholder="the first")

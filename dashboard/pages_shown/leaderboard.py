@@ -4,22 +4,20 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from choosers import cell, kept, one_of, one_recipe, row, some_of, suites_of
+from choosers import cell, kept, one_of, one_recipe, row, suites_of
 from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, TUNING, as_shown, column, text
 from escaping import in_html, method_address, plain
-from parts import board_or_stop, download, heading, nothing_matches, show_table
+from parts import board_or_stop, download, nothing_matches, show_table
+from pictures import show_gap, show_lead
 from reading import plans, ranks, suite_title, tuning
 
 from benchmark.display.reading import without_references
 from benchmark.display.texts import OVERALL_RANKS, RANKS, RECIPES, SMOKE_TESTS
+from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import COLUMNS, SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
-LEAD = (
-    "Every way to train a deep network without end-to-end backpropagation, side by side on the same "
-    "pictures, backbones and seeds."
-)
-FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
+FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
 HOW_TO_READ = f"""
 - **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
 - **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
@@ -46,31 +44,40 @@ HOW_TO_READ = f"""
 
 def main() -> None:
     """The page."""
-    heading("Beyond Backprop", LEAD)
+    st.title("Beyond Backprop", anchor=False)
     board = board_or_stop()
+    lead_place = st.container()
     with row():
         suite_place, backbone_place = cell(200), cell(200)
         board = without_references(board)
-        datasets = sorted(board["dataset"].unique())
-        offered = board[board["dataset"].isin(some_of("Data set", datasets, "dataset", 190) or datasets)]
         with suite_place:
             said = ranks()
-            anywhere = len(said) > 0 and (said["suite"] == OVERALL).any() and len(offered) == len(board)
-            everywhere = [OVERALL] if anywhere else []  # ranks are over all data sets
-            suite = one_of("Suite", [*suites_of(offered), *everywhere], "suite")
+            everywhere = [OVERALL] if len(said) > 0 and (said["suite"] == OVERALL).any() else []
+            suite = one_of("Suite", [*suites_of(board), *everywhere], "suite")
         if suite == OVERALL:
             setting = board
         else:
-            setting = offered[offered["suite"] == suite]
+            setting = board[board["suite"] == suite]
             with backbone_place:
                 backbone = one_of("Backbone", list(setting["backbone"].unique()), "backbone")
             setting = one_recipe(setting[setting["backbone"] == backbone])
-        rows = kept(setting, FILTERS if suite != OVERALL else {"family": "Family", "method": "Method"}, 170)
+        rows = kept(setting, FILTERS if suite != OVERALL else {**TRAITS, "method": "Method"}, 165)
+    with lead_place:
+        show_lead(suites_of(board)[0] if suite == OVERALL else suite, board)
+    show_gap(board, asked_for(board))
     if suite == OVERALL:
         show_overall(rows)
     else:
         show_setting(setting, rows)
     show_plans(suite)
+
+
+def asked_for(board: pd.DataFrame) -> pd.DataFrame:
+    """The rows of all suites whose traits and methods the choosers let through."""
+    for name in (*TRAITS, "method"):
+        if chosen := st.session_state.get(name):
+            board = board[board[name].isin(chosen)]
+    return board
 
 
 def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:

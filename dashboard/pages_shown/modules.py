@@ -2,10 +2,11 @@
 
 import pandas as pd
 import streamlit as st
-from choosers import one_setting, row, some_of
+from choosers import kept, one_setting, row, some_of
 from parts import board_or_stop, heading, nothing_matches
 
 from benchmark.display.charts import by_modules
+from benchmark.display.traits import TRAITS
 
 LEAD = "What happens to accuracy and memory as the network is cut into more modules, K."
 HANDFUL, MOST = 6, 10
@@ -17,7 +18,7 @@ def main() -> None:
     board = board_or_stop()
     with row():
         setting = one_setting(board)
-        local = setting[setting["method"] != "e2ebp"]
+        local = kept(setting[setting["method"] != "e2ebp"], TRAITS, 165)
         options = sorted(local["method"].unique())
         chosen = some_of("Method", options, "method", 420, most=MOST, placeholder=f"the {HANDFUL} most accurate")
     rows = setting[setting["method"].isin([*(chosen or handful(local)), "e2ebp"])]

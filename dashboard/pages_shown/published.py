@@ -4,12 +4,15 @@ import streamlit as st
 from choosers import kept, row, switch
 from columns_shown import CLAIMS, claims_shown
 from parts import download, heading, nothing_matches, show_table
+from reading import with_traits
 
 from benchmark.display.reading import judged_first
+from benchmark.display.traits import TRAITS
 from benchmark.tables.reproduced import RULE, summary
 
 LEAD = "Each paper’s own figure, ours of the same data set, backbone, K and method, and the difference."
 FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure", "verdict": "Verdict"}
+FILTERS |= TRAITS
 
 
 def main() -> None:
@@ -22,7 +25,7 @@ def main() -> None:
     st.markdown(f"**{summary(claims)}** {RULE}")
     run_here = claims["ours"].notna()
     with row():
-        rows = kept(judged_first(claims), FILTERS)
+        rows = kept(judged_first(with_traits(claims, "our_method")), FILTERS, 165)
         if switch("Only settings run here", "run_here"):
             rows = rows[rows["ours"].notna()]
     if rows.empty:

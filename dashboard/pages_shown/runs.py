@@ -9,10 +9,12 @@ from choosers import choosing, kept, row
 from columns_shown import CELLS
 from escaping import plain
 from parts import NO_CELLS, NOTHING, download, heading, nothing_matches, show_table
-from reading import board, cells, record
+from reading import board, cells, record, with_traits
+
+from benchmark.display.traits import TRAITS
 
 LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."
-FILTERS = {"suite": "Suite", "method": "Method", "status": "Status"}
+FILTERS = {"suite": "Suite", "method": "Method", "status": "Status", **TRAITS}
 
 
 def main() -> None:
@@ -22,9 +24,10 @@ def main() -> None:
     if everything.empty:
         st.info(NO_CELLS if len(board()) else NOTHING)
         return
+    everything = with_traits(everything)
     with row():
         several = {"recipe": "Recipe"} if everything["recipe"].nunique() > 1 else {}
-        rows = kept(everything, FILTERS | several, 240)
+        rows = kept(everything, FILTERS | several, 165)
     if rows.empty:
         nothing_matches("run")
     else:

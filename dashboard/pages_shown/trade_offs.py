@@ -9,9 +9,10 @@ from parts import board_or_stop, heading, nothing_matches, row_names, show_table
 from benchmark.display.charts import AMOUNTS, PICKED, trade_off
 from benchmark.display.reading import reference_runs
 from benchmark.display.texts import REFERENCES
+from benchmark.display.traits import TRAITS
 
 LEAD = "What accuracy costs in memory, time or compute, beside end-to-end backpropagation on the same backbone."
-FILTERS = {"family": "Family", "modules": "K", "method": "Method"}
+FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
 COSTS = {"memory": "memory_ratio", "time": "time_ratio", "FLOPs": "train_tflops", "epochs": "epochs"}
 ALWAYS = ("memory_ratio", "time_ratio")  # offered even where nothing was measured
 SHOWN = ("rank", "label", "modules", "test_top1_pct", "test_top1_half_pct", "n_ok", "best", "vs_e2ebp_pct")
@@ -28,7 +29,7 @@ def main() -> None:
         setting = one_setting(board)
         measured = [name for name, field in COSTS.items() if field in ALWAYS or setting[field].notna().any()]
         cost = COSTS[one_of("Cost", measured, "cost", 130)]
-        rows = kept(setting, FILTERS, 190)
+        rows = kept(setting, FILTERS, 165)
     if rows[["test_top1_pct", cost]].dropna().empty:
         nothing_matches("measured row")
         return

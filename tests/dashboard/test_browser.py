@@ -15,7 +15,7 @@ from benchmark.display.reading import read_board, without_references
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["trade_offs", "modules", "curves", "published", "method", "runs", "submit"]
+PAGES = ["map", "trade_offs", "modules", "curves", "published", "method", "runs", "submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"

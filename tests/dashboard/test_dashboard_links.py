@@ -98,7 +98,8 @@ def test_going_back_to_an_address_shows_its_view(results):
 
 GONE = [
     *[("leaderboard", key, label) for key, label in {"suite": "suite", "backbone": "backbone"}.items()],
-    *[("leaderboard", key, label) for key, label in {"method": "method", "dataset": "data set"}.items()],
+    *[("leaderboard", key, label) for key, label in {"method": "method", "locks": "locks removed"}.items()],
+    *[("leaderboard", "hidden_labels", "labels of hidden modules")],
     *[("leaderboard", "modules", "K"), ("leaderboard", "family", "family")],
     *[("trade_offs", "suite", "suite"), ("trade_offs", "cost", "cost"), ("trade_offs", "picked", "picked row")],
     *[("modules", "backbone", "backbone"), ("modules", "method", "method")],
@@ -125,9 +126,3 @@ def test_what_is_not_here_leaves_the_address_when_the_reader_chooses(results):
     assert not app.warning
     assert address(app)["method"] == ["dgl"]
     assert address(app)["backbone"] == ["cifar_resnet32"]
-
-
-def test_a_link_to_overall_ranks_and_a_data_set_says_which_it_follows(results):
-    app = opened(suite="overall", dataset="digits")
-    assert chosen(app)["suite"] == "digits"
-    assert "which is not here" in texts(app)

@@ -19,12 +19,22 @@
       button.type = "button";
       button.append(...head.childNodes);
       head.append(button);
+      if (head.title) button.addEventListener("focus", () => explain(table, head));
+      if (head.title) button.addEventListener("click", () => explain(table, head)); // a finger does not focus everywhere
       button.addEventListener("click", () => {
         sort(table, next(table, i));
         if (table === main) { filter(); save(); }
       });
     });
     return table;
+  }
+
+  // A title is read by a mouse alone: below the table it is for fingers and keys, too.
+  function explain(table, head) {
+    table.meaning ??= table.element.parentElement.insertAdjacentElement("afterend", document.createElement("p"));
+    table.meaning.className = "note";
+    table.meaning.setAttribute("role", "status");
+    table.meaning.textContent = `${head.textContent}: ${head.title}`;
   }
 
   // A number's first click shows the largest, a text's the first of the alphabet; the third gives the order back.

@@ -1,0 +1,81 @@
+"""What the board's first lines say of the comparison that it opens on: who ran there, how long, and what to expect."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from benchmark.tables.claims import BACKBONES
+from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
+
+EVERY = (
+    "Every way to train a deep network without end-to-end backpropagation, side by side on the same pictures, "
+    "backbones and seeds."
+)
+SECOND_HAND = "second-hand"  # in the note of a figure that we have not read in its own paper
+ERROR = "test_error_pct"
+
+
+def lead(suite: str, board: pd.DataFrame, claims: pd.DataFrame, suites: Mapping[str, Any], methods: int) -> str:
+    """One paragraph on a suite, plain text.
+
+    Args:
+        suite: its name.
+        board: the leaderboard.
+        claims: the papers' figures.
+        suites: ``suites.json``.
+        methods: how many methods there are, references apart.
+    """
+    rows = board[(board["suite"] == suite) & board["times"].isna() & (board["kind"] == "")]
+    leading = rows[rows["leads"] == "yes"]
+    title = str(suites.get(suite, {}).get("title", suite))
+    ran = leading.loc[leading["test_top1_pct"].notna() & ~is_reference(leading), "method"].nunique()
+    begin = f"{title}{_what(leading)}: {ran} of {methods} methods were run there, {_epochs(leading)}."
+    return f"{begin} {_backpropagation(leading)} {_literature(leading, claims)}".strip()
+
+
+def _what(rows: pd.DataFrame) -> str:
+    return ", a smoke test" if (rows["role"] == SMOKE_TEST).any() else ""
+
+
+def _epochs(rows: pd.DataFrame) -> str:
+    """For the suite's epochs, which the twin has; and what methods of several phases have in all of them."""
+    known = rows["epochs"].dropna()
+    twin = rows.loc[is_twin(rows), "epochs"].dropna()
+    if known.empty:
+        return "none to the end"
+    usual, most = int(twin.iloc[0] if len(twin) else known.mode().iloc[0]), int(known.max())
+    further = f" (those of several phases up to {most} in all)" if most > usual else ""
+    return f"for {usual} epoch{'' if usual == 1 else 's'}{further}"
+
+
+def _backpropagation(rows: pd.DataFrame) -> str:
+    twins = rows[is_twin(rows)].dropna(subset=["test_top1_pct"])
+    several = twins["backbone"].nunique() > 1
+    reached = [
+        f"{with_interval(row['test_top1_pct'], row['test_top1_half_pct'])} %"
+        + (f" ({row['backbone']})" if several else "")
+        for row in twins.to_dict("records")
+    ]
+    return f"Backpropagation reaches {', '.join(reached)} here" if reached else "Backpropagation was not run here"
+
+
+def _literature(rows: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """What end-to-end backpropagation reaches in papers on the same pictures: on these backbones, else on any."""
+    found = claims[(claims["method"] == "e2ebp") & (claims["metric"] == ERROR)] if len(claims) else claims
+    if len(found):
+        found = found[found["dataset"].map(_plain).isin(set(rows["dataset"].map(_plain)))]
+        found = found[~found["note"].str.contains(SECOND_HAND)]
+    if found.empty:
+        return "and no figure of the literature is at hand for these pictures."
+    same = found[found["backbone"].replace(BACKBONES).map(_plain).isin(set(rows["backbone"].map(_plain)))]
+    best = (same if len(same) else found).sort_values("published").iloc[0]
+    network = best["backbone"] if isinstance(best["backbone"], str) and best["backbone"] else "a network unnamed"
+    other = "" if len(same) else ", by other networks and longer recipes"
+    return f"and up to {100 - best['published']:.2f} % in the literature ({network}, {best['publication']}){other}."
+
+
+def _plain(name: object) -> str:
+    """``CIFAR-10`` and ``cifar10`` are one name."""
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
