@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from escaping import plain
-from reading import board
+from reading import board, edition
 
 from benchmark.display.download import csv_for_spreadsheets
 
@@ -31,6 +31,11 @@ def heading(title: str, lead: str) -> None:
     """Title and one sentence; both are ours, never a plugin's."""
     st.title(title, anchor=False)
     st.html(f'<p class="bb-lead">{lead}</p>')
+
+
+def footer() -> None:
+    """What stands below every page: of which results it is."""
+    st.caption(f"Showing {plain(edition())}. [What changed](changes)")
 
 
 def nothing_matches(what: str = "row") -> None:

@@ -8,16 +8,18 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmark.display import reading, texts
+from benchmark.display import feed, reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.edition import read_edition
 from benchmark.display.submission import LAST, STEPS
 from benchmark.export import columns
+from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
-from benchmark.export.table import Table, make_table, text
+from benchmark.export.table import Table, make_table, text, with_code
 from benchmark.submitting.new import starting_file
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.ranking import OVERALL
@@ -31,6 +33,7 @@ NAVIGATION = {
     "published.html": "Published",
     "methods.html": "Methods",
     "runs.html": "Runs",
+    "changes.html": "Changes",
     "submit.html": "Submit",
 }
 
@@ -45,9 +48,13 @@ def render(results: Results) -> dict[str, bytes]:
         lstrip_blocks=True,
     )
     environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
+    environment.globals |= {"edition": read_edition(results.folder), "feed": feed.NAME}
+    environment.filters["backticks"] = with_code
+    changed, made_feed = changes_page(results.folder)
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
+    made[feed.NAME] = made_feed
     made |= {name: path.read_bytes() for name, path in results.records.items()}
-    for name, template, said in _pages(results):
+    for name, template, said in (*_pages(results), changed):
         here = next((page for page in NAVIGATION if name.startswith(page.removesuffix(".html").rstrip("s"))), name)
         made[name] = environment.get_template(template).render(here=here, **said).encode()
     return made
