@@ -31,7 +31,7 @@ class Page(HTMLParser):
         self.feed(self.text)
         self.ids = {tag["id"] for _, tag in self.tags if "id" in tag}
         self.links = [tag["href"] for name, tag in self.tags if name == "a"]
-        self.loaded = [tag["href"] for name, tag in self.tags if name == "link"]
+        self.loaded = [tag["href"] for name, tag in self.tags if name == "link" and tag["rel"] == "stylesheet"]
         self.loaded += [tag["src"] for _, tag in self.tags if "src" in tag]
 
     def handle_starttag(self, tag, attrs):
