@@ -26,10 +26,7 @@ LEAD = (
     "that moved beyond their interval, which is to say by more than the wider of their two 95 % intervals, before and "
     "after; a row of one seed has none, and moves with any difference."
 )
-SINCE = (
-    "`dvc metrics diff COMMIT` compares the suites of any commit with those of today, and "
-    "`dvc metrics diff --targets results/metrics.json COMMIT` every row."
-)
+SINCE = "`dvc metrics diff COMMIT` compares the rows of any commit with those of today."
 
 
 class Change(NamedTuple):
