@@ -146,7 +146,8 @@ def test_the_board_is_one_block_a_method_and_ranks_are_intervals(tmp_path):
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
     found = pages(site)
     for page in found.values():
-        assert page.loaded == ["page.css", "tables.js"]
+        assert page.loaded[:2] == ["page.css", "tables.js"]
+        assert page.loaded[2:] in ([], ["copy.js"])
         assert not [name for name, _ in page.tags if name in ("iframe", "object", "embed", "base", "style")]
         for link in page.links:
             if re.match("https?://", link):
