@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 # what can change a number
 NUMERIC_SOURCES = ("benchmark/engine", "benchmark/running", "benchmark/schema", "methods", "datasets", "suites.yaml")
@@ -21,6 +22,14 @@ SIGNED = "%an <%ae>%n%(trailers:key=Co-authored-by,valueonly)"
 
 class Refused(Exception):
     """Git did not answer; the message says why, in its own words."""
+
+
+class Commit(NamedTuple):
+    """A commit: its hash, when it was made (ISO 8601, with its zone), and its message's first line."""
+
+    hash: str
+    date: str
+    subject: str
 
 
 def commit() -> str:
@@ -55,13 +64,59 @@ def authors(path: Path) -> list[str]:
     """
     try:
         _head()
-        shallow = _git("rev-parse", "--is-shallow-repository").strip() == "true"
-        if shallow or _git("status", "--porcelain", "--untracked-files=all", "--", str(path)):
+        if shallow() or _git("status", "--porcelain", "--untracked-files=all", "--", str(path)):
             return []
         said = _git("log", "-1", *CONTENT, f"--format={SIGNED}", "--", str(path))
         return [line for line in said.splitlines() if line]
     except Refused:
         return []
+
+
+def history(path: Path, most: int) -> list[Commit]:
+    """The newest commits, at most so many, that changed a file or folder; the newest first, a merge as one of them.
+
+    Raises:
+        Refused: git does not say.
+    """
+    _head()
+    said = _git("log", "--first-parent", f"-{most}", "--format=%H%x1f%cI%x1f%s", "--", _below_the_top(path))
+    return [Commit(*line.split("\x1f", 2)) for line in said.splitlines()]
+
+
+def content(commit: Commit, path: Path) -> str:
+    """What stood in a file at a commit; empty if it was not there.
+
+    Raises:
+        Refused: git does not say.
+    """
+    name = _below_the_top(path)
+    there = _git("ls-tree", "--name-only", commit.hash, "--", name)
+    return _git("cat-file", "blob", f"{commit.hash}:{name}") if there else ""
+
+
+def shallow() -> bool:
+    """Whether older commits were left out when this repository was cloned.
+
+    Raises:
+        Refused: git does not say.
+    """
+    return _git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def differs(path: Path) -> bool:
+    """Whether something below a path is not as it was committed.
+
+    Raises:
+        Refused: git does not say.
+    """
+    return bool(_git("status", "--porcelain", "--", _below_the_top(path)))
+
+
+def _below_the_top(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd().resolve()).as_posix()
+    except ValueError:
+        raise Refused("the folder lies outside the repository") from None
 
 
 def trouble() -> str:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 from looks import ICON, STYLE
+from parts import footer
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
@@ -12,6 +13,7 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
     "published": ("Published", "menu_book"),
     "method": ("Method", "article"),
     "runs": ("Runs", "list_alt"),
+    "changes": ("Changes", "history"),
     "submit": ("Submit", "upload_file"),
 }
 
@@ -26,6 +28,7 @@ def main() -> None:
         for name, (title, icon) in PAGES.items()
     ]
     st.navigation(pages, position="top").run()
+    footer()
 
 
 main()

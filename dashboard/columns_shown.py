@@ -8,7 +8,6 @@ from escaping import method_address
 from reading import claims
 
 from benchmark.display.texts import FAMILIES, short_name
-from benchmark.tables.blocks import once
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
@@ -102,9 +101,8 @@ LEADERBOARD: dict[str, Any] = {
 
 
 def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the leaderboard with the columns that exist for the eye only; a rank stands where its block begins."""
+    """Rows of the leaderboard with the columns that exist for the eye only."""
     return rows.assign(
-        rank=once(rows["rank"], rows["block"]),
         label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
         best=rows["vs_best"].map(BEST).fillna(""),
         family_chip=[[family] for family in rows["family"]],

@@ -6,10 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from escaping import plain
-from reading import board
+from reading import board, edition
 
 from benchmark.display.download import csv_for_spreadsheets
 from benchmark.display.glossary import definitions
+from benchmark.display.sorting import aligned
 
 NO_CELLS = "The results have no tables of cells: run `beyond table`."
 NOTHING = "There are no results yet. `beyond run digits` trains the smallest suite and writes them."
@@ -34,6 +35,11 @@ def heading(title: str, lead: str) -> None:
     st.html(f'<p class="bb-lead">{lead}</p>')
 
 
+def footer() -> None:
+    """What stands below every page: of which results it is."""
+    st.caption(f"Showing {plain(edition())}. [What changed](changes)")
+
+
 def nothing_matches(what: str = "row") -> None:
     """The sentence in place of a table or chart without content."""
     st.warning(f"No {what} matches these filters. Clear one of them to see more.")
@@ -44,9 +50,10 @@ def show_table(
 ) -> Any:
     """A table of the columns that say anything, and of those that are ``always`` shown; of many rows it scrolls."""
     said = [name for name in columns if name in always or (name in rows and _says_anything(rows[name]))]
+    ranks = {name: aligned(rows[name].fillna("")) for name in said if _are_ranks(name, rows)}
     height = "content" if len(rows) <= most else 35 * (most + 1) + 3
     shown = st.dataframe(
-        rows[said],  # nothing else goes to the browser
+        rows[said].assign(**ranks),  # nothing else goes to the browser
         hide_index=True,
         column_config={name: columns[name] for name in said},
         height=height,
@@ -66,15 +73,19 @@ def explain(columns: Mapping[str, Any]) -> None:
             st.html(definitions(dict(meanings).items()))
 
 
+def _are_ranks(name: str, rows: pd.DataFrame) -> bool:
+    return name.startswith("rank") and not pd.api.types.is_numeric_dtype(rows[name])
+
+
 def _says_anything(values: pd.Series) -> bool:
     said = values.dropna()
     return bool((said != "").any()) if isinstance(said.dtype, pd.StringDtype | pd.CategoricalDtype) else len(said) > 0
 
 
-def download(rows: pd.DataFrame, name: str) -> None:
+def download(rows: pd.DataFrame, name: str, label: str = "") -> None:
     """A button for the CSV of these rows, with all these columns."""
     st.download_button(
-        f"CSV, {len(rows)} row{'' if len(rows) == 1 else 's'}",
+        label or f"CSV, {len(rows)} row{'' if len(rows) == 1 else 's'}",
         lambda: csv_for_spreadsheets(rows),  # written when the reader asks for it
         file_name=f"{name}.csv",
         mime="text/csv",

@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from benchmark import git
 from benchmark.display import gap, reading
+from benchmark.display.edition import Edition, read_edition
 from benchmark.display.traits import with_traits_of_methods
 
 cached = st.cache_data(max_entries=4, show_spinner=False)
@@ -108,6 +110,28 @@ def trials(method: str) -> pd.DataFrame:
     from benchmark.display.trials import read_trials  # it draws charts, which the first page does not
 
     return read_trials(reading.results_folder(), method, tuning())
+
+
+def edition() -> Edition:
+    """Date, commit and number of records of the results; asked of git once a minute."""
+    return _edition(str(reading.results_folder()))
+
+
+@st.cache_data(ttl=60, max_entries=4, show_spinner=False)
+def _edition(results: str) -> Edition:
+    return read_edition(Path(results))
+
+
+def history() -> Any:
+    """What changed, commit by commit; a ``History`` of ``benchmark.display.changes``."""
+    return _history(str(reading.results_folder()), git.commit())
+
+
+@cached
+def _history(results: str, commit: str) -> Any:
+    from benchmark.display.changes import read_history  # no other page needs it
+
+    return read_history(Path(results))
 
 
 def _table(name: str, text: tuple[str, ...]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark.display.traits import with_traits
 from benchmark.schema.text import printable_lines
 from benchmark.tables.blocks import in_blocks
-from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, rank_in_words
+from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, labels_in_words, rank_in_words
 from benchmark.tables.kinds import other_kind
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
@@ -51,10 +51,10 @@ def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
 def read_board(results: Path) -> pd.DataFrame:
     """The leaderboard, in blocks, with some columns more for each row.
 
-    ``name``; ``kind``, which tells it from the rows that its suite ranks; ``comparable``, whether it lacks nothing of
-    what they have; ``judged``, whether it may be the best of anything, or a headline; ``rank``, in words; ``block``,
-    the same for all rows of a method in a suite and recipe; ``curve``, its learning curve as a list of percent; and
-    the traits ``locks`` and ``hidden_labels``.
+    ``name``; ``labels``, their three columns in words; ``kind``, which tells it from the rows that its suite ranks;
+    ``comparable``, whether it lacks nothing of what they have; ``judged``, whether it may be the best of anything, or
+    a headline; ``rank``, in words; ``block``, the same for all rows of a method in a suite and recipe; ``curve``, its
+    learning curve as a list of percent; and the traits ``locks`` and ``hidden_labels``.
 
     Raises:
         KeyError: the file lacks a column: another version wrote it.
@@ -64,8 +64,9 @@ def read_board(results: Path) -> pd.DataFrame:
         return board
     board = board[list(COLUMNS)].copy()
     board["paper"] = board["paper"].map(web_address)
-    board = with_traits(board, results)
     board["name"] = board["title"] + (" · " + board["variant"]).where(board["variant"] != "", "")
+    board["labels"] = labels_in_words(board)
+    board = with_traits(board, results)
     board["kind"] = other_kind(board)
     board["comparable"] = complete(board) & (board["kind"] == "")
     board["judged"] = board["comparable"] & judged(board)

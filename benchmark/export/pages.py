@@ -8,22 +8,25 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmark.display import reading, texts
+from benchmark.display import feed, reading, texts
 from benchmark.display.charts import FAMILIES
-from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
 from benchmark.display.submission import LAST, STEPS
 from benchmark.display.traits import TRAITS
 from benchmark.export import columns
+from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
 from benchmark.export.map_page import first_lines, map_page
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
-from benchmark.export.table import Table, make_table, text
+from benchmark.export.table import Table, make_table, text, with_code
+from benchmark.export.taking import take_away, with_lines
 from benchmark.submitting.new import starting_file
 from benchmark.tables.blocks import suites_in_order
+from benchmark.tables.columns import COLUMNS, dictionary
 from benchmark.tables.ranking import OVERALL
 from benchmark.tables.reproduced import RULE, summary
 
@@ -36,6 +39,7 @@ NAVIGATION = {
     "published.html": "Published",
     "methods.html": "Methods",
     "runs.html": "Runs",
+    "changes.html": "Changes",
     "submit.html": "Submit",
 }
 
@@ -50,9 +54,15 @@ def render(results: Results) -> dict[str, bytes]:
         lstrip_blocks=True,
     )
     environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
+    environment.globals |= {"edition": results.edition, "feed": feed.NAME}
+    environment.filters["backticks"] = with_code
+    changed, made_feed = changes_page(results.folder)
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
+    made["leaderboard.parquet"] = parquet(results.board[list(COLUMNS)])
+    made["leaderboard-columns.csv"] = csv_for_spreadsheets(dictionary())
+    made[feed.NAME] = made_feed
     made |= {name: path.read_bytes() for name, path in results.records.items()}
-    for name, template, said in _pages(results):
+    for name, template, said in (*_pages(results), changed):
         here = next((page for page in NAVIGATION if name.startswith(page.removesuffix(".html").rstrip("s"))), name)
         made[name] = environment.get_template(template).render(here=here, **said).encode()
     return made
@@ -69,7 +79,8 @@ def _static() -> dict[str, bytes]:
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
     style += gap_style()
-    return {"page.css": style.encode(), "tables.js": (static / "tables.js").read_bytes()}
+    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js")}
+    return {"page.css": style.encode(), **scripts}
 
 
 def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -85,9 +96,11 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _leaderboard(results: Results) -> dict[str, Any]:
+    rows = reading.without_references(results.board)
     return {
         **first_lines(results),
-        "rows": make_table("rows", reading.without_references(results.board), columns.leaderboard()),
+        "rows": with_lines(make_table("rows", rows, columns.leaderboard()), rows),
+        "take": take_away(results.edition),
         "tuning": _tuning(results),
         "ranking": _ranking(results),
         "overall": len(results.ranks) > 0 and (results.ranks["suite"] == OVERALL).any(),

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display import reading
+from benchmark.display.edition import read_edition
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -27,6 +28,7 @@ class Results:
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
         self.board["behind"] = self.board["leads"] != "yes"  # the rows that a suite's ranks are not of
+        self.edition = read_edition(folder)
         self.tuning = read_tuning(folder)
         self.curves = reading.read_table(folder / "curves.csv", reading.TEXT_OF_CURVES)
         self.records = self._records()

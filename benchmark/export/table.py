@@ -103,6 +103,13 @@ def link(address: str, words: str, place: str = "") -> Markup:
     return Markup('<a href="{}{}">{}</a>').format(quote(address, safe="/-._"), f"#{place}" if place else "", words)
 
 
+def with_code(words: str) -> Markup:
+    """Our own sentence, what stands between backticks as code."""
+    parts = words.split("`")
+    shown = [Markup("<code>{}</code>" if i % 2 else "{}").format(part) for i, part in enumerate(parts)]
+    return Markup("").join(shown)
+
+
 def outward(address: object, words: str) -> str:
     """A link to an http(s) address; nothing for any other."""
     safe = web_address(address)

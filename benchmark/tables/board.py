@@ -17,6 +17,7 @@ from benchmark.tables.columns import (
     COLUMNS,
     ENOUGH,
     FILLED,
+    LABELS,
     PAIRED,
     ROW,
     SETTING,
@@ -120,7 +121,8 @@ def _row(group: pd.DataFrame, best: dict[tuple[Any, ...], pd.Series]) -> dict[st
         **{key: said for name in EQUAL for key, said in _difference(group[name], name, f"n_{name}").items()},
         **{name: ok[name].mean() for name in MEANS},
         **{name: _mean_cost(group, name) for name in COSTS},
-        **{name: _distinct(group[name]) for name in ("labels", "isolation", "device", "rerun_by", "rerun_on")},
+        **{name: _distinct(group[name]) for name in ("isolation", "device", "rerun_by", "rerun_on")},
+        **{name: group[name].max() for name in LABELS},
         "verification": joint(group["verification"]),
         "epochs": ok["epochs"].max(),
     }

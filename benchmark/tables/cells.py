@@ -8,7 +8,7 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
 from benchmark.schema.text import printable
-from benchmark.tables.columns import COLUMNS
+from benchmark.tables.columns import COLUMNS, LABELS
 from benchmark.tables.trust import ISOLATION
 from benchmark.tables.verification import Standing, standings
 
@@ -21,11 +21,11 @@ LEARNED = ["test_top1_pct", "test_top5_pct", "validation_top1_pct", "epochs"]
 COSTS = ["memory_ratio", "peak_mb", "time_ratio", "flops_ratio", "train_tflops"]
 COSTS += ["parameters", "auxiliary_parameters"]
 RERUN = ["verification", "rerun_by", "rerun_on"]
-CELL = [*WHO, "status", "error", *RERUN, *LEARNED, *COSTS, "labels", "isolation", "cuts"]
+CELL = [*WHO, "status", "error", *RERUN, *LEARNED, *COSTS, *LABELS, "isolation", "cuts"]
 ORIGIN = ["git_commit", "git_dirty", "method_sha256", "dataset_fingerprint", "device", "threads", "started_utc"]
 # The columns of results/cells/<suite>.csv; the name of the record and the suite follow from the others.
-PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", "labels", "cuts")], *ORIGIN]
-NUMBERS = ["times", *LEARNED, *COSTS]
+PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", *LABELS, "cuts")], *ORIGIN]
+NUMBERS = ["times", *LEARNED, *COSTS]  # of published cells
 
 
 def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
     told = standings(verified or runs.with_name("verified"), records)
     rows = [_cell(record, standing) for record, standing in zip(records, told, strict=True)]
     cells = pd.DataFrame(rows, columns=[*CELL, "curve", "pictures", *ORIGIN])
-    return cells.astype(dict.fromkeys(NUMBERS, float) | {"modules": int, "seed": int, "protocol": int})
+    return cells.astype(dict.fromkeys([*NUMBERS, *LABELS], float) | {"modules": int, "seed": int, "protocol": int})
 
 
 def _in_place(path: Path, runs: Path) -> Record:
@@ -64,7 +64,7 @@ def _cell(record: Record, standing: Standing) -> dict[str, Any]:
         "error": record.error,
         **standing.model_dump(),
         "cuts": None if record.cuts is None else " ".join(record.cuts),
-        "labels": ", ".join(f"{n} {kind}" for kind, n in sorted(record.labels.items())) or None,
+        **{name: record.labels.get(kind, 0) if record.labels else None for name, kind in LABELS.items()},
         "isolation": ISOLATION.get(record.isolation or "", record.isolation),
     }
     if learned:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from benchmark.tables.columns import labels_in_words
 from benchmark.tables.reproduced import allowed_difference, verdicts
 
 # Backbones whose published name is not timm's; the engine registers the CIFAR ResNets (6n + 2 layers).
@@ -99,6 +100,7 @@ def _our_method(name: str, ids: Collection[str]) -> str | None:
 def _with_keys(board: pd.DataFrame) -> pd.DataFrame:
     """Our rows but references, under the keys of their K and of none stated, or that of a paper's setting."""
     board = board[board["times"].isna()]
+    board = board.assign(labels=labels_in_words(board))
     names = [
         METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
     ]

@@ -88,7 +88,9 @@ COLUMNS: dict[str, Column] = {
     "train_tflops": Column("FLOPs of the whole training, all phases together, 10^12", 3),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
-    "labels": Column("pictures by the kind of label that training used: full, pairs (same class or not), none"),
+    "labels_full": Column("pictures whose class training used; 0 for none", 0),
+    "labels_pairs": Column("pictures of which it used, in some part of it, only whether two share a class", 0),
+    "labels_none": Column("pictures that it used, in some part of it, without any label", 0),
     "removes": Column("locks that the method removes: forward, update or backward (Jaderberg et al. 2017)"),
     "isolation": Column("held: losses were seen to move no further modules than the method claims; leaks: they did"),
     "reach": Column("neighbouring modules beside its own that a loss may move; 0: gradient-isolated", 0),
@@ -104,6 +106,7 @@ COLUMNS: dict[str, Column] = {
     "device": Column("machine of the times, the model of its GPU or processor; several are parted by a slash"),
     "protocol": Column("version of the engine's numbers", 0),
 }
+LABELS = {"labels_full": "full", "labels_pairs": "pairs", "labels_none": "none"}  # column -> kind, as records say
 RECIPE_COLUMNS = ("optimizer", "lr", "weight_decay")  # of tables of searches; what else a trial changes is in another
 CURVE = ["suite", "method", "variant", "recipe", "times", "backbone", "modules", "source", "stem", "protocol"]
 SETTING = ["suite", "dataset", "backbone", "stem", "protocol", "recipe"]  # what a cell shares with its twin
@@ -130,6 +133,20 @@ def is_reference(rows: pd.DataFrame) -> pd.Series:
 def judged(board: pd.DataFrame) -> pd.Series:
     """Which rows may be the best of something, or a headline: complete, of enough seeds, and of no smoke test."""
     return complete(board) & (board["n_ok"] >= ENOUGH) & (board["role"] != SMOKE_TEST)
+
+
+def labels_in_words(board: pd.DataFrame) -> list[str]:
+    """Of each row ``1213 full, 10 pairs``: the pictures by the kind of label that training used; empty if unknown."""
+    counts = board[list(LABELS)].astype(float).fillna(0).to_numpy(dtype=int)
+    return [", ".join(f"{n} {kind}" for n, kind in zip(row, LABELS.values(), strict=True) if n) for row in counts]
+
+
+def dictionary() -> pd.DataFrame:
+    """What each column of leaderboard.csv means: its name, its type, its decimals and its meaning."""
+    kinds = {None: "text", 0: "whole number"}
+    rows = [(name, kinds.get(c.decimals, "number"), c.decimals, c.meaning) for name, c in COLUMNS.items()]
+    table = pd.DataFrame(rows, columns=["column", "type", "decimals", "meaning"])
+    return table.astype({"decimals": "Int64"})
 
 
 def rank_in_words(low: float, high: float) -> str:

@@ -16,7 +16,7 @@ from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import claims
-from benchmark.tables.columns import SMOKE_TEST
+from benchmark.tables.columns import SMOKE_TEST, dictionary
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
@@ -70,6 +70,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     board = rounded(with_rank(board, ranks, smoke))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
+        "leaderboard-columns.csv": dictionary().to_csv(index=False),
         "ranking.csv": ranks.to_csv(index=False),
         "reference.csv": reference(board).to_csv(index=False),
         "curves.csv": curves(cells).to_csv(index=False),

@@ -10,18 +10,20 @@ from escaping import in_html, method_address, plain
 from parts import board_or_stop, download, nothing_matches, show_table
 from pictures import show_gap, show_lead
 from reading import plans, ranks, suite_title, tuning
+from taking import take_away
 
 from benchmark.display.reading import without_references
+from benchmark.display.sorting import ORDERS, in_order
 from benchmark.display.texts import OVERALL_RANKS, RANKS, RECIPES, SMOKE_TESTS
 from benchmark.display.traits import TRAITS
-from benchmark.tables.columns import COLUMNS, SMOKE_TEST, is_reference, is_twin, with_interval
+from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
 FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
 HOW_TO_READ = f"""
 - **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
 - **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
-- **Rank** {RANKS} It stands where the method's block begins.
+- **Rank** {RANKS}
 - **Best?** ★ is the highest mean of this suite and backbone, of rows that have at least 3 seeds and lack none;
   references apart. ≈ cannot be told from it: the 95 % t interval of the per-seed differences holds zero (no correction
   for many comparisons). Empty: below, fewer than 3 common seeds, or a smoke test.
@@ -62,6 +64,8 @@ def main() -> None:
                 backbone = one_of("Backbone", list(setting["backbone"].unique()), "backbone")
             setting = one_recipe(setting[setting["backbone"] == backbone])
         rows = kept(setting, FILTERS if suite != OVERALL else {**TRAITS, "method": "Method"}, 165)
+        if suite != OVERALL:
+            rows = in_order(rows, one_of("Order", list(ORDERS), "sort", 160))
     with lead_place:
         show_lead(suites_of(board)[0] if suite == OVERALL else suite, board)
     show_gap(board, asked_for(board))
@@ -89,8 +93,7 @@ def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
         return
     shown = as_shown(rows).assign(unranked=why_unranked(rows))
     show_table(shown, LEADERBOARD, f"Leaderboard, {len(rows)} rows")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        download(rows[list(COLUMNS)], f"leaderboard-{plain_name(setting)}")
+    take_away(rows, f"leaderboard-{plain_name(setting)}")
     st.caption(caption(setting, rows))
     with st.expander("How to read the numbers"):
         st.markdown(HOW_TO_READ)

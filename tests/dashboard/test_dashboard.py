@@ -71,7 +71,7 @@ def test_a_block_a_method_begins_with_the_ranks_that_it_may_have(results):
     write_own_tables(results, TOP / "methods")
     board = board_of(opened())
     assert list(board["label"])[:7] == ["e2ebp", "trgl", "trgl", "dgl", "dgl", "man", "man"]
-    assert list(board["rank"])[:7] == ["", "1–2", "", "1–2", "", "3", ""]
+    assert list(board["rank"])[:7] == ["", "1–2", "1–2", "1–2", "1–2", "3", "3"]
     assert list(board["modules"])[:7] == [1, 2, 4, 2, 4, 2, 4]
     four = board_of(opened(modules="4"))
     assert list(four["rank"])[:3] == ["1–2", "1–2", "3"]  # also where the first K is filtered out

@@ -51,7 +51,7 @@ def test_a_link_to_a_default_view_opens_it_when_results_have_grown(results, page
 
 def test_the_address_says_what_the_reader_chose(results):
     app = opened()
-    assert address(app) == {"suite": ["cifar10"], "backbone": ["cifar_resnet32"]}
+    assert address(app) == {"suite": ["cifar10"], "backbone": ["cifar_resnet32"], "sort": ["rank"]}
     app.multiselect(key="method").select("dgl").run()
     app.multiselect(key="modules").select(4).run()
     assert address(app)["method"] == ["dgl"]
