@@ -6,6 +6,7 @@ from looks import ICON, STYLE
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
     "trade_offs": ("Trade-offs", "scatter_plot"),
+    "fit": ("Does it fit?", "memory"),
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),
     "published": ("Published", "menu_book"),

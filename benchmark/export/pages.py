@@ -15,6 +15,7 @@ from benchmark.display.submission import LAST, STEPS
 from benchmark.export import columns
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
+from benchmark.export.fit_page import fit_page
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
@@ -26,6 +27,7 @@ from benchmark.tables.reproduced import RULE, summary
 NAVIGATION = {
     "index.html": "Leaderboard",
     "trade-offs.html": "Trade-offs",
+    "fit.html": "Does it fit?",
     "modules.html": "Modules",
     "curves.html": "Curves",
     "published.html": "Published",
@@ -63,13 +65,15 @@ def _static() -> dict[str, bytes]:
     static = files("benchmark.export") / "static"
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
-    return {"page.css": style.encode(), "tables.js": (static / "tables.js").read_bytes()}
+    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "fit.js")}
+    return {"page.css": style.encode(), **scripts}
 
 
 def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, template and content of each page."""
     yield "index.html", "index.html", _leaderboard(results)
     yield from chart_pages(results.board, results.curves)
+    yield "fit.html", "fit.html", fit_page(results.fit)
     yield "published.html", "published.html", _published(results)
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)

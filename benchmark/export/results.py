@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display import reading
+from benchmark.display.fitting import read_fit
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
 
@@ -33,6 +34,7 @@ class Results:
         if len(self.cells):
             self.cells["has_record"] = self.cells["record"].isin(self.records)
         self.plans = reading.read_plans(folder, self.board)
+        self.fit = read_fit(folder, self.board)
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
@@ -49,7 +51,7 @@ class Results:
     def _methods(self) -> dict[str, dict[str, Any]]:
         """What each method says of itself; nothing of one that has rows and no file of its own."""
         said = reading.read_methods(self.folder)
-        mute = {*self.board["method"], *self.plans.get("method", [])} - set(said)
+        mute = {*self.board["method"], *self.plans.get("method", []), *self.fit.get("method", [])} - set(said)
         return dict(sorted((said | {name: {} for name in mute}).items()))
 
     def _titled(self, plans: pd.DataFrame) -> pd.DataFrame:

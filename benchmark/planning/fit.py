@@ -170,13 +170,12 @@ def print_fit(
 def summary(rows: Sequence[FitRow]) -> str:
     """How many rows fit, and how many of them beat the bar."""
     measured = [row for row in rows if row.simulated]
-    fitting = [row for row in measured if row.fits == "fits"]
-    text = f"{len(fitting)} of {len(measured)} rows fit for sure."
-    bar = min((row for row in measured if row.method == CHECKPOINTING), key=lambda row: row.simulated, default=None)
+    text = f"{sum(row.fits == 'fits' for row in measured)} of {len(measured)} rows fit for sure."
+    bar = next((row for row in measured if row.method == CHECKPOINTING and row.of_bar == 1), None)
     if bar is None:
         return text
-    below = sum(row.of_bar < 1 for row in measured)
+    below = sum(row.of_bar is not None and row.of_bar < 1 for row in measured)
     return (
-        f"{text} The bar is gradient checkpointing at K = {bar.modules}: {bar.simulated:.2f} GB, which {bar.fits}, for "
+        f"{text} The bar is gradient checkpointing at K = {bar.modules}: {bar.simulated:.2f} GB (it {bar.fits}), for "
         f"{bar.flops_ratio:.2f} times the FLOPs; {below} rows need less memory."
     )
