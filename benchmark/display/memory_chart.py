@@ -31,7 +31,7 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
         batch=[largest_in_words(row) for row in rows.to_dict("records")],
         flops=rows["flops_ratio"].map("{:.2f}".format),
     )
-    shown = rows[["method", "family", "modules", "simulated", "flops", *ABOUT]]
+    shown = rows[["method", "family", "simulated", "flops", *ABOUT]]
     cut = shown[shown["modules"] > 1]
     ks = sorted({int(k) for k in cut["modules"]})
     x_scale = alt.Scale(type="log", base=2, nice=False, padding=30)
