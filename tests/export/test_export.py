@@ -311,7 +311,7 @@ def test_what_fits_stands_in_the_page_without_a_script(site):
     assert [" ".join(row) for row in rows] == [
         "Gradient checkpointing the bar fits 4 3.20 3.9–4.2 1.00 128+ 1.30 – 0: exactly backpropagation 0 "
         "resnet18, 224 px",
-        "InfoPro b fits 4 4.80 5.5–5.8 1.50 128+ 2.00 – – 7 resnet18, 224 px",
+        "InfoPro b fits 4 4.80 5.5–5.8 1.50 128+ 2.00 – -11.00 (digits) 7 resnet18, 224 px",
         "End-to-end backpropagation the twin may fit 1 6.40 7.1–7.7 2.00 128+ 1.00 – – 0 resnet18, 224 px",
     ]
 
