@@ -1,19 +1,28 @@
 """Which methods are certainly above which others, and the ranks that each may then have.
 
-A method is above another only where the paired t interval of their per-seed differences says so, at the level that
-Holm's correction for the number of pairs gives it (Holm 1979, "A simple sequentially rejective multiple test
-procedure"). The chance that noise alone puts any method of a suite above any other is then at most ``ERROR``, and so
-is the chance that any interval of ranks misses the true rank of its method.
+Three seeds say little of a method's scatter: the t test of one pair alone has 2 degrees of freedom, and after the
+correction for some 400 pairs only differences of 90 standard errors would pass it. So the scatters of all methods of a
+suite are estimated together, each drawn towards what they have in common as far as they are alike (Smyth 2004, "Linear
+models and empirical Bayes methods for assessing differential expression in microarray experiments"). What a seed does
+to all methods alike is no scatter: differences are those of the same seed.
+
+A method is above another only where the t test with these variances says so at the level that Holm's correction for
+the number of pairs gives it (Holm 1979, "A simple sequentially rejective multiple test procedure"). The chance that
+noise alone puts any method of a suite above any other is then about ``ERROR``, and so is the chance that any interval
+of ranks misses the true rank of its method.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr  # the distribution of t; importing scipy.stats takes a second
+from scipy.optimize import brentq
+from scipy.special import digamma, polygamma, stdtr  # importing scipy.stats takes a second
 
 from benchmark.tables.columns import ENOUGH
 
 ERROR = 0.05
 EXACT = 9  # decimals: what is left of equal accuracies after sums in another order is no difference
+LEAST = 0.02  # points, two pictures of 10,000: that seeds scatter by less is chance, be they ever so few
+WIDEST = 1e6  # degrees of freedom that are as good as infinitely many
 
 
 def rank_intervals(scores: pd.DataFrame, error: float = ERROR) -> pd.DataFrame:
@@ -36,27 +45,61 @@ def certainly_above(scores: np.ndarray, error: float = ERROR) -> np.ndarray:
     """Whether method i is certainly above method j: (methods, methods), of scores (seeds, methods)."""
     n = scores.shape[1]
     first, second = np.triu_indices(n, 1)
-    differences = np.round(scores[:, first] - scores[:, second], EXACT)
-    certain = holm([p_value(of_pair[~np.isnan(of_pair)]) for of_pair in differences.T], error)
-    higher = np.array([np.nansum(of_pair) > 0 for of_pair in differences.T], dtype=bool)
+    differences, p = compared(scores)
+    certain = holm(p, error)
     above = np.zeros((n, n), dtype=bool)
-    above[first, second] = certain & higher
-    above[second, first] = certain & ~higher
+    above[first, second] = certain & (differences > 0)
+    above[second, first] = certain & (differences < 0)
     return above
 
 
-def p_value(differences: np.ndarray) -> float:
-    """Two-sided p of the paired t test; 1 for fewer seeds than a rank needs."""
-    n = len(differences)
-    if n < ENOUGH or not differences.any():
-        return 1.0
-    error = differences.std(ddof=1) / n**0.5
-    return 0.0 if error == 0 else float(2 * stdtr(n - 1, -abs(differences.mean()) / error))
+def compared(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean difference and two-sided p of each pair of methods, in the order of ``np.triu_indices``.
+
+    Only seeds count that all methods have; of fewer than a rank needs every p is 1.
+
+    Args:
+        scores: (seeds, methods).
+    """
+    scores = scores[~np.isnan(scores).any(axis=1)]
+    seeds, methods = scores.shape
+    first, second = np.triu_indices(methods, 1)
+    if seeds < ENOUGH or methods < 2:
+        return np.zeros(len(first)), np.ones(len(first))
+    differences = np.round(scores.mean(axis=0)[first] - scores.mean(axis=0)[second], EXACT)
+    if not differences.any():
+        return differences, np.ones(len(first))
+    variances, freedom = moderated(np.maximum(own_variances(scores), LEAST**2), seeds - 1)
+    errors = np.sqrt((variances[first] + variances[second]) / seeds)
+    freedom = min(freedom, (seeds - 1) * (methods - 1))  # no more than all scores together have
+    return differences, 2 * stdtr(freedom, -np.abs(differences) / errors)
 
 
-def holm(p_values: list[float], error: float = ERROR) -> np.ndarray:
+def own_variances(scores: np.ndarray) -> np.ndarray:
+    """Of each method, the variance of its scores beside what each seed does to all: (methods,), of (seeds, methods)."""
+    seeds, methods = scores.shape
+    rest = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
+    return np.asarray((rest**2).sum(axis=0) / (seeds - 1) * methods / (methods - 1))
+
+
+def moderated(variances: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
+    """Variances drawn towards their common one, and the degrees of freedom that they have then (Smyth's equations).
+
+    Args:
+        variances: positive, each of ``freedom`` degrees of freedom.
+    """
+    logs = np.log(variances) - digamma(freedom / 2) + np.log(freedom / 2)
+    beyond_chance = logs.var(ddof=1) - polygamma(1, freedom / 2)
+    if beyond_chance <= polygamma(1, WIDEST / 2):  # they differ by no more than estimates of one variance do
+        return np.full_like(variances, variances.mean()), np.inf
+    prior = 2 * brentq(lambda half: polygamma(1, half) - beyond_chance, 1e-3, WIDEST / 2)
+    common = np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))
+    return (prior * common + freedom * variances) / (prior + freedom), prior + freedom
+
+
+def holm(p_values: np.ndarray, error: float = ERROR) -> np.ndarray:
     """Which differences are certain: the smallest p at ``error / m`` of all m, the next at ``error / (m - 1)``, ..."""
-    p = np.array(p_values, dtype=float)
+    p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     passed = p[order] <= error / np.arange(len(p), 0, -1)
     certain = np.zeros(len(p), dtype=bool)

@@ -29,7 +29,7 @@ COLUMNS: dict[str, Column] = {
     "stem": Column("native, or small: 3x3 convolution of stride 1, no pooling"),
     "rank_low": Column(
         "best rank that the method may have in its suite, over all its backbones and K: 1 and how many are certainly "
-        "above it, by paired t intervals over seeds with Holm's correction for the number of pairs; empty for a "
+        "above it, by moderated t tests over seeds with Holm's correction for the number of pairs; empty for a "
         "reference, in a smoke test, where a cell is missing, and of fewer than 3 seeds",
         0,
     ),

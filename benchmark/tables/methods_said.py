@@ -19,7 +19,7 @@ from benchmark.schema.plugins import ID, method_metadata
 
 SAID = [
     *("title", "authors", "year", "paper", "family", "removes", "reach", "cut_matters", "requires"),
-    *("variants", "defaults", "recipe", "tunes", "doc"),
+    *("variants", "defaults", "recipe", "tunes", "citation", "doc"),
 ]
 COMMIT = re.compile("[0-9a-f]{7,40}")  # nothing else that a record calls its commit is handed to git
 

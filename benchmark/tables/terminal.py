@@ -17,9 +17,9 @@ from benchmark.tables.trust import AUTHORS, ELSEWHERE, FAILED, NEVER, OLDER, OTH
 
 MARKS = {NEVER: "", OLDER: "", AUTHORS: "(✓)", ELSEWHERE: "(✓)", OTHERS: "✓", FAILED: "✗ not verified"}
 LEGEND = (
-    "rank: those that paired t intervals leave possible; none for references, smoke tests, and fewer than 3 seeds. "
-    "±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓: somebody else trained a cell again and it "
-    "agreed; (✓): its own authors did; ✗: it did not agree."
+    "rank: those that t tests of paired differences leave possible; none for references, smoke tests, and fewer than "
+    "3 seeds. ±: half of the 95 % t interval over n seeds; ×: ratio to e2ebp; ✓: somebody else trained a cell "
+    "again and it agreed; (✓): its own authors did; ✗: it did not agree."
 )
 
 

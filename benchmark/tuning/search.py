@@ -87,7 +87,7 @@ class _Plan:
     """The search of one method: which trials it takes, and those that were made."""
 
     def __init__(self, name: str, suite: Suite, method: str, data: str, folder: Path, further: int) -> None:
-        self.suite, self.method, self.data, self.folder = suite, method, data, folder
+        self.suite_name, self.suite, self.method, self.data, self.folder = name, suite, method, data, folder
         own = [cell for cell in cells(name, suite, method) if cell.recipe == "tuned" and not cell.times]
         if not own:
             raise UserError(f"Suite {name!r} does not train {method}.")
@@ -177,11 +177,14 @@ class _Plan:
         )
 
     def add(self, trial: Trial) -> None:
-        """Keep a trial, in place of an earlier one of the same configuration and rung."""
-        key = (trial.full, trial.configuration.number)
-        others = [t for t in self.search.trials if (t.full, t.configuration.number) != key]
-        trials = sorted([*others, trial], key=lambda t: (t.full, t.configuration.number))
-        self.search = self.search.model_copy(update={"trials": trials})
+        """Keep a trial, in place of an earlier one of the same configuration and rung.
+
+        What another process that searches for this method has added since stays, too.
+        """
+        there = read_search(self.suite_name, self.method, self.folder)
+        found = [*(there.trials if there else []), *self.search.trials, trial]
+        trials = {(t.full, t.configuration.number): t for t in found}
+        self.search = self.search.model_copy(update={"trials": [trials[key] for key in sorted(trials)]})
         write_search(self.search, self.folder)
 
 

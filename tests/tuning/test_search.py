@@ -163,6 +163,21 @@ def test_a_search_that_was_cut_short_goes_on(workshop, monkeypatch):
     assert len(listener.tried) == 3
 
 
+def test_what_another_process_adds_meanwhile_is_kept(workshop):
+    tuned_suite(workshop)
+
+    class Two(Listener):
+        def ended(self, attempt, line):
+            super().ended(attempt, line)
+            if len(self.tried) == 1:
+                search(further=1)
+
+    tune("tiny", ["dgl"], Two(), jobs=1)
+    numbers = [(t.full, t.configuration.number) for t in read_search("tiny", "dgl").trials]
+    assert len(numbers) == len(set(numbers)) == 6
+    assert (True, 4) in numbers
+
+
 def test_tuned_cells_train_by_what_was_chosen_beside_a_tuned_twin(workshop):
     tuned_suite(workshop, reference=[0.5], seeds={"tuned": 1})
     suite = load_suite("tiny")
