@@ -227,25 +227,60 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
+Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
+Batch = Annotated[int, typer.Option(help="pictures a step")]
+Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
+
+
 @app.command()
 def plan(
     suite: Annotated[str | None, typer.Argument(help="a suite of suites.yaml")] = None,
+    backbone: Annotated[str | None, typer.Option(help="in place of a suite: any network of timm")] = None,
+    image: Image = 224,
+    batch: Batch = 128,
+    method: Methods = None,
     published: Annotated[bool, typer.Option(help="compare with the papers' memory figures instead")] = False,
     save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
+    jobs: Jobs = None,
 ) -> None:
-    """Predict memory and FLOPs of every row of a suite, before anything runs; no GPU needed."""
+    """Predict memory and FLOPs of every row of a suite, or on any network, before anything runs; no GPU needed."""
     at_the_top()
-    from benchmark.planning.plan import PLANS, print_plan, print_published_check
-    from benchmark.schema.plugins import broken_methods
+    from benchmark.planning.plan import PLANS, print_network, print_plan
+    from benchmark.planning.published import print_published_check
 
+    if [published, suite is not None, backbone is not None].count(True) != 1:
+        raise UserError("Say what to plan: a suite (`beyond plan cifar10`), --backbone resnet50, or --published.")
+    _complain_of_broken_methods()
     if published:
         print_published_check(console)
     elif suite:
-        for sentence in broken_methods().values():
-            _complain(sentence, "yellow")
-        print_plan(suite, console, PLANS if save else None)
-    else:
-        raise UserError("Say which suite to plan (`beyond plan cifar10`), or give --published.")
+        print_plan(suite, console, PLANS if save else None, jobs)
+    elif backbone:
+        print_network(backbone, image, batch, method, console, jobs)
+
+
+@app.command()
+def fit(
+    backbone: Annotated[str, typer.Argument(help="any network of timm")],
+    memory: Annotated[str, typer.Option(help="of the card, such as 8GB")],
+    image: Image = 224,
+    batch: Batch = 128,
+    method: Methods = None,
+    jobs: Jobs = None,
+) -> None:
+    """Say which methods and K fit a card, and the largest batch of each, beside gradient checkpointing."""
+    at_the_top()
+    from benchmark.planning.fit import print_fit
+
+    _complain_of_broken_methods()
+    print_fit(backbone, image, batch, memory, method, console, jobs)
+
+
+def _complain_of_broken_methods() -> None:
+    from benchmark.schema.plugins import broken_methods
+
+    for sentence in broken_methods().values():
+        _complain(sentence, "yellow")
 
 
 @app.command()

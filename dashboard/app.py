@@ -8,6 +8,7 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
     "map": ("Map", "account_tree"),
     "trade_offs": ("Trade-offs", "scatter_plot"),
+    "fit": ("Does it fit?", "memory"),
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),
     "published": ("Published", "menu_book"),

@@ -73,6 +73,20 @@ def _plans(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_plans(Path(results), reading.read_board(Path(results)))
 
 
+def fit_table(board: pd.DataFrame) -> pd.DataFrame:
+    """What is simulated of common networks, beside what the leaderboard knows; empty without fit.csv."""
+    results = reading.results_folder()
+    names = ("fit.csv", "cost_resnet32.csv", "leaderboard.csv")
+    return _fit(str(results), board, _changed(*(results / name for name in names)))
+
+
+@cached
+def _fit(results: str, _board: pd.DataFrame, changed: Changed) -> pd.DataFrame:
+    from benchmark.display.fitting import read_fit
+
+    return read_fit(Path(results), _board)
+
+
 def methods() -> dict[str, dict[str, Any]]:
     """By id: what each method says of itself, and its files."""
     results = reading.results_folder()

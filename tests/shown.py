@@ -11,7 +11,21 @@ from streamlit.testing.v1 import AppTest
 
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
-PAGES = ("leaderboard", "map", "trade_offs", "modules", "curves", "published", "method", "runs", "changes", "submit")
+PAGES = (
+    *(
+        "leaderboard",
+        "map",
+        "trade_offs",
+        "fit",
+        "modules",
+        "curves",
+        "published",
+        "method",
+        "runs",
+        "changes",
+        "submit",
+    ),
+)
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
 PLANNED = "cifar100,infopro,contrast,cifar_resnet110,4,3.2,0.41,3.0,900.0,1.4,1700000,300000,"
 

@@ -91,6 +91,7 @@ COMMANDS = [
     "run digits",
     "reproduce digits",
     "plan digits",
+    "fit resnet18 --memory 8GB",
     "verify",
     "register",
     "cuts",

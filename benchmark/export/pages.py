@@ -19,6 +19,7 @@ from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
+from benchmark.export.fit_page import fit_page
 from benchmark.export.map_page import first_lines, map_page
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
@@ -34,6 +35,7 @@ NAVIGATION = {
     "index.html": "Leaderboard",
     "map.html": "Map",
     "trade-offs.html": "Trade-offs",
+    "fit.html": "Does it fit?",
     "modules.html": "Modules",
     "curves.html": "Curves",
     "published.html": "Published",
@@ -79,7 +81,7 @@ def _static() -> dict[str, bytes]:
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
     style += gap_style()
-    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js")}
+    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js")}
     return {"page.css": style.encode(), **scripts}
 
 
@@ -88,6 +90,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "index.html", "index.html", _leaderboard(results)
     yield "map.html", "map.html", map_page(results)
     yield from chart_pages(results.board, results.curves)
+    yield "fit.html", "fit.html", fit_page(results.fit)
     yield "published.html", "published.html", _published(results)
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from benchmark.display import reading
 from benchmark.display.edition import read_edition
+from benchmark.display.fitting import read_fit
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -37,6 +38,7 @@ class Results:
             self.cells["has_record"] = self.cells["record"].isin(self.records)
             self.cells = with_traits_of_methods(self.cells, self.board)
         self.plans = reading.read_plans(folder, self.board)
+        self.fit = read_fit(folder, self.board)
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
         if len(self.claims):
             self.claims = with_traits_of_methods(self.claims, self.board, "our_method")
@@ -55,7 +57,7 @@ class Results:
     def _methods(self) -> dict[str, dict[str, Any]]:
         """What each method says of itself; nothing of one that has rows and no file of its own."""
         said = reading.read_methods(self.folder)
-        mute = {*self.board["method"], *self.plans.get("method", [])} - set(said)
+        mute = {*self.board["method"], *self.plans.get("method", []), *self.fit.get("method", [])} - set(said)
         return dict(sorted((said | {name: {} for name in mute}).items()))
 
     def _titled(self, plans: pd.DataFrame) -> pd.DataFrame:

@@ -9,13 +9,16 @@ import pytest
 from conftest import ROOT
 from needs import needs
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from shown import write_results
 from time_dashboard import QUIET, serving
 
+from benchmark.display.fitting import batches, card_in_words, largest_in_words, on_card, read_fit, summary
 from benchmark.display.reading import read_board, without_references
+from benchmark.export.site import export
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["map", "trade_offs", "modules", "curves", "published", "method", "runs", "submit"]
+PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "method", "runs", "changes", "submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -147,3 +150,31 @@ def test_a_phone_scrolls_in_one_direction_only(browser, address, name):
     settled(page)
     assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
     page.context.close()
+
+
+def test_the_static_page_reckons_what_fits_as_the_dashboard_does(page, tmp_path):
+    results = write_results(tmp_path / "results")
+    shutil.copy(ROOT / "results" / "fit.csv", results)
+    export(results, tmp_path / "site")
+    table = read_fit(results, read_board(results))
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"file://{tmp_path}/site/fit.html")
+    for network, card in zip(table["network"].unique(), (4, 24, 6, 11, 80, 8, 16), strict=False):
+        part = table[table["network"] == network]
+        batch = batches(part)[1]
+        for name, value in {"network": network, "batch": str(batch), "card": str(card)}.items():
+            page.locator(f"select[name={name}]").select_option(value)
+        rows = on_card(part, batch, card)
+        expect(page.locator("#summary")).to_have_text(summary(rows, card))
+        shown = page.locator("tbody tr:visible").evaluate_all(
+            "rows => rows.map(row => [...row.querySelectorAll('[data-cell]')].map(cell => cell.textContent))"
+        )
+        asked = [
+            [row["fits"], f"{row['simulated']:.2f}", card_in_words(row), f"{row['of_bar']:.2f}", largest_in_words(row)]
+            for row in rows.to_dict("records")
+        ]
+        assert sorted(shown) == sorted(asked)
+    page.locator("select[name=k]").select_option("4")
+    assert page.locator("tbody tr:visible").count() == part["modules"].isin([1, 4]).sum()
+    assert faults == []

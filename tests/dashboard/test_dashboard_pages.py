@@ -6,13 +6,13 @@ import shutil
 import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
-from shown import DASHBOARD, charts_of, marks, opened, rows_of, texts, write_results
+from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display.axes import stretch
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
-from benchmark.display.reading import read_board
+from benchmark.display.reading import read_board, results_folder
 from benchmark.tables.people import person
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 from benchmark.tables.verification import Verification
@@ -37,6 +37,20 @@ def test_trade_offs_show_points_front_and_references(results, cost):
     app = opened("trade_offs", method="modular_kernel", cost=cost)
     assert {"point", "rule", "line", "text"} <= marks(charts_of(app)[0])
     assert set(rows_of(app)[0]["method"].dropna()) == {"e2ebp", "modular_kernel"}
+
+
+def test_what_fits_follows_network_batch_and_card(results):
+    assert "python scripts/fit_table.py" in texts(opened("fit"))
+    shutil.copy(TOP / "results" / "fit.csv", results_folder())
+    small = opened("fit", network="resnet18, 224 px", batch="128", card="4", k="4")
+    table = small.dataframe[0].value
+    assert set(table["modules"]) == {1, 4}
+    assert table["simulated"].is_monotonic_increasing
+    assert "The bar, gradient checkpointing at K" in texts(small).replace("\\", "")
+    assert {"rule", "line", "point", "text"} <= marks(charts_of(small)[0])
+    large = opened("fit", network="resnet18, 224 px", batch="128", card="80", k="4").dataframe[0].value
+    fitting = [sum(word == ["fits"] for word in rows["fits"].map(list)) for rows in (table, large)]
+    assert 0 < fitting[0] < fitting[1] == len(large)
 
 
 def test_picked_points_show_their_rows_and_a_link_carries_them(results):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import METHOD_IDS, small_suite
+from conftest import METHOD_IDS
 from timm import create_model
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -24,14 +24,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark.engine.cutting.partition import Features, Partition
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.measuring import pace as timing
-from benchmark.engine.measuring.cost import Simulation, blank_batch, make_fake, measure_cost, simulate
+from benchmark.engine.measuring.cost import (
+    Simulation,
+    blank_batch,
+    make_fake,
+    measure_cost,
+    simulate,
+    simulate_peak,
+)
 from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
 from benchmark.engine.measuring.pace import interleave, step_ratio
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod, Phase
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.planning import plan
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
 from benchmark.submitting.check.problem import make
@@ -302,34 +308,11 @@ def test_interleave_warms_up_before_it_counts() -> None:
     assert times[0] == (2.0 * timing.WARMUP, 2.0 * timing.WARMUP + 1)
 
 
-def test_a_plan_has_a_row_for_all_that_a_suite_trains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["greedy_sl", "e2ebp"])
-    rows = plan.plan_suite("digits")
-    assert [(row.method, row.modules) for row in rows] == [
-        ("e2ebp", 1),
-        *(("greedy_sl", k) for k in (2, 4)),
-    ]
-    twin, two, four = rows
-    assert 1.0 == twin.peak_ratio > two.peak_ratio > four.peak_ratio
-    assert twin.parameters == four.parameters
-    assert twin.auxiliary_parameters == 0 < two.auxiliary_parameters
-
-
-def test_a_plan_says_what_cannot_be_had_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["greedy_sl", "e2ebp"])
-    monkeypatch.setattr(plan, "load_suite", lambda name: small_suite(modules=[2, 400]))
-    *_, fine, impossible = plan.plan_suite("any")
-    assert fine.note == ""
-    assert impossible.peak_gb is None
-    assert "400" in impossible.note
-
-
-def test_the_simulated_end_to_end_peak_is_near_the_published_one() -> None:
-    """InfoPro's table 3: 9.40 GB on a GPU, whose context and workspaces a simulation does not see."""
-    end_to_end, in_two = plan.published_check([s for s in plan.SETTINGS if s.batch == 1024][::3])
-    assert -15 < end_to_end.deviation < 0
-    assert in_two.cuts == "layer1.14"
-    assert in_two.simulated_ratio == pytest.approx(in_two.published_ratio, abs=0.06)
+@pytest.mark.parametrize("name", ["ddg", "boostresnet"])
+def test_the_peak_alone_is_the_same(name: str) -> None:
+    """Of a pipeline, which has to fill, and of phases."""
+    build, task = partial(make, load_method(name), "ResNet", 4), load_dataset("digits").task
+    assert simulate_peak(build, RECIPE, task, 64) == simulate(build, RECIPE, task, 64).peak_bytes
 
 
 @pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])

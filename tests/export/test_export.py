@@ -20,13 +20,25 @@ CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
 PAPER = {"suite": "papers_small_mlp_mnist", "dataset": "mnist", "backbone": "local_loss_mlp", "recipe": "paper"}
 PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
 
+FIT = (
+    "backbone,image,method,variant,modules,batch_low,batch_mid,batch_high,peak_low_gb,peak_mid_gb,peak_high_gb,"
+    "fixed_gb,picture_mb,picture_gflops,parameters,auxiliary_parameters,note\n"
+    "resnet18,224,e2ebp,,1,8,32,128,0.4,1.6,6.8,,,10,1,0,\n"
+    "resnet18,224,gradient_checkpointing,,4,8,32,128,0.2,0.8,3.2,,,13,1,0,\n"
+    "resnet18,224,infopro,b,4,8,32,128,0.3,1.2,4.8,,,20,1,7,\n"
+    "resnet18,224,dgl,,4,8,32,128,,,,,,,,,no cut\n"
+)
+
+
+SCRIPTS = {"index.html": ["copy.js"], "fit.html": ["fit.js"]}  # beside that of all tables
+
 
 class Page(HTMLParser):
     """What stands in a page: its tags, ids, links and what a browser would load."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.text = path.read_text()
+        self.name, self.text = path.name, path.read_text()
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.feed(self.text)
         self.ids = {tag["id"] for _, tag in self.tags if "id" in tag}
@@ -56,6 +68,7 @@ def write_results(folder: Path) -> Path:
     pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False
     )
+    (folder / "fit.csv").write_text(FIT)
     return folder
 
 
@@ -71,6 +84,7 @@ def spoil(folder: Path) -> None:
     board.loc[board["method"] == "dgl", "paper"] = "javascript:alert(3)"
     board.loc[board["variant"] == "b", ["variant", "method"]] = EVIL
     board.to_csv(folder / "leaderboard.csv", index=False)
+    (folder / "fit.csv").write_text(FIT.replace(",b,", f",{EVIL},").replace("resnet18", EVIL))
     cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
     cells.loc[cells["status"] != "ok", "error"] = EVIL
     cells.to_csv(folder / "cells" / "digits.csv", index=False)
@@ -104,7 +118,19 @@ def pages(site: Path) -> dict[str, Page]:
 
 
 def test_every_page_is_there(site):
-    wanted = {"index", "map", "trade-offs", "modules", "curves", "published", "methods", "runs", "submit"}
+    wanted = {
+        "index",
+        "map",
+        "trade-offs",
+        "fit",
+        "modules",
+        "curves",
+        "published",
+        "methods",
+        "runs",
+        "changes",
+        "submit",
+    }
     wanted |= {"method-dgl", "method-mac", "runs-digits"}
     assert {f"{name}.html" for name in wanted} <= set(pages(site))
 
@@ -147,7 +173,7 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
     found = pages(site)
     for page in found.values():
         assert page.loaded[:2] == ["page.css", "tables.js"]
-        assert page.loaded[2:] in ([], ["copy.js"])
+        assert page.loaded[2:] == SCRIPTS.get(page.name, [])
         assert not [name for name, _ in page.tags if name in ("iframe", "object", "embed", "base", "style")]
         for link in page.links:
             if re.match("https?://", link):
@@ -155,8 +181,8 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
             name, _, place = unquote(link).partition("#")
             assert not name or (site / name).is_file(), link
             assert not place or "=" in place or place in (found[name] if name else page).ids, link
-    for name in ("page.css", "tables.js"):
-        assert "http" not in (site / name).read_text()
+    for name in ("page.css", "tables.js", "copy.js", "fit.js"):
+        assert "://" not in (site / name).read_text()
 
 
 def test_a_strangers_text_is_shown_and_does_nothing(hostile):
@@ -165,7 +191,7 @@ def test_a_strangers_text_is_shown_and_does_nothing(hostile):
         assert all(not link.lower().startswith("javascript:") for link in page.links), name
         assert not [tag for tag, _ in page.tags if tag == "img"], name
         assert not [key for _, tag in page.tags for key in tag if key.startswith("on")], name
-        assert [tag for tag, _ in page.tags].count("script") == 1 + (name == "index.html"), name
+        assert [tag for tag, _ in page.tags].count("script") == 1 + len(SCRIPTS.get(page.name, [])), name
         assert "script-src 'self'" in page.text
     for name in ("index", "trade-offs", "curves", "methods", "method-dgl", "runs", "runs-digits"):
         assert "&lt;script&gt;alert(1)" in (hostile / f"{name}.html").read_text(), name
@@ -277,13 +303,32 @@ def contents(folder):
 
 def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     results = write_results(tmp_path / "results")
-    for name in ("claims.csv", "ranking.csv", "curves.csv", "suites.json", "plans/cifar10.csv", "cells/digits.csv"):
+    for name in (
+        "claims.csv",
+        "ranking.csv",
+        "curves.csv",
+        "suites.json",
+        "plans/cifar10.csv",
+        "cells/digits.csv",
+        "fit.csv",
+    ):
         (results / name).unlink()
     for path in (results / "methods").iterdir():
         path.unlink()
     export(results, tmp_path / "site")
     assert 'data-name="rows"' in (tmp_path / "site" / "index.html").read_text()
     assert "no published figures" in (tmp_path / "site" / "published.html").read_text()
+
+
+def test_what_fits_stands_in_the_page_without_a_script(site):
+    table = (site / "fit.html").read_text().split('data-name="fit"')[1].split("</table>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row.partition(">")[2]).split() for row in table.split("<tr")[2:]]
+    assert [" ".join(row) for row in rows] == [
+        "Gradient checkpointing the bar fits 4 3.20 3.9–4.2 1.00 128+ 1.30 – 0: exactly backpropagation 0 "
+        "resnet18, 224 px",
+        "InfoPro b fits 4 4.80 5.5–5.8 1.50 128+ 2.00 – -11.00 (digits) 7 resnet18, 224 px",
+        "End-to-end backpropagation the twin may fit 1 6.80 7.5–8.2 2.12 125 1.00 – – 0 resnet18, 224 px",
+    ]
 
 
 def test_without_results_it_says_so_and_writes_nothing(tmp_path):

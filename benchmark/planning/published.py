@@ -1,0 +1,157 @@
+"""How far simulated memory is from the GPU memory that papers print (`beyond plan --published`)."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from benchmark.engine.load import load_method
+from benchmark.engine.measuring.cost import simulate
+from benchmark.engine.pictures.data import Task
+from benchmark.engine.training.build import build_method
+from benchmark.engine.training.method import Method
+from benchmark.planning.network import CIFAR, IMAGENET
+from benchmark.planning.table import Row, print_rows
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import TWIN, Backbone, Suite
+
+PUBLISHED = Path("results/published.csv")
+GB = 1e9
+SHOWN = {
+    **{"name": "method", "modules": "K", "batch": "batch", "published_gb": "paper, GB", "simulated_gb": "here, GB"},
+    **{"deviation": "%", "published_ratio": "paper, ×", "simulated_ratio": "here, ×"},
+}
+
+
+class CheckRow(Row):
+    """A simulated peak beside the one that a paper measured on its GPUs."""
+
+    backbone: str
+    cuts: str
+    batch: int  # pictures a GPU
+    published_gb: float
+    simulated_gb: float
+    deviation: float  # percent
+    published_ratio: float  # over end-to-end backpropagation's
+    simulated_ratio: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A training whose memory a paper prints, and how it is set up here."""
+
+    published: tuple[str, str, str, int]  # method, data set, backbone, K in results/published.csv
+    method: str
+    backbone: str
+    task: Task
+    batch: int  # pictures a GPU
+    modules: int
+    cuts: Sequence[str] = ()  # none: as many units in each module
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+R110 = ("CIFAR-10", "ResNet-110")
+INFOPRO_NOTE = "the authors' memory-balanced cuts (InfoPro*)"
+IMAGENET_NOTE = "the authors' cut; 1c2f and the CIFAR decoder stand in for their deeper ImageNet ones"
+SQRT_NOTE = "equal segments by the square-root rule, √56 units (Chen et al. 2016)"
+FITTED_NOTE = "the paper does not print its segments; this K was chosen because it fits its figure"
+
+
+def _cifar(method: str, published: str, modules: int, **setting: Any) -> Setting:
+    key = (published, *R110, setting.pop("row", modules))
+    return Setting(key, method, "cifar_resnet110", CIFAR, 1024, modules, **setting)
+
+
+def _infopro_cifar(first: tuple[float, float], *cuts: str) -> Setting:
+    options = {"first": first, "last": (5, 0.1)}
+    return _cifar("infopro", "infopro_balanced", len(cuts) + 1, cuts=cuts, options=options, note=INFOPRO_NOTE)
+
+
+def _imagenet(published: str, backbone: str, batch: int, cut: str = "", weights: tuple = ()) -> Setting:
+    key = ("infopro_balanced" if cut else TWIN, "ImageNet", published, 2 if cut else 1)
+    if not cut:
+        return Setting(key, TWIN, backbone, IMAGENET, batch, 1)
+    options = {"task_loss": "softmax", "first": weights, "last": weights}
+    return Setting(key, "infopro", backbone, IMAGENET, batch, 2, (cut,), options, IMAGENET_NOTE)
+
+
+SETTINGS = (  # Wang et al. 2021: table 3 (CIFAR-10), table 4 (ImageNet), cuts and weights of their code
+    _cifar("e2ebp", "e2ebp", 1),
+    _cifar("gradient_checkpointing", "gradient_checkpointing", 7, row=1, note=SQRT_NOTE),
+    _cifar("gradient_checkpointing", "gradient_checkpointing", 4, row=1, note=FITTED_NOTE),
+    _infopro_cifar((5, 0.1), "layer1.14"),
+    _infopro_cifar((5, 0), "layer1.9", "layer2.2"),
+    _infopro_cifar((5, 0), "layer1.6", "layer1.14", "layer2.8"),
+    _imagenet("ResNet-101", "resnet101", 128),
+    _imagenet("ResNet-101", "resnet101", 128, "layer2.0", (5, 0.75)),
+    _imagenet("ResNet-152", "resnet152", 128),
+    _imagenet("ResNet-152", "resnet152", 128, "layer2.5", (5, 1)),
+    _imagenet("ResNeXt-101 32x8d", "resnext101_32x8d", 64),
+    _imagenet("ResNeXt-101 32x8d", "resnext101_32x8d", 64, "layer2.2", (5, 0.75)),
+)
+
+
+def published_check(settings: Iterable[Setting] = SETTINGS, console: Console | None = None) -> list[CheckRow]:
+    """Simulate trainings whose GPU memory a paper prints; an end-to-end row comes before those beside it."""
+    figures = published_memory()
+    rows: list[CheckRow] = []
+    base = 0
+    for setting in _tracked(list(settings), console):
+        method, peak = _simulated_peak(setting)
+        base = peak if setting.method == TWIN else base
+        measured = figures[setting.published]
+        rows.append(
+            CheckRow(
+                method=setting.method,
+                backbone=setting.backbone,
+                modules=setting.modules,
+                cuts=" ".join(f.name for f in method.outputs[:-1]),
+                batch=setting.batch,
+                published_gb=measured,
+                simulated_gb=peak / GB,
+                deviation=100 * (peak / GB / measured - 1),
+                published_ratio=measured / figures[(TWIN, *setting.published[1:3], 1)],
+                simulated_ratio=peak / base,
+                remark=setting.note,
+            )
+        )
+    return rows
+
+
+def _simulated_peak(setting: Setting) -> tuple[Method, int]:
+    """The method as it was simulated, and its peak in bytes."""
+    cuts = {setting.modules: list(setting.cuts)} if setting.cuts else {}
+    backbone = Backbone(name=setting.backbone, cuts=cuts)
+    recipe = Recipe(epochs=1, batch=setting.batch, lr=0.1)
+    suite = Suite.model_construct(balance="units")
+    made = load_method(setting.method), setting.options, suite, backbone, setting.task, setting.modules, 0
+    method = build_method(*made)
+    return method, simulate(lambda: method, recipe, setting.task, setting.batch).peak_bytes
+
+
+def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:
+    """GB by (method, data set, backbone, K), of all rows of results/published.csv that print memory."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["metric"] == "memory_gb"]
+    return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
+
+
+def print_published_check(console: Console) -> None:
+    """Print simulated peaks beside the papers' GPU memory, a table a backbone."""
+    for backbone, rows in groupby(published_check(console=console), lambda row: row.backbone):
+        part = list(rows)
+        print_rows(part, SHOWN, f"{backbone}: simulated tensor bytes beside a paper's GPU memory", console)
+        for row in part:
+            if said := "; ".join(filter(None, (f"cut after {row.cuts}" if row.cuts else "", row.remark))):
+                console.print(f"{row.name}, K = {row.modules}: {said}", style="dim", highlight=False, markup=False)
+
+
+def _tracked(settings: Sequence[Setting], console: Console | None) -> Iterable[Setting]:
+    return track(settings, "Simulating published trainings", console=console, transient=True) if console else settings

@@ -1,0 +1,104 @@
+"""What every method needs on common networks: the table behind the pages' "Does it fit?".
+
+``python scripts/fit_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured. Each row
+is kept in ``.beyond/plans`` as soon as it is done, so the command goes on where it was stopped;
+``results/fit.csv`` is written after each network and K, and holds those that are done.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from benchmark.errors import UserError
+from benchmark.planning.footprint import Footprint
+from benchmark.planning.network import Network, methods_asked
+from benchmark.planning.simulated import Simulated, Training, simulate_all
+from benchmark.schema.plugins import METHODS
+from benchmark.schema.text import write_text
+
+RESULTS = Path("results/fit.csv")
+IMAGENET_BATCHES, CIFAR_BATCHES = (8, 32, 128), (64, 256, 1024)  # the middle one's FLOPs are kept, too
+NETWORKS = (  # and a K each: in this order, so that what matters most is there first
+    (Network("resnet18", 224), (4, 2, 8), IMAGENET_BATCHES),
+    (Network("resnet50", 224), (4,), IMAGENET_BATCHES),
+    (Network("cifar_resnet32", 32), (16,), CIFAR_BATCHES),
+    (Network("resnet50", 224), (8,), IMAGENET_BATCHES),
+    (Network("cifar_resnet32", 32), (4,), CIFAR_BATCHES),
+    (Network("vit_small_patch16_224", 224), (4,), IMAGENET_BATCHES),
+    (Network("cifar_resnet110", 32), (16, 4), CIFAR_BATCHES),
+    (Network("convnext_tiny", 224), (4,), IMAGENET_BATCHES),
+    (Network("resnet50", 224), (2,), IMAGENET_BATCHES),
+    (Network("resnet101", 224), (4, 2), IMAGENET_BATCHES),
+    (Network("vit_small_patch16_224", 224), (2,), IMAGENET_BATCHES),
+    (Network("convnext_tiny", 224), (2,), IMAGENET_BATCHES),
+)
+DECIMALS = {"peak_low_gb": 3, "peak_mid_gb": 3, "peak_high_gb": 3, "fixed_gb": 3, "picture_mb": 3, "picture_gflops": 3}
+GB, MB = 1e9, 1e6
+Row = dict[str, object]
+
+console = Console()
+
+
+def row(network: Network, training: Training, made: Simulated, batches: tuple[int, int, int]) -> Row:
+    """A line of the table; ``fixed_gb + picture_mb * batch`` stands where the three peaks lie on a line."""
+    line: Row = {
+        "backbone": network.backbone,
+        "image": network.image,
+        "method": training.method,
+        "variant": training.variant,
+        "modules": training.modules,
+        **dict(zip(("batch_low", "batch_mid", "batch_high"), batches, strict=True)),
+        "note": made.note,
+    }
+    if made.cost is None:
+        return line
+    peaks = [peak / GB for peak in (made.peaks[0], made.cost.peak_bytes, made.peaks[1])]
+    fixed, slope = Footprint(batches, peaks).line() or (None, None)
+    return line | {
+        **dict(zip(("peak_low_gb", "peak_mid_gb", "peak_high_gb"), peaks, strict=True)),
+        "fixed_gb": fixed,
+        "picture_mb": None if slope is None else slope * GB / MB,
+        "picture_gflops": made.cost.step_flops / batches[1] / GB,
+        "parameters": made.cost.parameters,
+        "auxiliary_parameters": made.cost.auxiliary_parameters,
+    }
+
+
+COLUMNS = ["backbone", "image", "method", "variant", "modules", "batch_low", "batch_mid", "batch_high", *DECIMALS]
+COLUMNS += ["parameters", "auxiliary_parameters", "note"]
+
+
+def main(
+    jobs: Annotated[int | None, typer.Option(help="so many rows side by side; by default one a core")] = None,
+) -> None:
+    """Simulate what is missing, and write the table."""
+    rows: list[Row] = []
+    for network, modules, batches in ((network, k, batches) for network, ks, batches in NETWORKS for k in ks):
+        low, mid, high = batches
+        trainings = list(network.trainings(methods_asked(None), [modules], mid, further=(low, high)))
+        found = simulate_all(trainings, f"{network.backbone}, K = {modules}", console, jobs)
+        rows += [row(network, one, made, batches) for one, made in zip(trainings, found, strict=True)]
+        write(pd.DataFrame(rows, columns=COLUMNS))
+        had = sum(made.cost is not None for made in found)
+        console.print(f"{network.backbone}, K = {modules}: {had} of {len(found)} rows")
+
+
+def write(table: pd.DataFrame) -> None:
+    """A network's rows together, in the order of the list; a method that is never cut stands once."""
+    table = table.drop_duplicates(["backbone", "image", "method", "variant", "modules"])
+    place = {network.backbone: i for i, (network, _, _) in reversed(list(enumerate(NETWORKS)))}
+    table = table.assign(place=table["backbone"].map(place)).sort_values(["place", "method", "modules"])[COLUMNS]
+    counts = dict.fromkeys(("parameters", "auxiliary_parameters"), "Int64")
+    write_text(table.round(DECIMALS).astype(counts).to_csv(index=False), RESULTS)
+
+
+if __name__ == "__main__":
+    if not METHODS.is_dir():
+        raise SystemExit("Run it from the top of the repository: python scripts/fit_table.py")
+    try:
+        typer.run(main)
+    except UserError as error:
+        raise SystemExit(str(error)) from None
