@@ -373,7 +373,7 @@ def faked_training(base: dict[str, Record]) -> Iterator[None]:
     by_print = {record.fingerprint: record for record in base.values()}
     data = next(iter(base.values())).provenance
     honest = running._train, running.run_one
-    running._train = lambda todo, suite, prints, *_: ((cell, by_print[prints[cell]]) for cell in todo)  # type: ignore
+    running._train = lambda jobs, who, prints, *_: ((j.key, by_print[prints[j.key]]) for j in jobs)  # type: ignore
     running.run_one = lambda *_: (data and data.dataset_fingerprint, 0)
     try:
         yield

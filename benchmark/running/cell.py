@@ -36,6 +36,7 @@ from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.storable import plain, storable
+from benchmark.running.weights import keep_weights
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
@@ -191,6 +192,8 @@ def _train(
     validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     examiner.check_untouched(method)
+    if keeper and keeper.keep.weights:
+        keeper.say(keep_weights(method, loaders["validation"], cell, suite, keeper.keep.weights))
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
     evaluate_twice(method, copy, loaders["validation"], "validation")
     test_top1, test_top5 = judge(method, copy)

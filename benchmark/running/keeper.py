@@ -111,8 +111,8 @@ class Keeper(Watch):
     # What happens in the training
 
     def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
-        if Stop.asked:
-            raise Stopped("stopped before its training began")
+        if Stop.asked and (self.found or self.standing == Standing()):
+            raise Stopped("stopped before its training began" if not self.found else "stopped before it went on")
         if self.found:
             self._make_again(self.found, method, optimizers)
 
