@@ -47,8 +47,9 @@ def since(now: Held, built: Held) -> Held:
 
 
 def unknown(what: Held) -> str | None:
-    """The first attribute of which nobody can say what is in it, and what it is."""
-    found = ((name, kind) for name, each in what.items() for tag, kind in _tags(each) if tag == "unknown")
+    """The first attribute of which nobody can say what is in it, and what it is; the backbone's own are constant."""
+    own = {name: each for name, each in what.items() if not name.startswith("modules.")}
+    found = ((name, kind) for name, each in own.items() for tag, kind in _tags(each) if tag == "unknown")
     return next((f"{name.strip('.')} ({kind})" for name, kind in found), None)
 
 

@@ -152,11 +152,11 @@ class Keeper(Watch):
 
     def _write(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
         self.examiner.look(method)
-        after = held.since(held.held(method), self.built)
+        after = held.held(method)
         if odd := held.unknown(after):
-            self._complain(f"nobody can say what is in `{odd}`")
+            self._complain(f"nobody can say what is in {odd}")
         else:
-            self._write_all(method, optimizers, after)
+            self._write_all(method, optimizers, held.since(after, self.built))
         self.last.clear()
         self.due, self.written = False, time.perf_counter()
         if Stop.asked:

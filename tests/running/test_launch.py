@@ -126,6 +126,20 @@ def test_a_stopped_job_ends_in_time_and_a_slot_waits_for_its_end(tmp_path):
         assert state(wait_for_pid(pid_file)) in ("", "Z")
 
 
+def test_a_job_that_stops_by_itself_may_do_so_when_the_time_is_up_or_nobody_listens(tmp_path):
+    job, notes = Job("stops", "launch_jobs:stop_when_asked", (tmp_path / "a",), stops=True), []
+    late = [job, Job("late", "launch_jobs:double", (1,))]
+    answers = dict(run_jobs(late, [""], on_note=lambda *note: notes.append(note), seconds=3.0))
+    assert answers == {"stops": "kept"}
+    assert notes == [("stops", "waits")]
+    heard = run_jobs(
+        [Job("stops", job.function, (tmp_path / "b",), stops=True), Job("first", "launch_jobs:double", (1,))], ["", ""]
+    )
+    assert next(heard) == ("first", 2)
+    heard.close()
+    assert (tmp_path / "b").exists()
+
+
 def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):
     pid_file = tmp_path / "pid"
     jobs = [
