@@ -2,7 +2,8 @@
 
 Process faults are real: signals to a running `beyond run`, its server and its cells. File faults are many: the run's
 own code with its training replaced by the records of the undisturbed run, in a fork whose file functions fail, that is
-killed at a random moment, or that finds damaged files. After each fault the same command is given again, undisturbed.
+killed at a random moment, or that finds damaged files. After each fault the same command is given again, undisturbed;
+where a real run has left checkpoints it is real, too, and goes on from them, whole or damaged.
 All columns of the table but the first must be zero.
 
     python scripts/inject_faults.py --seconds 600 --seed 1
@@ -35,11 +36,11 @@ from benchmark.tables.files import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = {
-    "title": "one epoch of a few digits",
+    "title": "three epochs of a few digits",
     "dataset": "digits",
     "backbones": [{"name": "cifar_resnet8"}],
     "modules": [2],
-    "recipe": {"epochs": 1, "batch": 32, "lr": 0.05},
+    "recipe": {"epochs": 3, "batch": 32, "lr": 0.05},
     "seeds": 2,
     "validation": 0.1,
     "limit": 96,
@@ -47,6 +48,7 @@ SUITE = {
 METHODS = ("dgl", "greedy_sl")
 COMMAND = [sys.executable, "-c", "from benchmark.entry import main; main()", "run", "tiny"]
 COMMAND += [word for method in METHODS for word in ("--method", method)]
+CHECKPOINTS = running.KEPT.with_name("checkpoints")
 MARK = "BEYOND_FAULT_TRIAL"  # in the environment of all processes of a trial
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)
 LONGEST = 180.0  # seconds of a trial; then it hangs
@@ -202,7 +204,29 @@ class Trials:
         for pid in left_after(10.0):
             self.count(kind, "processes left", Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
             os.kill(pid, signal.SIGKILL)
-        self.judge(kind, ending, self.forked(lambda: None), kept_now())
+        kept, checkpoints = kept_now(), list(CHECKPOINTS.glob("*.pt"))
+        if not checkpoints:
+            self.judge(kind, ending, self.forked(lambda: None), kept)
+            return
+        how = self._damage(checkpoints)
+        self.judge(f"{kind}, {how}", ending, real_run(), kept)
+        for path in CHECKPOINTS.iterdir():
+            self.count(kind, "files left", str(path))
+
+    def _damage(self, checkpoints: list[Path]) -> str:
+        """Leave checkpoints as they are, or make of each what no cell may go on from; in words."""
+        how = self.rng.choice(("whole checkpoint", "truncated checkpoint", "garbled checkpoint", "foreign checkpoint"))
+        for path in checkpoints:
+            content = path.read_bytes()
+            place = self.rng.randrange(len(content))
+            if how.startswith("truncated"):
+                path.write_bytes(content[:place])
+            elif how.startswith("garbled"):
+                path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            elif how.startswith("foreign"):
+                others = [p for p in self.base.values() if p.fingerprint != path.stem]
+                path.replace(path.with_name(f"{self.rng.choice(others).fingerprint}.pt"))
+        return how
 
     def _hit(self, process: subprocess.Popen[bytes], target: str, number: int) -> bool:
         """Send the signal at a random moment; a stopped one goes on after a while, but for the server."""
@@ -218,6 +242,15 @@ class Trials:
                         os.kill(pid, signal.SIGCONT)
                     return True
         return False
+
+
+def real_run() -> tuple[int | None, str]:
+    """Exit code and standard error of a run that nobody disturbs."""
+    try:
+        ended = subprocess.run(COMMAND, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired:
+        return None, "the same command, given again"
+    return ended.returncode, ended.stderr.decode(errors="replace")
 
 
 def kept_now() -> set[str]:

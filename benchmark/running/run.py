@@ -105,8 +105,9 @@ def run_suite(
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
-    for record in records.values():
+    for cell, record in records.items():
         store.publish(record)
+        store.forget(prints[cell])
     todo = sorted((cell for cell in wanted if cell not in records), key=lambda cell: cell.seed)  # all before more seeds
     places = slots(gpus, jobs)
     if todo:
@@ -219,8 +220,12 @@ class _Store:
                 self.observer.note(f"{self.kept} cannot be written ({self.unkept}): {UNKEPT}.")
         self.publish(record)
         if record.provenance or record.status == "timeout":  # it has said itself how it ended; or it never would
-            with suppress(OSError):
-                self.keep(asked, False).checkpoint.unlink(missing_ok=True)
+            self.forget(asked)
+
+    def forget(self, fingerprint: str) -> None:
+        """Remove the checkpoint of a cell that is finished."""
+        with suppress(OSError):
+            self.keep(fingerprint, False).checkpoint.unlink(missing_ok=True)
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
