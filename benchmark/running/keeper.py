@@ -39,6 +39,10 @@ from benchmark.schema.record import Cost, Provenance
 OTHER_MACHINE = "its checkpoint was begun on another processor, GPU, driver or number of threads"
 
 
+SHARE = 0.01  # of the time, that checkpoints may take
+FIRST = 0.05  # seconds that one may take, as long as none was written
+
+
 class Stopped(BaseException):
     """The training was asked to stop, and has; the message says how far it came."""
 
@@ -67,7 +71,7 @@ class Keeper(Watch):
         self.facts: dict[str, Any] = {}  # of the cell, from before its training
         self.last: deque[tuple[Moment, held.Held]] = deque()  # the last steps before they were made, without a gap
         self.due = False
-        self.spent = 0.0  # seconds
+        self.spent, self.cost = 0.0, FIRST  # seconds: of all checkpoints, and of the last one
         self.written, self.of_epoch = time.perf_counter(), (self.standing.phase, self.standing.epoch)
 
     # What is known before the training
@@ -133,6 +137,7 @@ class Keeper(Watch):
                 self.last = deque(self.last, method.lag + 1)
                 moment = Moment(State.of(method, optimizers, self.device), copied(batch))
                 self.last.append((moment, held.since(held.held(method), self.built)))
+            self.cost += time.perf_counter() - begun
             self.spent += time.perf_counter() - begun
         return self.examiner.step(method, batch, optimizers)
 
@@ -143,11 +148,16 @@ class Keeper(Watch):
         return self.examiner.clock() - self.spent
 
     def _wanted(self) -> bool:
-        """Whether a checkpoint is due: an epoch has ended, it is time, or the training was asked to stop."""
+        """Whether a checkpoint is due: an epoch has ended, it is time, or the training was asked to stop.
+
+        Where epochs are short, not each one's end: checkpoints shall cost a hundredth of the time.
+        """
         if not self.due:
-            now = (self.standing.phase, self.standing.epoch)
-            late = time.perf_counter() - self.written > 60 * self.keep.minutes
-            self.due, self.of_epoch = Stop.asked or late or now != self.of_epoch, now
+            now, since = (self.standing.phase, self.standing.epoch), time.perf_counter() - self.written
+            cheap = since * SHARE > self.cost
+            self.due = Stop.asked or (cheap and (since > 60 * self.keep.minutes or now != self.of_epoch))
+            self.of_epoch = now
+            self.cost = 0.0 if self.due else self.cost
         return self.due
 
     def _write(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
