@@ -115,8 +115,7 @@ class Keeper(Watch):
     # What happens in the training
 
     def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
-        if Stop.asked and (self.found or self.standing == Standing()):
-            raise Stopped("stopped before its training began" if not self.found else "stopped before it went on")
+        Stop.listen()  # not earlier: before the training there is nothing to keep, and SIGTERM ends it at once
         if self.found:
             self._make_again(self.found, method, optimizers)
 

@@ -8,7 +8,7 @@ import torch
 from benchmark.running import checkpoint
 from benchmark.running.cell import run_cell
 from benchmark.running.checkpoint import CannotGoOn
-from benchmark.running.keep import Keep, Stop, Unfinished
+from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
@@ -17,12 +17,11 @@ from benchmark.schema.suite import Cell, Suite
 def run_kept_cell(
     report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep
 ) -> Record | Unfinished:
-    """As :func:`benchmark.running.cell.run_cell`, in a process that SIGTERM stops between two steps.
+    """As :func:`benchmark.running.cell.run_cell`, in a process that SIGTERM stops between two steps of its training.
 
     Args:
         report: told the fraction of training that is done, and sentences on what is kept.
     """
-    Stop.listen()
     keeper = partial(Keeper, keep, fingerprint, torch.device(suite.device), report)
     try:
         try:

@@ -91,6 +91,8 @@ def run_jobs(
                 if outcome is not None:
                     r.process.kill()  # it is gone, and its GPU free, before its slot is used again
                     running.remove(r)
+                    if asked and isinstance(outcome[0], Crash):  # it had nothing to keep
+                        continue
                     yield r.job.key, outcome[0]
     finally:
         if not asked:

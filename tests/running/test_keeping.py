@@ -4,6 +4,7 @@ import hashlib
 import io
 import itertools
 import random
+import signal
 from collections import deque
 from functools import partial
 from types import SimpleNamespace
@@ -44,8 +45,10 @@ RECIPE = small_suite().recipe
 @pytest.fixture(autouse=True)
 def _not_asked(monkeypatch):
     monkeypatch.setattr(examiner, "PARTS", 1)  # a trial is slow, and others test trials
+    handler = signal.getsignal(signal.SIGTERM)
     yield
     Stop.asked = False
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture
