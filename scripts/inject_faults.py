@@ -36,11 +36,11 @@ from benchmark.tables.files import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = {
-    "title": "three epochs of a few digits",
+    "title": "some epochs of a few digits",
     "dataset": "digits",
     "backbones": [{"name": "cifar_resnet8"}],
     "modules": [2],
-    "recipe": {"epochs": 3, "batch": 32, "lr": 0.05},
+    "recipe": {"epochs": 12, "batch": 32, "lr": 0.05},
     "seeds": 2,
     "validation": 0.1,
     "limit": 96,
@@ -62,6 +62,15 @@ class Silent:
     def progress(self, cell: object, fraction: float) -> None: ...
     def finished(self, cell: object, record: Record) -> None: ...
     def note(self, sentence: str) -> None: ...
+
+
+class Hasty(Silent):
+    """An observer that stops every cell after its first epoch."""
+
+    def progress(self, cell: object, fraction: float) -> None:
+        for pid in family(os.getpid())["cell"]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
 
 def furnish(folder: Path) -> None:
@@ -227,6 +236,17 @@ class Trials:
                 others = [p for p in self.base.values() if p.fingerprint != path.stem]
                 path.replace(path.with_name(f"{self.rng.choice(others).fingerprint}.pt"))
         return how
+
+    def checkpoint_fault(self) -> None:
+        """All cells of a real run are stopped, and what they have left of checkpoints is damaged, or is not."""
+        self.clean()
+        with suppress(running.OutOfTime):
+            running.run_suite("tiny", METHODS, Hasty())
+        checkpoints = sorted(CHECKPOINTS.glob("*.pt"))
+        how = self._damage(checkpoints) if checkpoints else "no checkpoint"
+        self.judge(f"stopped, {how}", (0, ""), real_run(), kept_now())
+        for path in CHECKPOINTS.iterdir():
+            self.count(f"stopped, {how}", "files left", str(path))
 
     def _hit(self, process: subprocess.Popen[bytes], target: str, number: int) -> bool:
         """Send the signal at a random moment; a stopped one goes on after a while, but for the server."""
@@ -414,13 +434,17 @@ def faked_training(base: dict[str, Record]) -> Iterator[None]:
         running._train, running.run_one = honest
 
 
-def inject(folder: Path, seed: int, seconds: float, file_faults: int, process_faults: int) -> Trials:
+def inject(
+    folder: Path, seed: int, seconds: float, file_faults: int, process_faults: int, checkpoint_faults: int = 0
+) -> Trials:
     """Faults until the time is up or all are done, those of processes evenly between; ``folder`` is the current one."""
     deadline = time.monotonic() + seconds
     base = undisturbed()
     write_tables()  # so that what it imports is there in all forks
-    close_server()
     trials = Trials(folder, base, random.Random(seed))
+    for _ in range(checkpoint_faults):
+        trials.checkpoint_fault()
+    close_server()
     every = max(1, file_faults // max(1, process_faults))
     with faked_training(base):
         for n in range(file_faults):
@@ -450,13 +474,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--file-faults", type=int, default=2000)
     parser.add_argument("--process-faults", type=int, default=100)
+    parser.add_argument("--checkpoint-faults", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
         checkout.mkdir()
         furnish(checkout)
         os.chdir(checkout)
-        trials = inject(checkout, asked.seed, asked.seconds, asked.file_faults, asked.process_faults)
+        numbers = asked.file_faults, asked.process_faults, asked.checkpoint_faults
+        trials = inject(checkout, asked.seed, asked.seconds, *numbers)
         os.chdir(ROOT)
     print(printed(trials))
     sys.exit(bool(trials.odd))
