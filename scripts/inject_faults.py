@@ -460,9 +460,9 @@ def printed(trials: Trials) -> str:
     """The table, and what is not zero in words."""
     text = io.StringIO()
     rows = {**dict(sorted(trials.table.items())), "all": sum(trials.table.values(), Counter())}
-    print(f"{'kind':26}", *(f"{name:>14}" for name in COLUMNS), file=text)
+    print(f"{'kind':45}", *(f"{name:>14}" for name in COLUMNS), file=text)
     for kind, counts in rows.items():
-        print(f"{kind:26}", *(f"{counts[name]:14}" for name in COLUMNS), file=text)
+        print(f"{kind:45}", *(f"{counts[name]:14}" for name in COLUMNS), file=text)
     print(*trials.odd, sep="\n", file=text)
     return text.getvalue()
 
