@@ -1,6 +1,7 @@
 """The command line, ``beyond``: thin commands; a user's mistake is one sentence and exit 2."""
 
 import io
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,9 @@ from benchmark.schema.text import printable
 
 if TYPE_CHECKING:
     from benchmark.schema.record import Record
+
+
+OUT_OF_TIME = 124  # exit code, as of timeout(1)
 
 
 class Output(Console):
@@ -40,6 +44,24 @@ def _checked(jobs: int | None) -> int | None:
     return jobs
 
 
+def _seconds(text: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not found or not float(found[1]):
+        raise UserError(f"--time-limit {text!r} is no time; write 90s, 9m or 1.5h.")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        parser=_seconds,
+        metavar="TIME",
+        help="stop after so long (90s, 9m, 1.5h) and keep what is under way; the same command goes on with it",
+    ),
+]
+Weights = Annotated[
+    bool, typer.Option("--keep-weights", help="keep trained networks as .beyond/weights/*.safetensors, as timm names")
+]
 Jobs = Annotated[
     int | None,
     typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
@@ -110,11 +132,13 @@ def run(
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
     protocol: Annotated[str | None, typer.Option(help="only this one: shared, tuned or paper")] = None,
     jobs: Jobs = None,
+    time_limit: TimeLimit = None,
+    keep_weights: Weights = False,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import check_asked, methods_of, run_suite, unusable_methods
+    from benchmark.running.run import OutOfTime, check_asked, methods_of, run_suite, unusable_methods
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
@@ -128,14 +152,58 @@ def run(
         console.print(printable(git.trouble()), highlight=False, markup=False, soft_wrap=True)
     elif unclean:
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
-    with ProgressBar(suite, console) as bar:
-        chosen = method or methods_of(asked, left_out)
-        records = run_suite(suite, chosen, bar, again=again, jobs=jobs, protocol=protocol)
+    seconds = float("inf") if time_limit is None else time_limit
+    chosen = method or methods_of(asked, left_out)
+    try:
+        with ProgressBar(suite, console) as bar:
+            records = run_suite(
+                suite,
+                chosen,
+                bar,
+                again=again,
+                jobs=jobs,
+                protocol=protocol,
+                seconds=seconds,
+                keep_weights=keep_weights,
+            )
+    except OutOfTime as reason:
+        write_tables()
+        _complain(str(reason), "yellow")
+        sys.exit(OUT_OF_TIME)
     write_tables()
     if not unclean:
         _say_which_are_of_no_commit(records, known=unclean is False)
     if left_out:
         sys.exit(MISTAKE)
+
+
+@app.command()
+def cell(
+    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    index: Annotated[int, typer.Option(help="which of its cells, from 0 on, in the order of methods")],
+    method: Annotated[list[str] | None, typer.Option(help="count only the cells of this one; may be repeated")] = None,
+    protocol: Annotated[str | None, typer.Option(help="count only this one's: shared, tuned or paper")] = None,
+    time_limit: TimeLimit = None,
+    keep_weights: Weights = False,
+) -> None:
+    """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards."""
+    at_the_top()
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
+    from benchmark.schema.suite import load_suite
+
+    chosen = method or methods_of(load_suite(suite))
+    seconds = float("inf") if time_limit is None else time_limit
+    try:
+        with ProgressBar(f"{suite} {index}", console) as bar:
+            (record,) = run_suite(
+                suite, chosen, bar, protocol=protocol, seconds=seconds, keep_weights=keep_weights, index=index
+            )
+    except OutOfTime as reason:
+        _complain(str(reason), "yellow")
+        sys.exit(OUT_OF_TIME)
+    if record.status not in WORTH_KEEPING:
+        sys.exit(1)
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:

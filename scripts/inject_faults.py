@@ -2,7 +2,8 @@
 
 Process faults are real: signals to a running `beyond run`, its server and its cells. File faults are many: the run's
 own code with its training replaced by the records of the undisturbed run, in a fork whose file functions fail, that is
-killed at a random moment, or that finds damaged files. After each fault the same command is given again, undisturbed.
+killed at a random moment, or that finds damaged files. After each fault the same command is given again, undisturbed;
+where a real run has left checkpoints it is real, too, and goes on from them, whole or damaged.
 All columns of the table but the first must be zero.
 
     python scripts/inject_faults.py --seconds 600 --seed 1
@@ -35,11 +36,11 @@ from benchmark.tables.files import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 SUITE = {
-    "title": "one epoch of a few digits",
+    "title": "some epochs of a few digits",
     "dataset": "digits",
     "backbones": [{"name": "cifar_resnet8"}],
     "modules": [2],
-    "recipe": {"epochs": 1, "batch": 32, "lr": 0.05},
+    "recipe": {"epochs": 12, "batch": 32, "lr": 0.05},
     "seeds": 2,
     "validation": 0.1,
     "limit": 96,
@@ -47,6 +48,7 @@ SUITE = {
 METHODS = ("dgl", "greedy_sl")
 COMMAND = [sys.executable, "-c", "from benchmark.entry import main; main()", "run", "tiny"]
 COMMAND += [word for method in METHODS for word in ("--method", method)]
+CHECKPOINTS = running.KEPT.with_name("checkpoints")
 MARK = "BEYOND_FAULT_TRIAL"  # in the environment of all processes of a trial
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)
 LONGEST = 180.0  # seconds of a trial; then it hangs
@@ -60,6 +62,15 @@ class Silent:
     def progress(self, cell: object, fraction: float) -> None: ...
     def finished(self, cell: object, record: Record) -> None: ...
     def note(self, sentence: str) -> None: ...
+
+
+class Hasty(Silent):
+    """An observer that stops every cell after its first epoch."""
+
+    def progress(self, cell: object, fraction: float) -> None:
+        for pid in family(os.getpid())["cell"]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
 
 def furnish(folder: Path) -> None:
@@ -202,7 +213,40 @@ class Trials:
         for pid in left_after(10.0):
             self.count(kind, "processes left", Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
             os.kill(pid, signal.SIGKILL)
-        self.judge(kind, ending, self.forked(lambda: None), kept_now())
+        kept, checkpoints = kept_now(), list(CHECKPOINTS.glob("*.pt"))
+        if not checkpoints:
+            self.judge(kind, ending, self.forked(lambda: None), kept)
+            return
+        how = self._damage(checkpoints)
+        self.judge(f"{kind}, {how}", ending, real_run(), kept)
+        for path in CHECKPOINTS.iterdir():
+            self.count(kind, "files left", str(path))
+
+    def _damage(self, checkpoints: list[Path]) -> str:
+        """Leave checkpoints as they are, or make of each what no cell may go on from; in words."""
+        how = self.rng.choice(("whole checkpoint", "truncated checkpoint", "garbled checkpoint", "foreign checkpoint"))
+        for path in checkpoints:
+            content = path.read_bytes()
+            place = self.rng.randrange(len(content))
+            if how.startswith("truncated"):
+                path.write_bytes(content[:place])
+            elif how.startswith("garbled"):
+                path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            elif how.startswith("foreign"):
+                others = [p for p in self.base.values() if p.fingerprint != path.stem]
+                path.replace(path.with_name(f"{self.rng.choice(others).fingerprint}.pt"))
+        return how
+
+    def checkpoint_fault(self) -> None:
+        """All cells of a real run are stopped, and what they have left of checkpoints is damaged, or is not."""
+        self.clean()
+        with suppress(running.OutOfTime):
+            running.run_suite("tiny", METHODS, Hasty())
+        checkpoints = sorted(CHECKPOINTS.glob("*.pt"))
+        how = self._damage(checkpoints) if checkpoints else "no checkpoint"
+        self.judge(f"stopped, {how}", (0, ""), real_run(), kept_now())
+        for path in CHECKPOINTS.iterdir():
+            self.count(f"stopped, {how}", "files left", str(path))
 
     def _hit(self, process: subprocess.Popen[bytes], target: str, number: int) -> bool:
         """Send the signal at a random moment; a stopped one goes on after a while, but for the server."""
@@ -218,6 +262,15 @@ class Trials:
                         os.kill(pid, signal.SIGCONT)
                     return True
         return False
+
+
+def real_run() -> tuple[int | None, str]:
+    """Exit code and standard error of a run that nobody disturbs."""
+    try:
+        ended = subprocess.run(COMMAND, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired:
+        return None, "the same command, given again"
+    return ended.returncode, ended.stderr.decode(errors="replace")
 
 
 def kept_now() -> set[str]:
@@ -373,7 +426,7 @@ def faked_training(base: dict[str, Record]) -> Iterator[None]:
     by_print = {record.fingerprint: record for record in base.values()}
     data = next(iter(base.values())).provenance
     honest = running._train, running.run_one
-    running._train = lambda todo, suite, prints, *_: ((cell, by_print[prints[cell]]) for cell in todo)  # type: ignore
+    running._train = lambda jobs, who, prints, *_: ((j.key, by_print[prints[j.key]]) for j in jobs)  # type: ignore
     running.run_one = lambda *_: (data and data.dataset_fingerprint, 0)
     try:
         yield
@@ -381,13 +434,17 @@ def faked_training(base: dict[str, Record]) -> Iterator[None]:
         running._train, running.run_one = honest
 
 
-def inject(folder: Path, seed: int, seconds: float, file_faults: int, process_faults: int) -> Trials:
+def inject(
+    folder: Path, seed: int, seconds: float, file_faults: int, process_faults: int, checkpoint_faults: int = 0
+) -> Trials:
     """Faults until the time is up or all are done, those of processes evenly between; ``folder`` is the current one."""
     deadline = time.monotonic() + seconds
     base = undisturbed()
     write_tables()  # so that what it imports is there in all forks
-    close_server()
     trials = Trials(folder, base, random.Random(seed))
+    for _ in range(checkpoint_faults):
+        trials.checkpoint_fault()
+    close_server()
     every = max(1, file_faults // max(1, process_faults))
     with faked_training(base):
         for n in range(file_faults):
@@ -403,9 +460,9 @@ def printed(trials: Trials) -> str:
     """The table, and what is not zero in words."""
     text = io.StringIO()
     rows = {**dict(sorted(trials.table.items())), "all": sum(trials.table.values(), Counter())}
-    print(f"{'kind':26}", *(f"{name:>14}" for name in COLUMNS), file=text)
+    print(f"{'kind':45}", *(f"{name:>14}" for name in COLUMNS), file=text)
     for kind, counts in rows.items():
-        print(f"{kind:26}", *(f"{counts[name]:14}" for name in COLUMNS), file=text)
+        print(f"{kind:45}", *(f"{counts[name]:14}" for name in COLUMNS), file=text)
     print(*trials.odd, sep="\n", file=text)
     return text.getvalue()
 
@@ -417,13 +474,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--file-faults", type=int, default=2000)
     parser.add_argument("--process-faults", type=int, default=100)
+    parser.add_argument("--checkpoint-faults", type=int, default=20)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
         checkout.mkdir()
         furnish(checkout)
         os.chdir(checkout)
-        trials = inject(checkout, asked.seed, asked.seconds, asked.file_faults, asked.process_faults)
+        numbers = asked.file_faults, asked.process_faults, asked.checkpoint_faults
+        trials = inject(checkout, asked.seed, asked.seconds, *numbers)
         os.chdir(ROOT)
     print(printed(trials))
     sys.exit(bool(trials.odd))

@@ -4,7 +4,7 @@ Facts are collected as they become known, so a cell that diverges or breaks stil
 it was and how far it came.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import cycle, islice
@@ -15,7 +15,7 @@ import torch
 
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
-from benchmark.engine.measuring.cost import measure_cost
+from benchmark.engine.measuring.cost import Metered, measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Examiner
 from benchmark.engine.measuring.isolation import leak_at_start
@@ -28,14 +28,17 @@ from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Watch, train_phase
+from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, train_phase
 from benchmark.errors import UserError, out_of_memory
+from benchmark.running.checkpoint import CannotGoOn
+from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.storable import plain, storable
+from benchmark.running.weights import keep_weights
 from benchmark.schema.plugins import loaded_sha256
-from benchmark.schema.record import Accuracy, EpochRow, Record, Status
+from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable, said
 
@@ -49,6 +52,7 @@ def run_cell(
     fingerprint: str,
     splits: Splits | None = None,
     judge: Judge | None = None,
+    keeper: Keeper | None = None,
 ) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
@@ -57,14 +61,20 @@ def run_cell(
         fingerprint: what the cell shall be made from; the record says what it was made from. Empty: nobody asked.
         splits: the pictures; loaded as the suite says, if not given.
         judge: who knows the test split; by default `splits` does.
+        keeper: keeps the training while it goes on.
+
+    Raises:
+        Stopped, CannotGoOn: what the keeper says, and nobody else.
     """
     identity = identify(cell, suite)  # now: its file may be gone later
     facts: dict[str, Any] = {"fingerprint": fingerprint}
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper):
             facts[name] = value
+    except (Stopped, CannotGoOn):
+        raise
     except Changed as reason:
         facts, status, error = {"fingerprint": fingerprint}, "failed", str(reason)
     except BaseException as reason:  # also SystemExit: a method ends nothing but its own cell
@@ -79,15 +89,17 @@ def _observe(
     on_progress: Callable[[float], None],
     splits: Splits | None,
     judge: Judge | None,
+    keeper: Keeper | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    yield "provenance", provenance(loaded_sha256(loaded.method), splits, suite)
+    origin = provenance(loaded_sha256(loaded.method), splits, suite)
+    yield "provenance", keeper.begun(origin) if keeper else origin
     with loaded.unchanged(cell, suite):
-        yield from _measured(cell, suite, loaded, splits, on_progress, judge)
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper)
 
 
 def _measured(
@@ -97,11 +109,11 @@ def _measured(
     splits: Splits,
     on_progress: Callable[[float], None],
     judge: Judge | None,
+    keeper: Keeper | None,
 ) -> Iterator[tuple[str, Any]]:
     """What the cell is, costs and reaches."""
     dataset = loaded.dataset
     build = builder(cell, suite, dataset.task, loaded.method)
-    build_twin = builder(cell, suite, dataset.task, loaded.twin, {})
     method = build()
     yield "options", plain(vars(method.options))
     yield "recipe", suite.recipe.facts()
@@ -113,15 +125,33 @@ def _measured(
         again = builder(cell, suite, dataset.task, load_method(cell.method))()
         return World(again, suite.recipe, torch.device(suite.device))
 
-    yield "isolation", check_isolation(method, fresh, loaders["train"])
+    known = keeper.known() if keeper else None
+    isolation = known[0] if known else check_isolation(method, fresh, loaders["train"])
+    yield "isolation", isolation
 
     judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
     train = partial(_train, cell, suite, loaders, on_progress, judge)
     if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
         yield "accuracy", train(Examiner(fresh), method)[0]
         return
-    batch = next(loaders["train"].epoch(0))
-    twin = None if cell.method == TWIN else build_twin
+    cost, steps = known[1:] if known else (yield from _costs(cell, suite, loaded, build, method, loaders["train"]))
+    yield "cost", cost
+    if keeper:
+        keeper.know(isolation, cost, steps)
+    examiner = Examiner(fresh, steps)
+    accuracies, train_seconds, cuda_peak = train(examiner, method, keeper)
+    if examiner.leak:
+        yield "isolation", "leaks"
+    yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
+    yield "accuracy", accuracies
+
+
+def _costs(
+    cell: Cell, suite: Suite, loaded: Loaded, build: Callable[[], Method], method: Method, loader: Loader
+) -> Generator[tuple[str, Any], None, tuple[Cost, list[Metered]]]:
+    """What a step costs, as simulated and as measured, and what a real one of each phase was metered at."""
+    batch = next(loader.epoch(0))
+    twin = None if cell.method == TWIN else builder(cell, suite, loaded.dataset.task, loaded.twin, {})
     cost = measure_cost(build, twin, suite.recipe, batch, suite.recipe_of_twin)
     if cost.twin_error:
         cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
@@ -129,16 +159,8 @@ def _measured(
     real, steps = real_steps(build, suite.recipe, batch)
     check_simulation(cost, real)
     epochs = [suite.recipe.epochs_of(phase.share) for phase in method.phases()]  # whole ones, as they are trained
-    an_epoch = [step.flops * len(loaders["train"]) for step in steps]
-    cost = cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))})
-    yield "cost", cost
-
-    examiner = Examiner(fresh, steps)
-    accuracies, train_seconds, cuda_peak = train(examiner, method)
-    if examiner.leak:
-        yield "isolation", "leaks"
-    yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
-    yield "accuracy", accuracies
+    an_epoch = [step.flops * len(loader) for step in steps]
+    return cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))}), steps
 
 
 def builder(
@@ -157,15 +179,21 @@ def _train(
     judge: Judge,
     examiner: Examiner,
     method: Method,
+    keeper: Keeper | None = None,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
     peak = CudaPeak(torch.device(suite.device))
-    rows = train_phases(cell, suite, loaders, on_progress, method, watch=examiner, metered=peak.measured)
+    watch = keeper.watching(method, examiner, peak) if keeper else examiner
+    standing = keeper.standing if keeper else None
+    metered = peak.measured
+    rows = train_phases(cell, suite, loaders, on_progress, method, watch=watch, metered=metered, standing=standing)
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
     anew = load_method(cell.method)  # no class that could remember the training
     examiner.check_untouched(method)
+    if keeper and keeper.keep.weights:
+        keeper.say(keep_weights(method, loaders["validation"], cell, suite, keeper.keep.weights))
     copy = fresh_copy(builder(cell, suite, method.task, anew), method)
     evaluate_twice(method, copy, loaders["validation"], "validation")
     test_top1, test_top5 = judge(method, copy)
@@ -188,8 +216,12 @@ def train_phases(
     *,
     watch: Watch = UNWATCHED,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
+    standing: Standing | None = None,
 ) -> list[Epoch]:
     """Train all phases of a method, and validate where something reads out; the rows of its curve.
+
+    Args:
+        standing: how far the training is, which is kept up to date; none: at its beginning.
 
     Raises:
         Diverged: a loss is not finite.
@@ -198,18 +230,18 @@ def train_phases(
     torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
     phases = list(method.phases())
     total = sum(suite.recipe.epochs_of(phase.share) for phase in phases)
-    rows: list[Epoch] = []
+    standing = standing or Standing()
+    rows = standing.rows
 
     def on_epoch(row: Epoch) -> None:
-        rows.append(row)
         on_progress(len(rows) / total)
 
-    for index, phase in enumerate(phases):
+    for index, phase in list(enumerate(phases))[standing.phase :]:
         reads_out = method.last in phase.trains or phase is phases[-1]
         look = partial(validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
         watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=metered, watch=watch)
-        watched(method, phase, loader, suite.recipe, look)
+        watched(method, phase, loader, suite.recipe, look, standing=standing)
     return rows
 
 

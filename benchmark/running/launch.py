@@ -16,6 +16,7 @@ from benchmark.running.processes import Process
 from benchmark.running.slots import VISIBLE
 
 LOOK = 60.0  # seconds after which it looks again, though nothing has come
+GRACE = 20.0  # seconds for a cell to stop by itself, once it was asked to
 NO_FILE = 1.0  # the same, where a process's end cannot be waited for
 
 
@@ -24,7 +25,8 @@ class Job:
     """One call to run in a process of its own: ``function(report, *arguments)``.
 
     The function is named, ``"package.module:name"``, so that naming it does not import torch here;
-    ``report(fraction)`` tells how far it is. The outcome is what the function returned, an
+    ``report(fraction)`` tells how far it is, ``report(sentence)`` what a person should know. The outcome is what the
+    function returned, an
     :class:`UserError` that it raised, or a :class:`Crash`.
     """
 
@@ -32,6 +34,7 @@ class Job:
     function: str
     arguments: tuple[Any, ...] = ()
     timeout: float = float("inf")  # seconds
+    stops: bool = False  # by itself, when it is asked to: it keeps what it has done
 
 
 @dataclass(frozen=True)
@@ -58,28 +61,42 @@ def run_jobs(
     jobs: Sequence[Job],
     slots: Sequence[str | None],
     on_progress: Callable[[Any, float], None] = lambda key, fraction: None,
+    on_note: Callable[[Any, str], None] = lambda key, sentence: None,
+    seconds: float = float("inf"),
 ) -> Iterator[tuple[Any, Any]]:
     """Yield (key, outcome) as jobs end, as many at a time as there are slots.
 
-    When the caller stops listening (an error, Ctrl-C), what still runs is killed.
+    When the caller stops listening (an error, Ctrl-C), what still runs is killed, once jobs that stop by themselves
+    have done so or have had time to.
 
     Args:
+        seconds: after which no job begins, and those that run are stopped; what does not stop has no outcome.
         slots: what each of them sees as ``CUDA_VISIBLE_DEVICES`` (:mod:`benchmark.running.slots`); none: what is set.
     """
-    waiting, running = list(reversed(jobs)), list[_Running]()
+    waiting, running, deadline = list(reversed(jobs)), list[_Running](), time.monotonic() + seconds
+    asked = False
     try:
         while waiting or running:
+            if time.monotonic() > deadline:
+                if asked:
+                    return
+                waiting, asked, deadline = [], True, time.monotonic() + GRACE
+                _ask_to_stop(running)
             while waiting and len(running) < len(slots):
                 free = min(set(range(len(slots))) - {r.slot for r in running})
                 running.append(_start(waiting.pop(), free, slots[free]))
-            _wait(running)
+            _wait(running, deadline)
             for r in list(running):
-                outcome = _outcome(r, on_progress)
+                outcome = _outcome(r, on_progress, on_note)
                 if outcome is not None:
                     r.process.kill()  # it is gone, and its GPU free, before its slot is used again
                     running.remove(r)
+                    if asked and isinstance(outcome[0], Crash):  # it had nothing to keep
+                        continue
                     yield r.job.key, outcome[0]
     finally:
+        if not asked:
+            _let_stop(running)
         for r in running:
             r.process.kill()
 
@@ -103,22 +120,42 @@ def _start(job: Job, slot: int, visible: str | None) -> _Running:
     return _Running(job, Process(job.function, job.arguments, environment), slot)
 
 
-def _wait(running: Sequence[_Running]) -> None:
-    """Until something comes of one of them, or the time of one is up."""
+def _ask_to_stop(running: Sequence[_Running]) -> None:
+    for r in running:
+        if r.job.stops:
+            r.process.ask_to_stop()
+
+
+def _let_stop(running: Sequence[_Running]) -> None:
+    """Ask them to stop, and wait until they have, or have had time to; nobody hears what they answer."""
+    _ask_to_stop(running)
+    deadline = time.monotonic() + GRACE
+    while any(r.job.stops and not r.process.ended for r in running) and time.monotonic() < deadline:
+        for r in running:
+            r.process.answers.read()  # so that none waits for a reader
+        time.sleep(0.01)
+
+
+def _wait(running: Sequence[_Running], deadline: float) -> None:
+    """Until something comes of one of them, or the time of one or of all is up."""
     poll = select.poll()
     for file in (file for r in running for file in r.process.files):
         poll.register(file, select.POLLIN)
     longest = NO_FILE if any(r.process.end is None for r in running) else LOOK
-    poll.poll(1000 * max(0.0, min(longest, *(r.seconds_left for r in running))))
+    poll.poll(1000 * max(0.0, min(longest, deadline - time.monotonic(), *(r.seconds_left for r in running))))
 
 
-def _outcome(r: _Running, on_progress: Callable[[Any, float], None]) -> tuple[Any] | None:
+def _outcome(
+    r: _Running, on_progress: Callable[[Any, float], None], on_note: Callable[[Any, str], None]
+) -> tuple[Any] | None:
     """The job's outcome in a tuple, or none while it runs."""
     ended = r.process.ended  # before its answers are read: there are no more of them afterwards
     for message in r.process.answers.read():
         match message:
             case ("progress", float(fraction)):
                 on_progress(r.job.key, fraction)
+            case ("progress", str(sentence)):
+                on_note(r.job.key, sentence)
             case ("outcome", answer):
                 return (answer,)
     if ended:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,12 @@ class Process:
     def _listen(self, patience: float = 0.0) -> None:
         for _ in self.server.news(patience):
             pass
+
+    def ask_to_stop(self) -> None:
+        """Ask it, not what it started, to end by itself (SIGTERM)."""
+        if self._open and not self.ended:
+            with suppress(OSError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill it and all that it started, and wait until it is gone, and what it held of memory with it."""

@@ -2,17 +2,20 @@
 
 A finished cell is kept under its fingerprint in an ignored folder, with the record's own digest. So a killed
 run goes on where it stopped, and a record that somebody edited is written again from what was measured. A committed
-record of the same fingerprint serves as well: who has pulled the cells of others does not train them again.
+record of the same fingerprint serves as well: who has pulled the cells of others does not train them again. Of a cell
+that was under way there is a checkpoint, in a folder beside that, under the same fingerprint.
 """
 
+import time
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Protocol
 
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
+from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.slots import described, slots
@@ -29,7 +32,12 @@ KEPT = Path(".beyond/cells")
 WORTH_KEEPING = ("ok", "diverged")  # the others may end differently the next time
 KEPT_ALL = "finished cells are kept"
 SEARCHED_OTHERWISE = "the recipe was searched with other files, settings, pictures or packages than are here"
+GOES_ON = "the same command goes on with them, from their checkpoints"
 UNKEPT = "finished cells have their records in results/, but a run that is cut short will train them again"
+
+
+class OutOfTime(UserError):
+    """Some cells are not finished, and will be gone on with by the next call; those that are have their records."""
 
 
 class Observer(Protocol):
@@ -57,6 +65,9 @@ def run_suite(
     again: bool = False,
     jobs: int | None = None,
     protocol: str | None = None,
+    seconds: float = float("inf"),
+    keep_weights: bool = False,
+    index: int | None = None,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -64,19 +75,29 @@ def run_suite(
         protocol: only this one of the suite's; records of the others stay.
         again: train those that are kept, too.
         jobs: so many cells side by side; by default one for each core or GPU.
+        seconds: from now, after which no cell begins, and those that are under way are stopped and kept.
+        keep_weights: of the networks that are trained now, beside their kept records.
+        index: only this one of the cells, from 0 on; others may be trained at the same time, by other processes.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
+        OutOfTime: cells were stopped, or did not begin.
     """
+    deadline = time.monotonic() + seconds
     suite = load_suite(name)
     methods = list(dict.fromkeys(methods))
     today = [cell for method in methods for cell in cells(name, suite, method)]
     check_asked(name, suite, methods, protocol)
     wanted = [cell for cell in today if protocol in (None, cell.protocol)]
+    if index is not None:
+        wanted = [_at(index, wanted, name)]
+        methods = [wanted[0].method]
     suites = {cell: effective(suite, cell) for cell in wanted}
     identities = {cell: identify(cell, suite) for cell in wanted}
     store = _Store(runs, kept, observer)
     store.check(set(identities.values()), name)
+    if index is None:
+        store.clean(name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
@@ -84,20 +105,32 @@ def run_suite(
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
-    for record in records.values():
+    for cell, record in records.items():
         store.publish(record)
+        store.forget(prints[cell])
     todo = sorted((cell for cell in wanted if cell not in records), key=lambda cell: cell.seed)  # all before more seeds
     places = slots(gpus, jobs)
     if todo:
         observer.note(f"{len(todo)} to train: {described(places)}")
+    keeps = {cell: store.keep(prints[cell], keep_weights) for cell in todo}
+    work = [_job(cell, suites[cell], prints[cell], keeps[cell]) for cell in todo]
     with store.truthful():
-        for cell, record in _train(todo, suites, prints, identities, places, observer):
+        for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
             records[cell] = record
             store.save(record, prints[cell])
             observer.finished(cell, record)
     store.complain()
-    _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+    if index is None:
+        _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+    if left := len(wanted) - len(records):
+        raise OutOfTime(f"{left} of {len(wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in wanted]
+
+
+def _at(index: int, wanted: Sequence[Cell], name: str) -> Cell:
+    if not 0 <= index < len(wanted):
+        raise UserError(f"--index {index} is no cell of {name!r}; it has {len(wanted)}, from 0 to {len(wanted) - 1}.")
+    return wanted[index]
 
 
 def check_asked(name: str, suite: Suite, methods: Iterable[str], protocol: str | None = None) -> None:
@@ -144,6 +177,7 @@ class _Store:
 
     def __init__(self, runs: Path, kept: Path, observer: Observer) -> None:
         self.runs, self.kept, self.observer = runs, kept, observer
+        self.checkpoints, self.weights = kept.with_name("checkpoints"), kept.with_name("weights")
         self.unkept = ""  # why copies cannot be kept
         self.unpublished: tuple[OSError, Path] | None = None  # the first record that could not be written
 
@@ -161,8 +195,16 @@ class _Store:
             TemporaryFile(dir=self.runs / name).close()
         except OSError as error:
             raise UserError(f"Nothing was trained: {cannot_use(error, self.runs / name)}") from None
-        for folder in (self.runs / name, self.kept):
+
+    def clean(self, name: str) -> None:
+        """Remove what killed processes have left of files; not where processes of other machines write, too."""
+        for folder in (self.runs / name, self.kept, self.checkpoints):
             remove_leftovers(folder)
+
+    def keep(self, fingerprint: str, weights: bool) -> Keep:
+        """Where a cell leaves what it has before it is finished; and its weights, if they are asked for."""
+        weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
+        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
 
     def save(self, record: Record, asked: str) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
@@ -177,6 +219,13 @@ class _Store:
                 self.unkept = error.strerror or type(error).__name__
                 self.observer.note(f"{self.kept} cannot be written ({self.unkept}): {UNKEPT}.")
         self.publish(record)
+        if record.provenance or record.status == "timeout":  # it has said itself how it ended; or it never would
+            self.forget(asked)
+
+    def forget(self, fingerprint: str) -> None:
+        """Remove the checkpoint of a cell that is finished."""
+        with suppress(OSError):
+            self.keep(fingerprint, False).checkpoint.unlink(missing_ok=True)
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
@@ -239,19 +288,28 @@ def all_methods(without: Container[str] = ()) -> list[str]:
     return sorted(titles.values(), key=lambda name: (name != TWIN, name))
 
 
+def _job(cell: Cell, suite: Suite, fingerprint: str, keep: Keep) -> Job:
+    function = "benchmark.running.kept_cell:run_kept_cell"
+    return Job(cell, function, (cell, suite, fingerprint, keep), 60 * suite.timeout_minutes, stops=True)
+
+
 def _train(
-    todo: Sequence[Cell],
-    suites: Mapping[Cell, Suite],
-    prints: Mapping[Cell, str],
+    jobs: Sequence[Job],
     identities: Mapping[Cell, Identity],
+    prints: Mapping[Cell, str],
     places: Sequence[str],
     observer: Observer,
+    seconds: float,
 ) -> Iterator[tuple[Cell, Record]]:
-    jobs = [
-        Job(c, "benchmark.running.cell:run_cell", (c, suites[c], prints[c]), 60 * suites[c].timeout_minutes)
-        for c in todo
-    ]
-    for cell, outcome in run_jobs(jobs, places, observer.progress):
+    """The records of cells that end; of one that is stopped there is none."""
+
+    def note(cell: Cell, sentence: str) -> None:
+        observer.note(f"{identities[cell].setting} seed {cell.seed}: {printable(sentence)}")
+
+    for cell, outcome in run_jobs(jobs, places, observer.progress, note, seconds):
+        if isinstance(outcome, Unfinished):
+            note(cell, outcome.sentence)
+            continue
         if isinstance(outcome, UserError):  # its file has become none since the run began
             outcome = Crash("failed", printable(outcome))
         yield cell, _crashed(identities[cell], prints[cell], outcome) if isinstance(outcome, Crash) else outcome

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
 from benchmark.errors import UserError
-from benchmark.running import processes
+from benchmark.running import launch, processes
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.tree import state
 
@@ -124,6 +125,23 @@ def test_a_stopped_job_ends_in_time_and_a_slot_waits_for_its_end(tmp_path):
     for key, outcome in run_jobs([Job("stops", "launch_jobs:stop_oneself", (pid_file,), timeout=2.0)], slots=[""]):
         assert (key, outcome.status) == ("stops", "timeout")
         assert state(wait_for_pid(pid_file)) in ("", "Z")
+
+
+def test_a_job_that_stops_by_itself_may_do_so_when_the_time_is_up_or_nobody_listens(tmp_path, monkeypatch):
+    job, notes = Job("stops", "launch_jobs:stop_when_asked", (tmp_path / "a",), stops=True), []
+    late = [job, Job("late", "launch_jobs:double", (1,))]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 1000 * len(notes), sleep=time.sleep)
+    monkeypatch.setattr(launch, "time", clock)  # the time is up once the job says that it waits
+    answers = dict(run_jobs(late, [""], on_note=lambda *note: notes.append(note), seconds=500.0))
+    monkeypatch.undo()
+    assert answers == {"stops": "kept"}
+    assert notes == [("stops", "waits")]
+    waits = Job("stops", job.function, (tmp_path / "b",), stops=True)
+    told = Job("told", "launch_jobs:double_when_told", (1, tmp_path / "go"))
+    heard = run_jobs([waits, told], ["", ""], on_note=lambda *note: (tmp_path / "go").touch())
+    assert next(heard) == ("told", 2)
+    heard.close()
+    assert (tmp_path / "b").exists()
 
 
 def test_a_caller_that_stops_listening_leaves_no_process(tmp_path):

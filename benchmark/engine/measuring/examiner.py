@@ -40,7 +40,7 @@ class Examiner(Watch):
         self.cuda_peak = 0
         self.spent = 0.0  # seconds
         self.trial: Trial | None = None
-        self.phase = self.made = 0
+        self.phase = self.made = self.tried_before = self.steps_of_phase = 0
         self.starts: list[int] = []
         self.open: dict[int, list[Moment]] = {}  # by their start
         self.resting: dict[Place, Tensor] = {}
@@ -48,10 +48,30 @@ class Examiner(Watch):
 
     def begin(self, method: Method, phase: int, steps: int) -> None:
         self.check_untouched(method)
-        self.phase, self.made, self.open = phase, 0, {}
-        self.starts = draw_starts(steps - method.lag, PARTS)
+        self.phase, self.made, self.tried_before, self.open = phase, 0, 0, {}
+        self.steps_of_phase = steps - method.lag
+        self.starts = draw_starts(self.steps_of_phase, PARTS)
         resting = set(range(len(method.modules))) - set(method.phase.trains)
         self.resting = copied_places(method, resting) if method.reach is not None else {}
+
+    def go_on_from(self, method: Method, made: int, tried: int) -> None:
+        """The phase that has begun goes on after so many steps, of which so many stretches were tried.
+
+        What is yet to be tried is drawn anew, from the steps that are left: nobody could have kept it a secret.
+        """
+        self.made, self.tried_before = made, tried
+        self.starts = draw_starts(self.steps_of_phase, PARTS, made, tried)
+        self.left = copied_places(method, set(range(len(method.modules))))
+
+    @property
+    def tried(self) -> int:
+        """How many stretches of this phase were tried, those that are under way among them."""
+        return self.tried_before + sum(start < self.made for start in self.starts)
+
+    def look(self, method: Method) -> None:
+        """Whether anything has moved that rests in this phase: it is known by what it was when the phase began."""
+        if moved := changed(method, self.resting):
+            self.leak = self.leak or f"module {moved.k} moves in a phase that does not train it"
 
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
         begun = time.perf_counter()
@@ -74,8 +94,7 @@ class Examiner(Watch):
         return losses
 
     def end(self, method: Method) -> None:
-        if moved := changed(method, self.resting):
-            self.leak = self.leak or f"module {moved.k} moves in a phase that does not train it"
+        self.look(method)
         self.left = copied_places(method, set(range(len(method.modules))))
 
     def check_untouched(self, method: Method) -> None:
@@ -106,8 +125,14 @@ class Examiner(Watch):
                 torch.cuda.reset_peak_memory_stats(device)
 
 
-def draw_starts(steps: int, parts: int) -> list[int]:
-    """One of so many steps in each of so many equal parts, by the system's own randomness; sorted, none twice."""
+def draw_starts(steps: int, parts: int, made: int = 0, tried: int = 0) -> list[int]:
+    """One of so many steps in each of so many equal parts, by the system's own randomness; sorted, none twice.
+
+    Args:
+        made: steps that are behind; none of them is drawn.
+        tried: parts that have had theirs, the first ones of those that are not empty.
+    """
     edges = [steps * part // parts for part in range(parts + 1)]
     draw = SystemRandom()
-    return [draw.randrange(a, b) for a, b in pairwise(edges) if b > a]
+    left = [(a, b) for a, b in pairwise(edges) if b > a][tried:]
+    return [draw.randrange(max(a, made), b) for a, b in left if b > made]

@@ -5,9 +5,10 @@ one optimiser per module. The clock of a phase stops while validation runs.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -41,6 +42,27 @@ class Epoch:
     lr: float
     seconds: float  # training only, without evaluation
     validation_top1: float | None  # percent; null while the output module is untrained
+
+
+@dataclass
+class Standing:
+    """How far a training is: what is behind it, and where it is, between two steps."""
+
+    rows: list[Epoch] = field(default_factory=list)  # of the epochs that are behind it, of all phases
+    phase: int = 0
+    epoch: int = 0  # of the phase
+    history: list[Tensor] = field(default_factory=list)  # the losses of each step of this epoch
+    seconds: float = 0.0  # of this epoch, when the training went on in it
+    began: float = 0.0  # this epoch, on the clock of the watch, less those seconds
+
+    def next_epoch(self, row: Epoch) -> None:
+        """An epoch is over."""
+        self.rows.append(row)
+        self.epoch, self.history, self.seconds = self.epoch + 1, [], 0.0
+
+    def next_phase(self) -> None:
+        """A phase is over."""
+        self.phase, self.epoch = self.phase + 1, 0
 
 
 def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers:
@@ -128,6 +150,9 @@ def finish_module(method: Method, k: int, optimizer: Optimizer | None) -> None:
 class Watch:
     """Stands beside a training; this one looks at nothing."""
 
+    def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
+        """Give a phase that was begun in another process the state that it had there; before :meth:`begin`."""
+
     def begin(self, method: Method, phase: int, steps: int) -> None:
         """Phase number ``phase`` begins, of so many steps."""
 
@@ -157,11 +182,16 @@ def train_phase(
     on_epoch: Callable[[Epoch], None] = lambda row: None,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
     watch: Watch = UNWATCHED,
+    standing: Standing | None = None,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
 
     Args:
         metered: a context around each epoch of training, and around no evaluation.
+        standing: how far the training is, which is kept up to date; none: at the beginning of this phase.
+
+    Returns:
+        The rows of the epochs that were trained here.
 
     Raises:
         Diverged: a loss is not finite.
@@ -170,37 +200,53 @@ def train_phase(
     epochs = recipe.epochs_of(phase.share)
     optimizers = build_optimizers(method, recipe, phase)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
-    rows = []
+    standing = standing or Standing()
+    first = len(standing.rows)
+    watch.go_on(method, optimizers)
     watch.begin(method, index, epochs * len(loader))
-    for epoch in range(epochs):
-        start = watch.clock()
+    for epoch in range(standing.epoch, epochs):
+        batches = _from(loader.epoch(epoch), len(standing.history))
+        standing.began = watch.clock() - standing.seconds
         with metered():
-            means = train_epoch(method, loader, epoch, optimizers, schedulers, watch)
-        seconds = watch.clock() - start
+            means = train_epoch(method, batches, epoch * len(loader), optimizers, schedulers, watch, standing)
+        seconds = watch.clock() - standing.began
         lr = next((o.param_groups[0]["lr"] for o in optimizers.values()), 0.0)
-        rows.append(Epoch(index, epoch, means, lr, seconds, validate()))
-        on_epoch(rows[-1])
+        standing.next_epoch(Epoch(index, epoch, means, lr, seconds, validate()))
+        on_epoch(standing.rows[-1])
     watch.end(method)
-    return rows
+    standing.next_phase()
+    return standing.rows[first:]
+
+
+def _from(batches: Iterator[Batch], made: int) -> Iterator[Batch]:
+    """The batches without the first ones, of which steps were made; with none of them, nothing is drawn yet."""
+    next(islice(batches, made, made), None)
+    return batches
 
 
 def train_epoch(
     method: Method,
-    loader: Loader,
-    epoch: int,
+    batches: Iterator[Batch],
+    before: int,
     optimizers: dict[int, Optimizer],
     schedulers: Sequence[Scheduler],
-    watch: Watch = UNWATCHED,
+    watch: Watch,
+    standing: Standing,
 ) -> tuple[float, ...]:
-    """One pass over the training split; returns the mean of each loss over the epoch."""
-    history: list[Tensor] = []
-    for step, batch in enumerate(loader.epoch(epoch)):
+    """One pass over the training split, or the rest of one; returns the mean of each loss over the whole epoch.
+
+    Args:
+        before: steps of the phase before this epoch.
+        standing: has the losses of the steps of this epoch that were made before.
+    """
+    history = standing.history
+    for step, batch in enumerate(batches, start=len(history)):
         for scheduler in schedulers:
-            scheduler.step_update(epoch * len(loader) + step)
+            scheduler.step_update(before + step)
         history.append(torch.stack(watch.step(method, batch, optimizers)))
         if step % CHECK_EVERY == 0:
-            check_finite(history[-CHECK_EVERY:], epoch, step)
-    check_finite(history[-CHECK_EVERY:], epoch, len(history) - 1)
+            check_finite(history[-CHECK_EVERY:], standing.epoch, step)
+    check_finite(history[-CHECK_EVERY:], standing.epoch, len(history) - 1)
     return tuple(_padded(history, float("nan")).nanmean(0).tolist())  # over the steps that yielded each loss
 
 
