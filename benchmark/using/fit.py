@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import nn
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
@@ -56,7 +56,7 @@ class Fitted:
         said = {"classes": self.classes, "mean": task.mean, "std": task.std, "image_size": task.image_size}
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            save_file(weights, unfinished, {"format": "pt", "beyond": json.dumps(said)})
+            unfinished.write_bytes(serialised(weights, {"format": "pt", "beyond": json.dumps(said)}))
             unfinished.replace(target)
         except OSError as error:
             raise UserError(f"{target} cannot be written ({error.strerror or error}).") from error
