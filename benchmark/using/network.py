@@ -55,7 +55,7 @@ def network(model: str | nn.Module, task: Task, seed: int, pretrained: bool) -> 
             raise UserError("pretrained is for a backbone by name; load the weights into your network yourself.")
         return model.train()
     with seeded("weights", model, seed):
-        arguments = {"pretrained": True} if pretrained else {}
+        arguments: dict[str, Any] = {"pretrained": True} if pretrained else {}
         return create_backbone(model, task.classes, task.channels, task.image_size, **arguments)
 
 

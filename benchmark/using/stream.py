@@ -79,7 +79,7 @@ class StreamingLoader(Loader):
         views: int = 1,
         workers: int = 0,
     ) -> None:
-        self.task, self.device, self.workers = task, torch.device(device), workers
+        self.task, self.device, self.workers = task, device, workers
         self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
         self.layout = torch.channels_last
         self.labels = part.labels.to(device)
@@ -99,7 +99,7 @@ class StreamingLoader(Loader):
     def _read(self, batches: Iterable[Tensor], epoch: int, views: int) -> Iterator[Batch]:
         places = list(batches)
         keys = [[(epoch, view, i) for view in range(views) for i in batch.tolist()] for batch in places]
-        cuda = self.device.type == "cuda"
+        cuda = torch.device(self.device).type == "cuda"
         reader: Any = DataLoader(
             self.files, batch_sampler=keys, num_workers=self.workers, collate_fn=_collated, pin_memory=cuda
         )
