@@ -80,7 +80,11 @@ def compared(
         cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
         table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
     console.print(table)
-    console.print("One seed each: the difference in accuracy is that of two trainings, not of two methods.")
+    console.print(
+        "One seed each, one training after the other: differences are of two trainings, not of two methods, and seconds "
+        "hang on what else the machine did.",
+        soft_wrap=True,
+    )
 
 
 def _simulated(backbone: str, method: str, modules: int, found: Fitted, said: Mapping[str, Any]) -> int:
