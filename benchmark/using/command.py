@@ -81,8 +81,8 @@ def compared(
         table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
     console.print(table)
     console.print(
-        "One seed each, one training after the other: differences are of two trainings, not of two methods, and seconds "
-        "hang on what else the machine did.",
+        "One seed each, one training after the other: differences are of two trainings, not of two methods; and "
+        "seconds hang on what else the machine did.",
         soft_wrap=True,
     )
 
