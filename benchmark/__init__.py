@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmark.engine.pictures.tree import load_tree
     from benchmark.engine.training.buffers import on_copies_of_buffers
     from benchmark.engine.training.method import READOUT_SHARE, LocalMethod, Method, ModularMethod, Phase
+    from benchmark.using.fit import fit
 
 _HOME = {
     "cutting.partition": ("Features", "Partition"),
@@ -52,6 +53,7 @@ __all__ = [
     "Task",
     "as_pictures",
     "download",
+    "fit",
     "heads",
     "in_float32",
     "infopro_weights",
@@ -72,4 +74,6 @@ def __getattr__(name: str) -> "Any":
             return getattr(import_module(f"benchmark.engine.{module}"), name)
     if name in _MODULES:
         return import_module(f"benchmark.engine.objectives.{name}")
+    if name == "fit":
+        return import_module("benchmark.using.fit").fit
     raise AttributeError(f"module 'benchmark' has no attribute {name!r}")

@@ -407,6 +407,42 @@ def verify(
 
 
 @app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="a folder of pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone")],
+    backbone: Annotated[str, typer.Option(help="a network that timm knows")] = "resnet50",
+    method: Annotated[str, typer.Option(help="a method's id, or its file")] = "infopro",
+    modules: Annotated[int, typer.Option(min=1, help="so many gradient-isolated modules")] = 4,
+    save: Annotated[Path | None, typer.Option(help="write a timm checkpoint there, .safetensors")] = None,
+    image: Annotated[int, typer.Option(min=1, help="side of the pictures, pixels")] = 224,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="pictures a step")] = 64,
+    optimizer: Annotated[str, typer.Option(help="timm's name for it")] = "adamw",
+    lr: Annotated[float, typer.Option(help="learning rate")] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(help="not of biases and normalisation")] = 0.05,
+    warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
+    clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
+    ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="start from timm's weights")] = False,
+    freeze: Annotated[list[str] | None, typer.Option(help="leave this part as it is; may be repeated")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="processes that read pictures")] = 2,
+    seed: int = 0,
+    compare: Annotated[bool, typer.Option("--compare", help="train the end-to-end twin, too")] = False,
+) -> None:
+    """Train a network on your own pictures by any method; needs no checkout and touches no leaderboard."""
+    from benchmark.using.command import compared, trained
+
+    said = {
+        **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
+        **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
+        **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
+        "precision": precision,
+    }
+    (compared if compare else trained)(console, backbone, data, method, modules, save, said)
+
+
+@app.command()
 def cuts() -> None:
     """Find the cut points of one small model of every timm family; writes results/cut_points.csv."""
     at_the_top()

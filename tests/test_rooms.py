@@ -14,6 +14,7 @@ ROOMS = [
         "ending",
         "engine",
         "running",
+        "using",
         "tuning",
         "planning",
         "tables",

@@ -210,7 +210,7 @@ def _train(
 def train_phases(
     cell: Cell,
     suite: Suite,
-    loaders: dict[str, Loader],
+    loaders: Mapping[str, Loader],
     on_progress: Callable[[float], None],
     method: Method,
     *,

@@ -25,7 +25,8 @@ class Recipe(Strict):
     times ``gamma`` from each of the ``milestones`` on, which are fractions of the phase's epochs. A linear warm-up from
     the fraction ``warmup_start`` of ``lr`` replaces its first ``warmup_epochs``. It moves once a step. Weight decay
     falls on every parameter, biases and normalisation included, as in the CIFAR papers of this field (InfoPro, DGL,
-    kerNET).
+    kerNET), unless ``decay_norms`` is off. With ``clip_norm`` each module's gradient is clipped by itself, as no module
+    may know the gradient of another.
 
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
     evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
@@ -43,6 +44,8 @@ class Recipe(Strict):
     schedule: Schedule = _unless_said("cosine")
     milestones: list[float] | None = _unless_said(None, description="ascending fractions of a phase's epochs")
     gamma: float | None = _unless_said(None, gt=0, le=1, description="what lr is multiplied by at each milestone")
+    decay_norms: bool = _unless_said(True, description="weight decay on biases and normalisation, too")
+    clip_norm: float | None = _unless_said(None, gt=0, description="largest norm of the gradient of one module")
     precision: Precision = _unless_said("fp32")
 
     @model_validator(mode="before")

@@ -99,6 +99,12 @@ def find_units(traced: Trace, seen: dict[fx.Node, Sighting], input_shape: tuple[
     return [Unit(tuple(unit), replace(features[unit[-1]], name=names(unit))) for unit in _split(nodes, kept)]
 
 
+def describe(model: nn.Module, input_shape: tuple[int, int, int], name: str, h: Tensor) -> Features | None:
+    """The features that `h` (B, ...) is a batch of, under a name that the user gave; None: no layout that is known."""
+    found = _Describer(model, input_shape)(tuple(h.shape[1:]))
+    return replace(found, name=name) if found else None
+
+
 class _Describer:
     """Tells the layout of a feature tensor from its shape, the picture's aspect and what timm declares."""
 

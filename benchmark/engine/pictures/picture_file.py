@@ -21,8 +21,8 @@ AGAIN = "unpack the data set there again"
 CONVERT = "convert it to 8-bit RGB"
 
 
-def read_picture(root: Path, file: str, kind: str, size: int, channels: int) -> np.ndarray:
-    """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say.
+def read_picture(root: Path, file: str, kind: str, size: int | None, channels: int) -> np.ndarray:
+    """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say; without a ``size``, of any.
 
     Raises `DataMissing` that names the file.
     """
@@ -37,7 +37,8 @@ def read_picture(root: Path, file: str, kind: str, size: int, channels: int) -> 
     except Image.UnidentifiedImageError:
         _refuse(root, file, f"is damaged, or no {kind.upper()} picture: {AGAIN}")
     except Image.DecompressionBombError:
-        _refuse(root, file, f"is far too large, but pictures of this data set are {size}x{size}: {AGAIN}")
+        expected = f", but pictures of this data set are {size}x{size}: {AGAIN}" if size else ": make it smaller"
+        _refuse(root, file, f"is far too large{expected}")
     except OSError as error:
         reason = f"cannot be read ({error.strerror}): see to it that it can" if error.strerror else ""
         _refuse(root, file, reason or f"is damaged: {AGAIN}", error)
@@ -48,11 +49,11 @@ def read_picture(root: Path, file: str, kind: str, size: int, channels: int) -> 
     return np.asarray(pixels.convert("RGB" if channels == 3 else "L"))
 
 
-def _unfit(image: Image.Image, kind: str, size: int) -> str:
+def _unfit(image: Image.Image, kind: str, size: int | None) -> str:
     """Why an opened picture, whose pixels are not read yet, does not fit; empty if it does."""
     if image.format not in FORMATS[kind]:
         return f"is a {image.format} picture by its content, whatever its name says: rename it"
-    if image.size != (size, size):
+    if size and image.size != (size, size):
         expected = f"but pictures of this data set are {size}x{size}"
         return f"is {image.width}x{image.height}, {expected}: {AGAIN}, without resizing"
     if getattr(image, "n_frames", 1) != 1:

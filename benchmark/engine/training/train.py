@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -82,15 +83,29 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers
 
 
 def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
-    """timm's optimiser of the recipe."""
-    return create_optimizer_v2(
-        parameters,
+    """timm's optimiser of the recipe, which clips the gradient before each step where the recipe says so."""
+    optimizer = create_optimizer_v2(
+        parameters if recipe.decay_norms else _groups(parameters),
         opt=recipe.optimizer,
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         filter_bias_and_bn=False,
     )
+    if recipe.clip_norm is not None:
+        optimizer.register_step_pre_hook(partial(_clip, parameters, recipe.clip_norm))
+    return optimizer
+
+
+def _clip(parameters: list[nn.Parameter], largest: float, *_: object) -> None:
+    nn.utils.clip_grad_norm_(parameters, largest)
+
+
+def _groups(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Matrices and kernels, which decay; and what has one axis (biases, scales of normalisation), which does not."""
+    decayed = [p for p in parameters if p.ndim > 1]
+    others = [p for p in parameters if p.ndim <= 1]
+    return [group for group in ({"params": decayed}, {"params": others, "weight_decay": 0.0}) if group["params"]]
 
 
 def build_scheduler(optimizer: Optimizer, recipe: Recipe, steps_per_epoch: int, epochs: int) -> Scheduler:

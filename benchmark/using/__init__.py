@@ -1,0 +1,1 @@
+"""A network and pictures of your own: train them by any method, and keep a plain checkpoint."""

@@ -1,0 +1,100 @@
+"""What a person sees of `beyond train`: progress, the curve, what came of it, and the end-to-end twin beside it."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmark.engine.measuring.cost import simulate
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.train import Diverged
+from benchmark.errors import UserError
+from benchmark.running.progress import ProgressBar
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import TWIN
+from benchmark.using.fit import Fitted, chosen_recipe, fit
+from benchmark.using.network import build, freeze, method_class, network
+
+
+def trained(
+    console: Console,
+    backbone: str,
+    data: Path,
+    method: str,
+    modules: int,
+    save: Path | None,
+    said: Mapping[str, Any],
+) -> Fitted:
+    """Train, print the curve, and save.
+
+    Raises:
+        UserError: it cannot be done as asked, or diverged.
+    """
+    try:
+        with ProgressBar(method, console) as bar:
+            bar.begin(1, 0)
+            found = fit(backbone, data, method, modules, save=save, on_epoch=partial(bar.progress, 0), **said)
+    except Diverged as error:
+        raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
+    console.print(_curve(found))
+    end = f", saved as {save}" if save else "; nothing was saved, as no --save says where"
+    console.print(
+        f"{method}: {found.top1:.2f} % of the pictures held out ({found.split}), {found.seconds:.0f} s{end}.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    return found
+
+
+def _curve(found: Fitted) -> Table:
+    table = Table("phase", "epoch", "mean of the losses", "lr", "held out, %", "s")
+    for row in found.curve:
+        top1 = "–" if row.validation_top1 is None else f"{row.validation_top1:.2f}"
+        losses = "  ".join(f"{loss:.3f}" for loss in row.losses)
+        table.add_row(str(row.phase), str(row.epoch), losses, f"{row.lr:.2g}", top1, f"{row.seconds:.1f}")
+    return table
+
+
+def compared(
+    console: Console,
+    backbone: str,
+    data: Path,
+    method: str,
+    modules: int,
+    save: Path | None,
+    said: Mapping[str, Any],
+) -> None:
+    """Train by the method, then its end-to-end twin from the same weights on the same batches; one table of both."""
+    if method == TWIN:
+        raise UserError(f"{TWIN} is what methods are compared with; say another --method.")
+    local = trained(console, backbone, data, method, modules, save, said)
+    twin = trained(console, backbone, data, TWIN, 1, None, said)
+    rows = {method: (local, modules), TWIN: (twin, 1)}
+    table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
+    for name, (found, k) in rows.items():
+        peak = f"{_simulated(backbone, name, k, found, said) / 2**20:.0f}"
+        cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
+        table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
+    console.print(table)
+    console.print(
+        "One seed each, one training after the other: differences are of two trainings, not of two methods; and "
+        "seconds hang on what else the machine did.",
+        soft_wrap=True,
+    )
+
+
+def _simulated(backbone: str, method: str, modules: int, found: Fitted, said: Mapping[str, Any]) -> int:
+    """Bytes of all tensors that live at the peak of a step."""
+    recipe = chosen_recipe({key: value for key, value in said.items() if key in Recipe.model_fields})
+    task = found.method.task
+
+    def make() -> Method:
+        net = network(backbone, task, 0, pretrained=False)
+        freeze(net, said["frozen"])
+        return build(net, method_class(method), {}, task, modules, 0)
+
+    return simulate(make, recipe, task, recipe.batch).peak_bytes

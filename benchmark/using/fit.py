@@ -1,0 +1,210 @@
+"""Train a network of one's own on pictures of one's own: `fit`, which `beyond train` calls."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors.torch import save as serialised
+from torch import nn
+
+from benchmark.engine.measuring.cuda_peak import CudaPeak
+from benchmark.engine.pictures.data import Task
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.seeding import derive_seed
+from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch
+from benchmark.errors import UserError
+from benchmark.running.cell import train_phases, validate
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import Backbone, Cell, Suite
+from benchmark.using.average import Averaging
+from benchmark.using.folder import Folder, read_folder
+from benchmark.using.network import build, freeze, method_class, network, same_logits
+from benchmark.using.stream import StreamingLoader
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
+RECIPE = {"epochs": 10, "batch": 64, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "decay_norms": False}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training."""
+
+    model: nn.Module  # the plain network, trained, in eval mode
+    method: Method
+    classes: tuple[str, ...]  # names, in the order of the logits
+    split: str  # how pictures were held out
+    top1: float  # percent, on the pictures that were held out
+    curve: list[Epoch]
+    seconds: float  # of training alone
+    cuda_peak_bytes: int | None  # of the allocator; None without a GPU
+
+    def save(self, path: str | Path) -> None:
+        """Write a plain checkpoint as safetensors, which timm's ``create_model(..., checkpoint_path=path)`` reads.
+
+        Raises:
+            UserError: it cannot be written there.
+        """
+        target = Path(path)
+        _check_target(target)
+        weights = {name: _plain(tensor) for name, tensor in self.model.state_dict().items()}
+        task = self.method.task
+        said = {"classes": self.classes, "mean": task.mean, "std": task.std, "image_size": task.image_size}
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            unfinished.write_bytes(serialised(weights, {"format": "pt", "beyond": json.dumps(said)}))
+            unfinished.replace(target)
+        except OSError as error:
+            raise UserError(f"{target} cannot be written ({error.strerror or error}).") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of its own on the CPU: safetensors takes neither shared storage nor other layouts."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def fit(
+    model: str | nn.Module,
+    data: str | Path,
+    method: str = "infopro",
+    modules: int = 4,
+    *,
+    image: int = 224,
+    options: Mapping[str, Any] | None = None,
+    pretrained: bool = False,
+    frozen: Sequence[str] = (),
+    ema: float | None = None,
+    device: str | None = None,
+    workers: int = 2,
+    seed: int = 0,
+    save: str | Path | None = None,
+    on_epoch: Callable[[float], None] = lambda fraction: None,
+    **recipe: Any,
+) -> Fitted:
+    """Train a network, cut into gradient-isolated modules, on a folder of pictures; nothing else is written.
+
+    Args:
+        model: a name that timm knows, or a network that ends in a logit a class; it is trained in place. Where
+            ``torch.fx`` cannot follow it, an ``nn.Sequential`` of units, between which it may be cut.
+        data: a folder with ``train/CLASS/`` and ``val/CLASS/``, or with ``CLASS/`` alone.
+        method: an id, or the path of a method's file.
+        modules: K.
+        image: side of the square pictures that are trained on, pixels.
+        options: of the method.
+        frozen: names of parts of the network that stay as they are.
+        ema: decay of an average of the weights a step, such as 0.999; the average is what is kept.
+        workers: processes that read pictures; the bits do not hang on how many.
+        save: where to write the checkpoint.
+        on_epoch: called with the fraction of training that is done.
+        recipe: fields of :class:`benchmark.schema.recipe.Recipe`, such as ``epochs``, ``batch``, ``lr``, ``precision``,
+            ``clip_norm``; by default AdamW without weight decay on biases and normalisation.
+
+    Raises:
+        UserError: something cannot be done as asked; nothing was trained then.
+        DataMissing: a picture cannot be read; names the file.
+        Diverged: a loss is not finite.
+    """
+    if save is not None:
+        _check_target(Path(save))
+    folder = read_folder(Path(data))
+    kind = method_class(method)
+    chosen, where = chosen_recipe(recipe), _device(device)
+    task = _task(model, folder, image, pretrained)
+    net = network(model, task, seed, pretrained)
+    freeze(net, frozen)
+    built = build(net, kind, options or {}, task, modules, seed)
+    watch = UNWATCHED if ema is None else Averaging(built, ema)
+    loaders = _loaders(folder, task, chosen, built.views, where, workers, seed)
+    suite, cell = _as_cell(model, method, modules, chosen, where, seed)
+    peak = CudaPeak(torch.device(where))
+    curve = train_phases(cell, suite, loaders, on_epoch, built, watch=watch, metered=peak.measured)
+    result = Fitted(
+        net.to(where).eval(),
+        built,
+        folder.classes,
+        folder.split,
+        validate(built, loaders["validation"]),
+        curve,
+        sum(row.seconds for row in curve),
+        peak.bytes,
+    )
+    if not same_logits(net, built, next(loaders["validation"].epoch(0)).x):
+        raise UserError(f"{kind.title} left a network that alone predicts something else; no checkpoint was written.")
+    if save is not None:
+        result.save(save)
+    return result
+
+
+def _check_target(path: Path) -> None:
+    if path.suffix != ".safetensors" or path.is_dir():
+        raise UserError(f"{path} is no name of a checkpoint; give one that ends in .safetensors.")
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+def chosen_recipe(said: Mapping[str, Any]) -> Recipe:
+    """The recipe with what the user says of it; raises UserError for a field that it lacks, or a value that is none."""
+    if refused := {"mixup", "cutmix", "label_smoothing"} & set(said):
+        raise UserError(f"{min(refused)} makes soft labels, and local losses compare classes; leave it out.")
+    try:
+        return Recipe.model_validate({**RECIPE, **said})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "recipe"
+        raise UserError(f"{where}: {first['msg']}; a recipe has {', '.join(Recipe.model_fields)}.") from None
+
+
+def _device(asked: str | None) -> str:
+    found = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    if found not in ("cpu", "cuda"):
+        raise UserError(f"There is no device {found!r}; choose cpu or cuda.")
+    if found == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no GPU that torch can use; leave the device out, or say cpu.")
+    return found
+
+
+def _task(model: str | nn.Module, folder: Folder, image: int, pretrained: bool) -> Task:
+    if image < 1:
+        raise UserError(f"image is {image}, but must be a number of pixels, such as 224.")
+    mean, std = MEAN, STD
+    if pretrained and isinstance(model, str):
+        import timm
+
+        config = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
+        mean, std = (tuple(config.mean), tuple(config.std)) if config else (MEAN, STD)  # type: ignore[assignment]
+    return Task(len(folder.classes), image, 3, mean, std)
+
+
+def _loaders(
+    folder: Folder, task: Task, recipe: Recipe, views: int, device: str, workers: int, seed: int
+) -> dict[str, StreamingLoader]:
+    if workers < 0:
+        raise UserError(f"workers is {workers}, but must be a number of processes from 0.")
+    common: dict[str, Any] = {"device": device, "workers": workers, "seed": derive_seed("data", seed)}
+    return {
+        "train": StreamingLoader(folder.train, task, recipe.batch, train=True, views=views, **common),
+        "validation": StreamingLoader(folder.validation, task, recipe.batch, train=False, **common),
+    }
+
+
+def _as_cell(
+    model: str | nn.Module, method: str, modules: int, recipe: Recipe, device: str, seed: int
+) -> tuple[Suite, Cell]:
+    """The training in the words of the engine, which trains cells of suites; no record is made of it."""
+    name = model.replace("/", ".") if isinstance(model, str) else type(model).__name__
+    suite = Suite.model_validate(
+        {
+            **{"title": "pictures of the user", "dataset": "pictures", "backbones": [Backbone(name="own")]},
+            **{"modules": [modules], "recipe": recipe, "seeds": 1, "validation": 0.1, "device": device},
+        }
+    )
+    return suite, Cell(suite="own", method=method, variant="", backbone=name, modules=modules, seed=seed)
+
+
+__all__ = ["Diverged", "Fitted", "fit"]

@@ -1,0 +1,103 @@
+"""A network and pictures of one's own: what is trained, kept and refused."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from torch import nn
+
+from benchmark import fit
+from benchmark.engine.pictures.data import Task
+from benchmark.errors import DataMissing, UserError
+from benchmark.using.folder import read_folder
+from benchmark.using.stream import StreamingLoader
+
+SMALL = {"image": 16, "epochs": 1, "batch": 4, "workers": 0, "device": "cpu"}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Three classes of ten pictures of uneven sizes."""
+    draw = np.random.default_rng(0)
+    for name in ("a", "b", "c"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(10):
+            pixels = draw.integers(0, 256, (20 + i, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def test_timm_builds_the_trained_network_from_the_checkpoint(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where there is no checkout
+    out = tmp_path / "out.safetensors"
+    more = {"clip_norm": 1.0, "ema": 0.5, "precision": "bf16", "frozen": ["conv1"]}
+    found = fit("cifar_resnet8", pictures, "infopro", 2, save=out, **more, **SMALL)
+    again = timm.create_model("cifar_resnet8", checkpoint_path=str(out), num_classes=3).eval()
+    x = torch.randn(2, 3, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(again(x), found.model(x))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.safetensors", "pictures"]
+    fresh = fit("cifar_resnet8", pictures, "untrained", 2, **SMALL).model
+    moved = {name for name, tensor in fresh.state_dict().items() if not torch.equal(tensor, again.state_dict()[name])}
+    assert "conv1.weight" not in moved
+    assert {"layer1.0.conv1.weight", "fc.weight"} <= moved
+
+
+class Unfollowed(nn.Module):
+    """torch.fx cannot follow a path that hangs on values."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 8, 3, 2, 1)
+
+    def forward(self, x):
+        h = self.conv(x)
+        return h.relu() if h.mean() > 0 else h.tanh()
+
+
+def test_units_say_where_a_network_may_be_cut_that_fx_cannot_follow(pictures):
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+    net = nn.Sequential(Unfollowed(3), Unfollowed(8), head)
+    before = [p.detach().clone() for p in net.parameters()]
+    found = fit(net, pictures, "dgl", 3, **SMALL)
+    assert found.model is net
+    assert len(found.method.modules) == 3
+    assert all(not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True))
+
+
+def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
+    task = Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3)
+    part = read_folder(pictures).train
+
+    def shown(workers, epoch):
+        loader = StreamingLoader(part, task, 8, train=True, views=2, workers=workers)
+        return torch.cat([torch.stack([b.raw, b.view.raw]) for b in loader.epoch(epoch)], 1)
+
+    alone = shown(0, 1)
+    assert torch.equal(alone, shown(2, 1))
+    assert not torch.equal(alone, shown(0, 2))
+    assert not torch.equal(alone[0], alone[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"method": "forward_forward"}, "does not end in the plain network"),
+        ({"method": "dgl", "label_smoothing": 0.1}, "soft labels"),
+        ({"method": "greedy_layerwise", "ema": 0.9}, "needs one"),
+        ({"method": "dgl", "frozen": ["conv9"]}, "no part 'conv9'"),
+        ({"method": "dgl", "save": "out.pt"}, "ends in .safetensors"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(pictures, said, sentence):
+    with pytest.raises(UserError, match=sentence):
+        fit("cifar_resnet8", pictures, modules=2, **said, **SMALL)
+
+
+def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
+    (pictures / "b" / "3.png").write_bytes(b"no picture")
+    loader = StreamingLoader(read_folder(pictures).train, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 4, train=True)
+    loader.workers = 1
+    with pytest.raises(DataMissing, match=r"b/3\.png .*no PNG picture"):
+        list(loader.epoch(0))
