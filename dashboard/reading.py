@@ -9,6 +9,7 @@ import streamlit as st
 from benchmark import git
 from benchmark.display import gap, reading
 from benchmark.display.edition import Edition, read_edition
+from benchmark.display.recipe_line import recipe_line
 from benchmark.display.traits import with_traits_of_methods
 
 cached = st.cache_data(max_entries=4, show_spinner=False)
@@ -167,6 +168,12 @@ def suite_title(suite: str) -> str:
     """What ``suites.yaml`` calls the suite; its name if it is not there any more."""
     said = reading.read_json(reading.results_folder() / "suites.json").get(suite, {})
     return str(said.get("title", suite))
+
+
+def recipe_of(suite: str) -> str:
+    """How the suite trains, in a sentence; empty if ``suites.yaml`` has it no more."""
+    said = reading.read_json(reading.results_folder() / "suites.json").get(suite)
+    return recipe_line(said) if said else ""
 
 
 def _changed(*paths: Path) -> Changed:

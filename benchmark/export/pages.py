@@ -13,6 +13,7 @@ from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
+from benchmark.display.recipe_line import recipe_line
 from benchmark.display.submission import LAST, STEPS
 from benchmark.display.traits import TRAITS
 from benchmark.export import columns
@@ -107,10 +108,17 @@ def _leaderboard(results: Results) -> dict[str, Any]:
         "tuning": _tuning(results),
         "ranking": _ranking(results),
         "overall": len(results.ranks) > 0 and (results.ranks["suite"] == OVERALL).any(),
+        "recipes": _recipes(results),
         "texts": texts,
         "one_seed": reading.one_seed_suites(results.board),
         "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
     }
+
+
+def _recipes(results: Results) -> dict[str, str]:
+    """How each suite that has rows trains, in a sentence."""
+    found = suites_in_order(results.board) if len(results.board) else []
+    return {suite: recipe_line(results.suites[suite]) for suite in found if suite in results.suites}
 
 
 def _ranking(results: Results) -> Table | None:
@@ -193,6 +201,7 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             {
                 "suite": suite,
                 "title": results.suites.get(str(suite), {}).get("title", ""),
+                "recipe": _recipes(results).get(str(suite), ""),
                 "runs": make_table("runs", rows, columns.runs()),
             },
         )

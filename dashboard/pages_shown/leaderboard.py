@@ -9,7 +9,7 @@ from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, TUNING
 from escaping import in_html, method_address, plain
 from parts import board_or_stop, download, nothing_matches, show_table
 from pictures import show_gap, show_lead
-from reading import plans, ranks, suite_title, tuning
+from reading import plans, ranks, recipe_of, suite_title, tuning
 from taking import take_away
 
 from benchmark.display.reading import without_references
@@ -181,7 +181,7 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
     return smoke + plain(
         f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
         "last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
-        "memory. Hover over a heading for its meaning."
+        f"memory. {recipe_of(setting['suite'].iloc[0])}"
     )
 
 

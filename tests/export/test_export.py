@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ import pytest
 from records import make_record, write_own_tables, write_runs
 
 from benchmark.display.reading import read_board
+from benchmark.display.recipe_line import recipe_line
 from benchmark.errors import UserError
 from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
@@ -64,6 +66,8 @@ def write_results(folder: Path) -> Path:
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
     write_own_tables(folder)
+    said = {"digits": json.loads(Path("results/suites.json").read_text())["digits"]}
+    (folder / "suites.json").write_text(json.dumps(said))
     (folder / "plans").mkdir()
     pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False
@@ -167,6 +171,13 @@ def test_the_board_is_one_block_a_method_and_ranks_are_intervals(tmp_path):
     assert "no overall rank until two comparisons are complete" in page
     assert "rank 1–2 of 3 in digits" in (tmp_path / "site" / "method-dgl.html").read_text()
     assert "a reference" in (tmp_path / "site" / "method-e2ebp.html").read_text()
+
+
+def test_how_a_suite_trains_stands_beside_its_rows(site):
+    line = recipe_line(json.loads(Path("results/suites.json").read_text())["digits"])
+    assert "16 tries each" in line
+    for name in ("index", "runs-digits"):
+        assert escape(line) in (site / f"{name}.html").read_text()
 
 
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
