@@ -92,7 +92,7 @@ def test_a_good_method_passes_every_check(tmp_path):
         (LOSS, "return F.cross_entropy(self.modules[1](h).flatten(1)[:, :10], batch.y)", "isolation", "detach"),
         (LOSS, "return h.square().mean()", "weights", "auxiliary network never moves"),
         ("import torch.nn.functional", "1 / 0\nimport torch.nn.functional", "loads", "(ZeroDivisionError: "),
-        (LOSS, "return self.options.smooting * h.sum()", "backbones", "smooting' (line 32 of the file)"),
+        (LOSS, "return self.options.smooting * h.sum()", "backbones", "smooting' (line 36 of the file)"),
         (LOSS, "return self.options.smooting * h.sum()", "backbones", "ResNet, K=2: AttributeError"),
         ("def local_loss", "def locl_loss", "loads", "`locl_loss` is no part of LocalMethod, and is never used; did"),
         ("def local_loss", "def the_objective", "backbones", "GreedySL must define `local_loss(k, h, batch)`."),
@@ -333,7 +333,7 @@ def test_a_file_is_checked_in_the_sandbox_and_goes_on_after_a_crash(tmp_path):
     lines = [line for line in output.getvalue().splitlines() if line.startswith(("✓", "✗"))]
     assert [line.split()[1] for line in lines] == ["metadata", "imports", *CHECKS]
     assert [line for line in lines if line.startswith("✗")] == [
-        "✗ imports    Line 32 imports os; a method touches no files and no processes.",
+        "✗ imports    Line 36 imports os; a method touches no files and no processes.",
         "✗ evaluation Its process ended with exit code 3.",
         "✗ company    Its process ended with exit code 3.",
     ]
