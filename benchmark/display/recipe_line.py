@@ -9,6 +9,7 @@ OPTIMISERS = {  # as timm calls them
     "adam": "Adam",
     "adamw": "AdamW",
 }
+NEEDED = {"dataset", "recipe", "seeds", "tune", "validation"}
 SCHEDULES = {"cosine": "a cosine schedule", "constant": "a constant rate", "steps": "a rate that falls in steps"}
 
 
@@ -18,6 +19,8 @@ def recipe_line(said: Mapping[str, Any]) -> str:
     Args:
         said: of the suite, from ``results/suites.json``.
     """
+    if not set(said) >= NEEDED:
+        return ""  # another version wrote it
     parts = [_pictures(said), _budget(said), *([] if _is_tuned(said) else [_optimiser(said["recipe"])])]
     return " ".join(f"{part}." for part in [*parts, _augmentation(said), _tuning(said)] if part)
 

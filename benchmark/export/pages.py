@@ -143,6 +143,7 @@ def _ranking(results: Results) -> Table | None:
 def _tuning(results: Results) -> Table | None:
     """What tuning changed of every method, by suite; none where nothing was tuned."""
     changed = results.tuning
+    changed = changed.dropna(subset=["tuned_pct"]) if len(changed) else changed  # a search may still go on
     if changed.empty:
         return None
     titles = {name: said.get("title", name) for name, said in results.methods.items()}

@@ -38,6 +38,10 @@ def test_a_papers_suite_without_counted_pictures_says_what_it_knows():
     assert "Augmentation" not in recipe_line(said)  # nobody says what it was
 
 
+def test_what_another_version_wrote_has_no_line():
+    assert recipe_line({"title": "Clothes"}) == ""
+
+
 def test_a_data_sets_augmentation_is_read_from_its_file_with_the_classes_own_defaults(tmp_path):
     assert {name: getattr(Dataset, name) for name in AUGMENTATION} == AUGMENTATION
     file = tmp_path / "mine.py"
