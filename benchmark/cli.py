@@ -433,13 +433,14 @@ def train(
     """Train a network on your own pictures by any method; needs no checkout and touches no leaderboard."""
     from benchmark.using.command import compared, trained
 
-    said = {
+    asked = {
+        **{"model": backbone, "data": data, "method": method, "modules": modules},
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
         "precision": precision,
     }
-    (compared if compare else trained)(console, backbone, data, method, modules, save, said)
+    (compared if compare else trained)(console, asked, save)
 
 
 @app.command()

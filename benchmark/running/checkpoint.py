@@ -6,7 +6,6 @@ by torch's loader for strangers' files, which runs no code that a file may hold.
 
 import hashlib
 import io
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 
 import benchmark
+from benchmark.schema.text import write_bytes
 
 HEAD = b"beyond checkpoint 1\n"
 DIGEST = hashlib.sha256().digest_size
@@ -25,22 +25,15 @@ class CannotGoOn(Exception):
 
 
 def write(content: Content, path: Path, fingerprint: str) -> None:
-    """Write under a temporary name, then rename; what was there before is replaced.
+    """Write it, whole or not at all; what was there before is replaced.
 
     Raises:
         OSError: it cannot be written; what was there before stays.
     """
     buffer = io.BytesIO()
     torch.save(content | {"fingerprint": fingerprint, "code": code()}, buffer)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(HEAD + hashlib.sha256(buffer.getbuffer()).digest())
-            file.write(buffer.getbuffer())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    saved = buffer.getbuffer()
+    write_bytes([HEAD, hashlib.sha256(saved).digest(), saved], path)
 
 
 def read(path: Path, fingerprint: str) -> Content | None:

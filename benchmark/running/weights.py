@@ -1,19 +1,20 @@
 """The trained weights of a cell as a file that timm loads: the backbone's own names, nothing of the method in it."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchmark.engine.cutting.backbone import create_backbone
 from benchmark.engine.pictures.data import Batch, Loader
 from benchmark.engine.training.build import build_partition
-from benchmark.engine.training.evaluate import evaluating
+from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import own_randomness
 from benchmark.schema.suite import Cell, Suite
+from benchmark.schema.text import write_bytes
 
 SHOWN = 16  # pictures whose logits are compared
 
@@ -31,16 +32,17 @@ def keep_weights(method: Method, loader: Loader, cell: Cell, suite: Suite, path:
     if not _says_the_same(model, state, method, batch):
         return "its weights are not kept, as it predicts with more than the backbone or with other parts"
     facts = {"backbone": suite.backbone(cell.backbone).model_dump_json(), "cell": cell.model_dump_json()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: t.cpu().contiguous().clone() for name, t in state.items()}, temporary, facts)
-        os.replace(temporary, path)
-    except Exception as error:  # of a library in another language: a full disk has no class of its own
-        return f"its weights cannot be written to {path} ({type(error).__name__}: {error})"
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_bytes([safetensors(state, facts)], path)
+    except OSError as error:
+        return f"its weights cannot be written to {path} ({error.strerror or error})"
     return f"its weights are in {path}"
+
+
+def safetensors(state: Mapping[str, Tensor], facts: dict[str, str]) -> bytes:
+    """A file of tensors, copies on the CPU: the format takes neither shared storage nor other layouts."""
+    plain = {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in state.items()}
+    return save(plain, {"format": "pt"} | facts)
 
 
 def named(method: Method, cell: Cell, suite: Suite) -> dict[str, Tensor]:
@@ -64,5 +66,4 @@ def _says_the_same(model: nn.Module, state: dict[str, Tensor], method: Method, b
         model.to(batch.x.device).load_state_dict(state)
     except RuntimeError:
         return False
-    with evaluating([model, method.modules, method.auxiliaries]):
-        return torch.allclose(model(batch.x), method.predict(batch.x), rtol=1e-4, atol=1e-5)
+    return same_logits(model, method, batch.x)

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.errors import UserError
@@ -121,11 +121,21 @@ def decoded(raw: bytes, path: Path) -> str:
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write under a temporary name, then rename: a reader sees the whole file or none."""
+    """Write as UTF-8, as :func:`write_bytes` does."""
+    write_bytes([text.encode()], path)
+
+
+def write_bytes(parts: Iterable[bytes | memoryview], path: Path) -> None:
+    """Write under a temporary name, then rename: a reader sees the whole file or none.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("wb") as file:
+            file.writelines(parts)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

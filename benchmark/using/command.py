@@ -19,24 +19,20 @@ from benchmark.using.fit import Fitted, chosen_recipe, fit
 from benchmark.using.network import build, freeze, method_class, network
 
 
-def trained(
-    console: Console,
-    backbone: str,
-    data: Path,
-    method: str,
-    modules: int,
-    save: Path | None,
-    said: Mapping[str, Any],
-) -> Fitted:
+def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fitted:
     """Train, print the curve, and save.
+
+    Args:
+        asked: arguments of :func:`benchmark.using.fit.fit`.
 
     Raises:
         UserError: it cannot be done as asked, or diverged.
     """
+    method = asked["method"]
     try:
         with ProgressBar(method, console) as bar:
             bar.begin(1, 0)
-            found = fit(backbone, data, method, modules, save=save, on_epoch=partial(bar.progress, 0), **said)
+            found = fit(**asked, save=save, on_epoch=partial(bar.progress, 0))
     except Diverged as error:
         raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
     console.print(_curve(found))
@@ -59,24 +55,16 @@ def _curve(found: Fitted) -> Table:
     return table
 
 
-def compared(
-    console: Console,
-    backbone: str,
-    data: Path,
-    method: str,
-    modules: int,
-    save: Path | None,
-    said: Mapping[str, Any],
-) -> None:
+def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> None:
     """Train by the method, then its end-to-end twin from the same weights on the same batches; one table of both."""
+    method = asked["method"]
     if method == TWIN:
         raise UserError(f"{TWIN} is what methods are compared with; say another --method.")
-    local = trained(console, backbone, data, method, modules, save, said)
-    twin = trained(console, backbone, data, TWIN, 1, None, said)
-    rows = {method: (local, modules), TWIN: (twin, 1)}
+    of_twin = {**asked, "method": TWIN, "modules": 1}
+    rows = {method: (trained(console, asked, save), asked), TWIN: (trained(console, of_twin, None), of_twin)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
-    for name, (found, k) in rows.items():
-        peak = f"{_simulated(backbone, name, k, found, said) / 2**20:.0f}"
+    for name, (found, said) in rows.items():
+        peak = f"{_simulated(found, said) / 2**20:.0f}"
         cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
         table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
     console.print(table)
@@ -87,14 +75,14 @@ def compared(
     )
 
 
-def _simulated(backbone: str, method: str, modules: int, found: Fitted, said: Mapping[str, Any]) -> int:
+def _simulated(found: Fitted, asked: Mapping[str, Any]) -> int:
     """Bytes of all tensors that live at the peak of a step."""
-    recipe = chosen_recipe({key: value for key, value in said.items() if key in Recipe.model_fields})
+    recipe = chosen_recipe({key: value for key, value in asked.items() if key in Recipe.model_fields})
     task = found.method.task
 
     def make() -> Method:
-        net = network(backbone, task, 0, pretrained=False)
-        freeze(net, said["frozen"])
-        return build(net, method_class(method), {}, task, modules, 0)
+        net = network(asked["model"], task, 0, pretrained=False)
+        freeze(net, asked["frozen"])
+        return build(net, method_class(asked["method"]), {}, task, asked["modules"], 0)
 
     return simulate(make, recipe, task, recipe.batch).peak_bytes

@@ -1,7 +1,6 @@
 """Train a network of one's own on pictures of one's own: `fit`, which `beyond train` calls."""
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +8,23 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save as serialised
 from torch import nn
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
+from benchmark.running.weights import safetensors
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Cell, Suite
+from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
-from benchmark.using.network import build, freeze, method_class, network, same_logits
+from benchmark.using.network import build, freeze, method_class, network
 from benchmark.using.stream import StreamingLoader
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
@@ -51,22 +52,12 @@ class Fitted:
         """
         target = Path(path)
         _check_target(target)
-        weights = {name: _plain(tensor) for name, tensor in self.model.state_dict().items()}
         task = self.method.task
         said = {"classes": self.classes, "mean": task.mean, "std": task.std, "image_size": task.image_size}
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            unfinished.write_bytes(serialised(weights, {"format": "pt", "beyond": json.dumps(said)}))
-            unfinished.replace(target)
+            write_bytes([safetensors(self.model.state_dict(), {"beyond": json.dumps(said)})], target)
         except OSError as error:
             raise UserError(f"{target} cannot be written ({error.strerror or error}).") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
-
-
-def _plain(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of its own on the CPU: safetensors takes neither shared storage nor other layouts."""
-    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def fit(
@@ -122,6 +113,7 @@ def fit(
     watch = UNWATCHED if ema is None else Averaging(built, ema)
     loaders = _loaders(folder, task, chosen, built.views, where, workers, seed)
     suite, cell = _as_cell(model, method, modules, chosen, where, seed)
+    _check_alone(net, built, loaders["validation"])  # before anything is trained, too
     peak = CudaPeak(torch.device(where))
     curve = train_phases(cell, suite, loaders, on_epoch, built, watch=watch, metered=peak.measured)
     result = Fitted(
@@ -134,11 +126,15 @@ def fit(
         sum(row.seconds for row in curve),
         peak.bytes,
     )
-    if not same_logits(net, built, next(loaders["validation"].epoch(0)).x):
-        raise UserError(f"{kind.title} left a network that alone predicts something else; no checkpoint was written.")
+    _check_alone(net, built, loaders["validation"])
     if save is not None:
         result.save(save)
     return result
+
+
+def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> None:
+    if not same_logits(net, method, next(loader.epoch(0)).x):
+        raise UserError(f"{method.title} leaves a network that alone predicts something else; it makes no checkpoint.")
 
 
 def _check_target(path: Path) -> None:

@@ -104,18 +104,6 @@ def _check_plain(kind: type[Method]) -> None:
         )
 
 
-def same_logits(model: nn.Module, method: Method, x: Tensor) -> bool:
-    """Whether the plain network predicts for pictures (B, C, H, W) what the method does."""
-    modes = [(part, part.training) for parts in (model, method.modules) for part in parts.modules()]
-    model.eval()
-    method.modules.eval()
-    with torch.no_grad():
-        same = torch.allclose(model(x), method.predict(x), rtol=1e-4, atol=1e-5)
-    for part, training in modes:
-        part.training = training
-    return same
-
-
 def _cut(model: nn.Module, k: int, shape: tuple[int, int, int]) -> Partition:
     try:
         return cut(model, k, input_shape=shape)

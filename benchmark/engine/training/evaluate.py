@@ -42,6 +42,12 @@ def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
         raise UserError("Predicting moves weights or buffers; they may move in training steps alone.")
 
 
+def same_logits(model: nn.Module, method: Method, x: Tensor) -> bool:
+    """Whether a plain network predicts for pictures (B, C, H, W) what the method does, but for rounding."""
+    with evaluating([model, method.modules, method.auxiliaries]):
+        return torch.allclose(model(x), method.predict(x), rtol=1e-4, atol=1e-5)
+
+
 def accuracy(method: Method, loader: Loader, top: Sequence[int] = (1, 5), split: str = "held-out") -> tuple[float, ...]:
     """Top-1, top-5, ... accuracy in percent of the deployed network on a split; leaves no trace.
 
