@@ -78,7 +78,7 @@ def run_jobs(
     try:
         while waiting or running:
             if time.monotonic() > deadline:
-                if asked:
+                if asked or not running:  # nobody is left to wait for
                     return
                 waiting, asked, deadline = [], True, time.monotonic() + GRACE
                 _ask_to_stop(running)
