@@ -1,4 +1,4 @@
-"""Every method learns: on a ResNet in two and in four modules, on ViT and ConvNeXt in four; real digits, seconds."""
+"""Every method learns: on a ResNet, a ViT and a ConvNeXt in four modules; real digits, seconds."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from benchmark.engine.training.train import train_phase
 from benchmark.schema.recipe import Recipe
 from benchmark.submitting.check.problem import RECIPE, digits, make
 
-NETWORKS = [("ResNet", 2), ("ResNet", 4), ("ViT", 4), ("ConvNeXt", 4)]  # more modules are harder
+NETWORKS = [("ResNet", 4), ("ViT", 4), ("ConvNeXt", 4)]  # fewer modules are easier, and `digits` trains them
 MARGIN = 30.0  # points above the untrained network
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
 SLOW = ("forward_forward", "gim", "random_features")
