@@ -14,7 +14,7 @@ from benchmark.engine.measuring.world import World
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Phase
 from benchmark.engine.training.seeding import derive_seed, seeded
-from benchmark.engine.training.train import Diverged, build_optimizers, set_phase, train_phase, train_step
+from benchmark.engine.training.train import Diverged, build_optimizer, build_optimizers, set_phase, train_phase, train_step
 from benchmark.submitting.check.trials import left_weights
 
 
@@ -194,3 +194,12 @@ def test_seeds_hang_on_all_axes_and_on_nothing_else():
 def test_all_methods_start_from_the_same_weights(digits):
     one, other = (make_method(name, 2, digits).modules.state_dict() for name in ("e2ebp", "infopro"))
     assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def test_sgd_without_momentum_is_gradient_descent():
+    weights = torch.nn.Parameter(torch.ones(2, 2))
+    optimizer = build_optimizer([weights], RECIPE.model_copy(update={"lr": 0.5, "momentum": 0.0, "weight_decay": 0.0}))
+    for _ in range(2):
+        weights.grad = torch.full((2, 2), 0.25)
+        optimizer.step()
+    assert torch.equal(weights, torch.full((2, 2), 0.75))

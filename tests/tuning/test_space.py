@@ -2,6 +2,12 @@
 
 from collections import Counter
 
+import pytest
+import torch
+from conftest import METHOD_IDS, ROOT
+
+from benchmark.engine.training.train import build_optimizer
+from benchmark.schema.plugins import METHODS, method_metadata
 from benchmark.schema.recipe import Recipe
 from benchmark.tuning.space import DECAYS, RATES, configurations
 
@@ -97,3 +103,12 @@ def test_no_configuration_is_tried_twice_and_a_space_may_end():
     assert 56 <= len(found) <= 58
     assert [c.number for c in found] == list(range(len(found)))
     assert {c.origin for c in found[32:]} == {"added"}
+
+
+@pytest.mark.parametrize("name", METHOD_IDS)
+def test_every_point_of_a_methods_search_is_an_optimiser_that_makes_a_step(name):
+    for configuration in configurations(RECIPE, method_metadata(ROOT / METHODS / f"{name}.py"), 10):
+        weights = torch.nn.Parameter(torch.ones(2, 2))
+        weights.grad = torch.ones(2, 2)
+        build_optimizer([weights], RECIPE.model_copy(update=configuration.recipe)).step()
+        assert not torch.equal(weights, torch.ones(2, 2)), configuration

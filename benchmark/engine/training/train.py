@@ -84,9 +84,10 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers
 
 def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
     """timm's optimiser of the recipe, which clips the gradient before each step where the recipe says so."""
+    nothing_to_look_ahead_by = recipe.optimizer == "sgd" and not recipe.momentum  # PyTorch refuses Nesterov's then
     optimizer = create_optimizer_v2(
         parameters if recipe.decay_norms else _groups(parameters),
-        opt=recipe.optimizer,
+        opt="momentum" if nothing_to_look_ahead_by else recipe.optimizer,
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
