@@ -3,6 +3,7 @@
 from functools import partial
 
 from benchmark.engine.measuring.probe import TRAIN_PICTURES
+from benchmark.engine.objectives.team import Team
 from benchmark.engine.pictures.data import Dataset, Loader, Pictures, Splits, stratified_order
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
@@ -11,15 +12,21 @@ from benchmark.schema.suite import Cell, Suite
 EVALUATION_BATCH = 500
 
 
-def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
-    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
+def build_loaders(
+    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method, team: Team | None = None
+) -> dict[str, Loader]:
+    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone.
+
+    Each process of a team has its share of the training batches.
+    """
     seed = derive_seed("data", cell.suite, cell.seed)
     evaluation = partial(evaluation_loader, cell, suite, dataset)
     probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
+    train = Loader(
+        splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
+    )
     return {
-        "train": Loader(
-            splits.train, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, views=method.views
-        ),
+        "train": train.shared(team.rank, team.size) if team else train,
         "validation": evaluation(splits.validation),
         "probe": evaluation(probe),
     }

@@ -177,6 +177,14 @@ class Batch:
     def __len__(self) -> int:
         return len(self.y)
 
+    def parts(self, count: int) -> list[Batch]:
+        """As many equal batches of neighbours, as views."""
+        if count == 1:
+            return [self]
+        views = self.view.parts(count) if self.view else [None] * count
+        pieces = zip(self.raw.chunk(count), self.y.chunk(count), self.x.chunk(count), views, strict=True)
+        return [Batch(raw, y, self.task, x, view) for raw, y, x, view in pieces]
+
 
 class Loader:
     """Batches of one split, which is kept whole on the device as uint8.
@@ -207,6 +215,7 @@ class Loader:
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         self.labels = pictures.labels.to(device)
         self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
+        self.share = 0, 1  # which of how many equal, contiguous shares of each batch is shown
         self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
         self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
 
@@ -223,6 +232,12 @@ class Loader:
         few.pool = torch.cat([shuffled[labels[shuffled] == c][:per_class] for c in labels.unique()])
         return few
 
+    def shared(self, number: int, count: int) -> Loader:
+        """The same with share `number` of `count` of each batch alone: pictures, order and augmentation stay."""
+        mine = copy.copy(self)
+        mine.share = number, count
+        return mine
+
     def __len__(self) -> int:
         """Batches in an epoch."""
         full, rest = divmod(len(self.labels), self.batch_size)
@@ -233,10 +248,15 @@ class Loader:
         order = self.order(epoch).to(self.device)
         views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
         for start in range(0, len(self) * self.batch_size, self.batch_size):
-            part = slice(start, start + self.batch_size)
+            part = self._mine(start)
             first, *others = [self._batch(order[part], draws[part]) for draws in views]
             first.view = others[0] if others else None
             yield first
+
+    def _mine(self, start: int) -> slice:
+        number, count = self.share
+        size = self.batch_size // count
+        return slice(start + number * size, start + (number + 1) * size)
 
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
