@@ -4,6 +4,7 @@
 """
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import handmade
@@ -67,18 +68,35 @@ def apart(found, wanted):
     return far.pop("losses"), max(far.values())
 
 
+@contextmanager
+def not_averaged(modules):
+    """Inside, each process steps these modules by its own gradients, as one that forgot to average would."""
+    begin, average = averaging.Averaging.__init__, averaging.Averaging._average
+
+    def begin_without(self, *arguments):
+        begin(self, *arguments)
+        for k in modules:
+            self.buckets.pop(k, None)
+
+    averaging.Averaging.__init__ = begin_without
+    averaging.Averaging._average = lambda self, k, optimizer: k in modules or average(self, k, optimizer)
+    yield
+    averaging.Averaging.__init__, averaging.Averaging._average = begin, average
+
+
 def compare(report, cases, seat):
     """By case: how far the shared steps are from those of one process; of the first process."""
     torch.set_num_threads(1)
     averaging.BUCKET = 600  # bytes: several buckets even here
     with joined(seat, "cpu") as team:
         found = {}
-        for name, (method, options, k, parts, together) in cases.items():
+        for name, (method, options, k, parts, together, *apart_from_others) in cases.items():
             sharing = Sharing(max(1, parts // team.size), team, together, together)
             mine = [batch.parts(team.size)[team.rank] for batch in batches()]
             shared = build(method, options, k)
             begin_alike(shared, "tests", 0, team)
-            seen = train(shared, mine, sharing)
+            with not_averaged(apart_from_others):
+                seen = train(shared, mine, sharing)
             if not team.rank:
                 found[name] = apart(seen, train(build(method, options, k), batches(), Sharing(parts)))
         return found or None
