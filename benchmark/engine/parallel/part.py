@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.engine.pictures.data import Batch
+from benchmark.engine.training.finishing import finish_module
 from benchmark.engine.training.frozen import has_frozen_weights
 from benchmark.engine.training.method import LocalMethod, Method
 from benchmark.engine.training.precision import Losses, precision_of
-from benchmark.engine.training.finishing import finish_module
 from benchmark.errors import UserError
 
 
