@@ -1,4 +1,4 @@
-"""``results/authors.yaml``: how the authors of methods stand to our rows of them; a method that is not in it was not asked.
+"""``results/authors.yaml``: how the authors of methods stand to our rows of them; who is not in it was not asked.
 
 A confirmation is worth what can be read of it, so it has a date and a link.
 """

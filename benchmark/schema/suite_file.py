@@ -1,5 +1,6 @@
-"""``suites.yaml``, and other files of blocks, as plain values: a key that stands twice, a bomb of aliases or a hidden character has its line named.
+"""``suites.yaml``, or another file of blocks, as plain values.
 
+A key that stands twice, a bomb of aliases or a hidden character has its line named:
 YAML itself keeps the last of two equal keys and says nothing; and a few lines of aliases can stand for more values
 than fit into memory.
 """

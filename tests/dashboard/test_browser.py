@@ -18,7 +18,7 @@ from benchmark.export.site import export
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "method", "runs", "changes", "submit"]
+PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes", "submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"

@@ -7,31 +7,23 @@ from records import make_record, write_own_tables, write_runs
 
 from benchmark.display.standing import standing, standing_link
 from benchmark.errors import UserError
+from benchmark.schema.authors import read_authors
 
 
-@pytest.fixture
-def results(tmp_path):
+def test_tables_carry_what_the_authors_said(tmp_path):
     write_runs(tmp_path / "runs", make_record("dgl", 2, 0, 90.0))
-    return tmp_path
-
-
-def said(results, text):
-    (results / "authors.yaml").write_text(text)
-    write_own_tables(results)
-    return json.loads((results / "methods" / "dgl.json").read_text())
-
-
-def test_tables_carry_what_the_authors_said(results):
-    assert standing(said(results, "# nobody yet\n")) == "not asked"
-    told = said(results, "dgl: {state: confirmed, date: 2026-12-01, link: https://a.org/1}\n")
+    (tmp_path / "authors.yaml").write_text("dgl: {state: confirmed, date: 2026-12-01, link: https://a.org/1}\n")
+    write_own_tables(tmp_path)
+    told = json.loads((tmp_path / "methods" / "dgl.json").read_text())
     assert (standing(told), standing_link(told)) == ("confirmed on 2026-12-01", "https://a.org/1")
+    assert standing(json.loads((tmp_path / "methods" / "fa.json").read_text())) == "not asked"
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("dgll: {state: asked, date: 2026-12-01}", "there is no method dgll"),
-        ("dgl: {state: yes}", "dgl.state: Input should be 'not asked', 'asked' or 'confirmed'"),
+        ("dgl: {state: maybe}", "dgl.state: Input should be 'not asked', 'asked' or 'confirmed'"),
         ("dgl: {state: asked}", "`asked` needs its date"),
         ("dgl: {state: confirmed, date: 2026-12-01}", "`confirmed` needs a link"),
         ("dgl: {state: asked, date: 2026-12-01, link: 'javascript:alert(1)'}", "http or https"),
@@ -40,8 +32,10 @@ def test_tables_carry_what_the_authors_said(results):
         ("- dgl", "a block `name: ...` for each method"),
     ],
 )
-def test_a_mistake_is_one_sentence(results, text, sentence):
+def test_a_mistake_is_one_sentence(tmp_path, text, sentence):
+    path = tmp_path / "authors.yaml"
+    path.write_text(text)
     with pytest.raises(UserError) as caught:
-        said(results, text)
+        read_authors(path, {"dgl"})
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
