@@ -112,7 +112,7 @@ def _schedule(recipe: Mapping[str, Any]) -> str:
     if recipe.get("milestones"):
         said += f" at {recipe['milestones']} of the epochs, by {recipe.get('gamma')}"
     warmup = recipe.get("warmup_epochs")
-    return f"{said}, after {warmup:g} warm-up" if warmup else said
+    return f"{said}, after a warm-up of {warmup:g} epoch{'' if warmup == 1 else 's'}" if warmup else said
 
 
 NAMED = {"epochs", "batch", "optimizer", "lr", "weight_decay", "warmup_epochs", "schedule", "milestones", "gamma"}

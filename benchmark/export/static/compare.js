@@ -123,7 +123,7 @@
     place("curves").textContent = points.length ? says.CURVES : says.NO_CURVES;
     chart.toggleAttribute("hidden", !points.length);
     if (!points.length) return;
-    const [left, right, top, bottom] = [48, 705, 34, 285];
+    const [left, right, top, bottom] = [58, 700, 14, 280];
     const [epochs, values] = [0, 1].map((i) => points.map((point) => point[i]));
     const [first, last, low, high] = [Math.min(...epochs), Math.max(...epochs), Math.min(...values), Math.max(...values)];
     const x = (epoch) => left + ((epoch - first) / (last - first || 1)) * (right - left);
@@ -134,15 +134,12 @@
     ]);
     const steps = ticks(first, last).filter(Number.isInteger);
     marks.push(...steps.map((epoch) => drawn("text", { x: x(epoch), y: bottom + 20, "text-anchor": "middle" }, `${epoch}`)));
-    const lines = [one, other].flatMap((side, i) => {
+    const lines = [one, other].map((side, i) => {
       const kind = "ab"[i];
       const at = side.curve.map(([epoch, value]) => `${x(epoch).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-      return [
-        drawn("polyline", { class: kind, points: at }),
-        drawn("line", { class: kind, x1: left + 330 * i, x2: left + 28 + 330 * i, y1: 12, y2: 12 }),
-        drawn("text", { x: left + 36 + 330 * i, y: 16 }, `${"AB"[i]}: ${side.name.slice(0, 40)}`),
-      ];
+      return drawn("polyline", { class: kind, points: at });
     });
+    place("legend").replaceChildren(...[one, other].map((side, i) => element("span", `${"AB"[i]}: ${side.name}`, "ab"[i])));
     chart.setAttribute("aria-label", `${one.name} and ${other.name}: validation accuracy in percent by epoch`);
     chart.replaceChildren(...marks, ...lines);
   }
