@@ -68,6 +68,7 @@ LEADERBOARD: dict[str, Any] = {
     "best": text("vs_best", "Best?", 75),
     "vs_e2ebp_pct": number("vs_e2ebp_pct", "vs end-to-end", "%+.2f", 110),
     "vs_e2ebp_half_pct": number("vs_e2ebp_half_pct", "± ", width=58),
+    "beside": COMPARE,
     "epochs": number("epochs", "Epochs", "%d", 70),
     "equal_epochs_pct": number("equal_epochs_pct", "at equal epochs", "%+.2f", 120),
     "equal_epochs_half_pct": number("equal_epochs_half_pct", "±  ", width=58),
@@ -79,7 +80,6 @@ LEADERBOARD: dict[str, Any] = {
     "curve": column.LineChartColumn(
         "Curve", y_min=0, y_max=100, help="validation accuracy by epoch, mean over seeds, 0 to 100 %", width=90
     ),
-    "beside": COMPARE,
     "verification_chip": VERIFICATION,
     "family_chip": FAMILY,
     "name": text("title", "Name", 250),

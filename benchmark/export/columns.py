@@ -44,6 +44,7 @@ def leaderboard() -> list[Column]:
         interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %", mark=_against_best),
         number("n_ok", "n", 0),
         interval("vs_e2ebp_pct", "vs_e2ebp_half_pct", "vs end-to-end", "+"),
+        _comparison(),
         number("epochs", "Epochs", 0),
         interval("equal_epochs_pct", "equal_epochs_half_pct", "at equal epochs", "+"),
         interval("equal_flops_pct", "equal_flops_half_pct", "at equal FLOPs", "+"),
@@ -54,7 +55,6 @@ def leaderboard() -> list[Column]:
         Column(
             "Curve", lambda row: sparkline(row["curve"]), "validation accuracy by epoch, mean over seeds, 0 to 100 %"
         ),
-        _comparison(),
         *_traits(),
         *_said_of_training(),
         text("authors_stand", standing.LABEL, meaning=standing.MEANING),
