@@ -471,7 +471,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes that read pictures")] = 2,
     seed: int = 0,
-    option: Annotated[list[str] | None, typer.Option(help="of the method, such as depth=2; may be repeated")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="of the method, such as beta=0.9; may be repeated")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="keep the training in this file while it goes on, and go on from it")
     ] = None,

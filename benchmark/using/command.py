@@ -70,7 +70,7 @@ def parsed(options: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             equals = ""
         if not (equals and name.isidentifier()):
-            raise UserError(f"--option {text!r} is no option; write NAME=VALUE, such as depth=2.")
+            raise UserError(f"--option {text!r} is no option; write NAME=VALUE, such as beta=0.9.")
     return found
 
 

@@ -132,6 +132,6 @@ def _stop_at(step, made):
 
 
 def test_options_are_read_as_yaml_has_them():
-    assert parsed(["depth=2", "first=[1, 0.5]", "head=1c2f"]) == {"depth": 2, "first": [1, 0.5], "head": "1c2f"}
+    assert parsed(["beta=2", "first=[1, 0.5]", "head=1c2f"]) == {"beta": 2, "first": [1, 0.5], "head": "1c2f"}
     with pytest.raises(UserError, match="write NAME=VALUE"):
         parsed(["depth"])
