@@ -471,18 +471,24 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes that read pictures")] = 2,
     seed: int = 0,
+    option: Annotated[list[str] | None, typer.Option(help="of the method, such as beta=0.9; may be repeated")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="keep the training in this file while it goes on, and go on from it")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="train the end-to-end twin, too")] = False,
 ) -> None:
     """Train a network on your own pictures by any method; needs no checkout and touches no leaderboard."""
-    from benchmark.using.command import compared, trained
+    from benchmark.using.command import compared, parsed, trained
 
     asked = {
         **{"model": backbone, "data": data, "method": method, "modules": modules},
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
-        "precision": precision,
+        **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
     }
+    if compare and checkpoint:
+        raise UserError("--compare trains two networks, and a checkpoint is of one; leave one of the two out.")
     (compared if compare else trained)(console, asked, save)
 
 
