@@ -1,10 +1,11 @@
 """The least memory that each method needs at each K, with and without recomputation inside its modules.
 
-``python scripts/memory_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured, on the
-networks of InfoPro's tables: ResNet-110 of CIFAR in batches of 1024, and ResNet-101 of ImageNet in batches of 128 a GPU.
-Cuts are balanced by memory; ``recompute`` forgets what is inside each block (:mod:`benchmark.engine.training.recompute`).
-The bar is gradient checkpointing: end-to-end backpropagation that recomputes as well, by K segments or by blocks. Rows
-are kept in ``.beyond/plans`` as soon as they are done; ``results/memory.csv`` is written after each network and K.
+``python scripts/memory_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured, on
+the networks of InfoPro's tables: ResNet-110 of CIFAR in batches of 1024, and ResNet-101 of ImageNet in batches of 128 a
+GPU. Cuts are balanced by memory; ``recompute`` forgets what is inside each block
+(:mod:`benchmark.engine.training.recompute`). The bar is gradient checkpointing: end-to-end backpropagation that
+recomputes as well, by K segments or by blocks. Rows are kept in ``.beyond/plans`` as soon as they are done;
+``results/memory.csv`` is written after each network and K.
 """
 
 from pathlib import Path
