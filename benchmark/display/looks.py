@@ -60,8 +60,13 @@ def legend(**more: Any) -> alt.Legend:
 
 
 def layered(*layers: Any) -> Any:
-    """The layers that have rows, on each other: an empty one is a mark without a name to screen readers."""
-    return alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers))
+    """A whole chart: the layers that have rows, on each other, with axes and legends in the page's own ink.
+
+    An empty layer is a mark without a name to screen readers; Streamlit's own grey is too light to be read.
+    """
+    chart = alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers))
+    inked = {"labelColor": INK, "titleColor": INK}
+    return chart.configure_axis(**inked).configure_legend(**inked)
 
 
 def _has_rows(layer: Any) -> bool:
