@@ -170,21 +170,21 @@ def _labels(shown: pd.DataFrame, plot: Plot, axes: dict[str, Any]) -> list[alt.C
     """Names, drawn where the plot is about as wide as reckoned: of the whole front with K, of others where they fit."""
     others = shown[shown["method"] != TWIN].iloc[::-1]  # drawn last is first to choose
     front = others["front"]
-    named = front | ~others["label"].isin(others.loc[front, "label"])
-    named = others[named].assign(label=_with_k(others).where(front, others["label"]), must=front)
+    elsewhere = others["label"].isin(others.loc[front, "label"])
+    named = others.assign(label=_with_k(others).where(front, others["label"]), must=front)[front | ~elsewhere]
     placed = place_labels(named.assign(x=np.log(named["x"])), plot).assign(x=shown["x"])
     placed = placed[["x", "y", "label", "dx", "dy", "align", "far"]]
-    at = {name: alt.ExprRef(f"datum.{name}") for name in ("dx", "dy", "align")}
+    at: dict[str, Any] = {name: alt.ExprRef(f"datum.{name}") for name in ("dx", "dy", "align")}
     seen = alt.ExprRef(f"width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0")
     text = alt.Chart(placed).mark_text(**at, baseline="middle", fontSize=12, color=INK, opacity=seen, tooltip=None)
-    to = {f"{end}2Offset": alt.ExprRef(f"datum.d{end}") for end in ("x", "y")}
+    to: dict[str, Any] = {f"{end}2Offset": alt.ExprRef(f"datum.d{end}") for end in ("x", "y")}
     lead = alt.Chart(placed[placed["far"]]).mark_rule(**to, color=INK, opacity=seen, strokeOpacity=0.5, tooltip=None)
     return [lead.encode(x2="x:Q", y2="y:Q", **axes), text.encode(text="label:N", **axes)]
 
 
 def _with_k(rows: pd.DataFrame) -> pd.Series:
     """``dgl, K = 4``."""
-    return rows["label"] + ", K = " + rows["modules"].astype(int).astype(str)
+    return rows["label"].astype(str) + ", K = " + rows["modules"].astype(int).astype(str)
 
 
 def by_modules(rows: pd.DataFrame, measure: str) -> Any:

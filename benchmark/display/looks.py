@@ -65,7 +65,7 @@ def layered(*layers: Any) -> Any:
     An empty layer is a mark without a name to screen readers; Streamlit's own grey is too light to be read.
     """
     chart = alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers))
-    inked = {"labelColor": INK, "titleColor": INK}
+    inked: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
     return chart.configure_axis(**inked).configure_legend(**inked)
 
 
