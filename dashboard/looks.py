@@ -12,8 +12,9 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .stCode .token {color: inherit !important}
 .stCode :is(.comment, .linenumber) {color: light-dark(#5C6570, #9AA4B0) !important}
 .stCode .token:is(.keyword, .function) {color: light-dark(#00609A, #7CC4EF) !important}
-.stCode .token:is(.string, .triple-quoted-string) {color: light-dark(#00734F, #4CC79B) !important}
+.stCode .token:is(.string, .triple-quoted-string, .inserted) {color: light-dark(#00734F, #4CC79B) !important}
 .stCode .token:is(.number, .boolean, .builtin, .class-name) {color: light-dark(#8A4B00, #FFB27A) !important}
+.stCode .token.deleted {color: light-dark(#B23A00, #FF9A66) !important}
 .bb-lead {max-width: 72rem; color: color-mix(in srgb, currentColor 82%, transparent); margin: 0}
 .bb-cards {display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem}
 .bb-card {border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .45rem;
