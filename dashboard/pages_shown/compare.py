@@ -69,9 +69,8 @@ def show_facts(a: Side, b: Side, records: list[str]) -> None:
     st.header("Side by side", anchor=False)
     labels, mine, theirs, ratios = zip(*comparing.facts(a, b), strict=True)
     names = [f"A: {a.name}", f"B: {b.name}"]
-    said = dict(zip([*names, comparing.RATIO], (mine, theirs, ratios), strict=True))
-    table = pd.DataFrame(said, index=[plain(label) for label in labels])
-    st.table(table.map(plain).rename(columns=plain))
+    table = pd.DataFrame(dict(zip(["Of each", *names, comparing.RATIO], (labels, mine, theirs, ratios), strict=True)))
+    st.table(table.map(plain).rename(columns=plain), hide_index=True)
     for side, path, address in zip((a, b), records, objection_addresses(records), strict=True):
         links = [link(f"{side.method}’s page", method_address(side.method))]
         links += [link("object to this row", address)] if address else []

@@ -59,7 +59,7 @@ def test_two_rows_stand_side_by_side(results):
     app = opened("compare", a="dgl, K = 4, shared", b="dgl, K = 2, shared")
     assert "-2.00 ± 0.00 points, mean of 3 seeds" in texts(app).replace("\\", "")
     assert list(app.dataframe[0].value["difference"]) == [-2, -2, -2]
-    table = app.table[0].value
+    table = app.table[0].value.set_index("Of each")
     assert list(table.loc["Peak memory, MB \\(simulated\\)"]) == ["25\\.0", "50\\.0", "0\\.50"]
     assert set(rows_of(app)[0]["run"].dropna()) == {"A: dgl, K = 4, shared", "B: dgl, K = 2, shared"}
     assert comparing.SAME_FILE in texts(app)
