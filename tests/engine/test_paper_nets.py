@@ -77,3 +77,12 @@ def test_the_output_layer_of_kernet_sees_vectors_of_unit_length():
 def test_the_leaky_perceptron_is_leaky():
     assert (built("local_loss_mlp", activation="leaky_relu").layers(torch.randn(4, 784)) < 0).any()
     assert not (built("local_loss_mlp").layers(torch.randn(4, 784)) < 0).any()
+
+
+def test_trgls_resnet_is_timms_without_the_pool_behind_its_stem():
+    picture = torch.empty(2, 3, 64, 64, device="meta")
+    with torch.device("meta"):
+        ours, timms = (create_backbone(name, 200, 3, 64) for name in ("trgl_resnet50", "resnet50"))
+        assert parameters(ours) == parameters(timms)
+        assert ours.forward_features(picture).shape[2:] == (4, 4)
+        assert timms.forward_features(picture).shape[2:] == (2, 2)
