@@ -195,11 +195,13 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "runs.html", "runs.html", {"suites": None, "failed": None}
         return
     failed = cells[cells["status"] != "ok"]
+    suites = _suites(results)
     yield (
         "runs.html",
         "runs.html",
         {
-            "suites": make_table("suites", _suites(results), columns.suites()),
+            "suites": make_table("suites", suites, columns.suites()),
+            "idle": [name for name in results.suites if name not in set(suites["suite"])],
             "failed": make_table("failed", failed, [*columns.runs()[:1], text("suite", "Suite"), *columns.runs()[1:]])
             if len(failed)
             else None,
@@ -220,10 +222,11 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _suites(results: Results) -> pd.DataFrame:
+    """The suites that have cells, or planned rows."""
     status = results.cells.groupby("suite")["status"]
     counts = pd.DataFrame({"cells": status.size(), "ok": status.agg(lambda s: (s == "ok").sum())})
     plans = results.plans.groupby("suite").size() if len(results.plans) else pd.Series(dtype=int)
-    counts = counts.reindex(sorted({*counts.index, *results.suites, *plans.index})).fillna(0).astype(int)
+    counts = counts.reindex(sorted({*counts.index, *plans.index})).fillna(0).astype(int)
     counts["title"] = [results.suites.get(suite, {}).get("title", "") for suite in counts.index]
     counts = counts.assign(other=counts["cells"] - counts["ok"], planned=plans.reindex(counts.index).fillna(0))
     return counts.rename_axis("suite").reset_index()
