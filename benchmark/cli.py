@@ -422,7 +422,7 @@ def train(
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
+    precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     pretrained: Annotated[bool, typer.Option("--pretrained", help="start from timm's weights")] = False,
     freeze: Annotated[list[str] | None, typer.Option(help="leave this part as it is; may be repeated")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,

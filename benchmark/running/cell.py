@@ -92,7 +92,7 @@ def _observe(
     keeper: Keeper | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
-    prepare_process(suite.device)
+    prepare_process(suite.device, suite.recipe.precision)
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)

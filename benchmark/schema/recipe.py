@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from benchmark.schema.plain import Strict
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
 Schedule = Literal["cosine", "steps", "constant"]
 
 
@@ -28,6 +28,7 @@ class Recipe(Strict):
     kerNET), unless ``decay_norms`` is off. With ``clip_norm`` each module's gradient is clipped by itself, as no module
     may know the gradient of another.
 
+    In ``tf32`` CUDA may round what convolutions and matrix products of training are given; in ``fp32`` it may not.
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
     evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
     """

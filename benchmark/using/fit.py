@@ -15,6 +15,7 @@ from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
+from benchmark.engine.training.tf32 import tf32_of
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
@@ -115,7 +116,8 @@ def fit(
     suite, cell = _as_cell(model, method, modules, chosen, where, seed)
     _check_alone(net, built, loaders["validation"])  # before anything is trained, too
     peak = CudaPeak(torch.device(where))
-    curve = train_phases(cell, suite, loaders, on_epoch, built, watch=watch, metered=peak.measured)
+    with tf32_of(chosen.precision):
+        curve = train_phases(cell, suite, loaders, on_epoch, built, watch=watch, metered=peak.measured)
     result = Fitted(
         net.to(where).eval(),
         built,
