@@ -1,8 +1,8 @@
 """In which precision a training step computes: fp32 (tf32: rounded), or bf16 forward passes on fp32 weights.
 
 With ``bf16`` what a method does between two losses runs under autocast; each backward pass runs outside, in the types
-that the forward pass left, as torch recommends. Gradients of weights, optimisers and evaluation are in fp32. ``tf32`` is
-fp32 whose inputs CUDA may round (:mod:`benchmark.engine.training.tf32`), which is a setting of the process.
+that the forward pass left, as torch recommends. Gradients of weights, optimisers and evaluation are in fp32.
+``tf32`` is fp32 whose inputs CUDA may round, a setting of the process (:mod:`benchmark.engine.training.tf32`).
 """
 
 from collections.abc import Callable, Iterator
