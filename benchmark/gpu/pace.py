@@ -66,7 +66,10 @@ def _facts(name: str, problem: Problem, device: str) -> Iterator[tuple[str, Any]
         difference = max(abs(a - b) / max(abs(a), abs(b), 1) for a, b in zip(plain.losses, found.losses, strict=True))
         yield f"{precision}_losses", difference
         if not difference <= NEAR[precision]:
-            yield "fault", f"first losses in {precision} differ from fp32 by {difference:.2g} ({NEAR[precision]} allowed)."
+            yield (
+                "fault",
+                f"first losses in {precision} differ from fp32 by {difference:.2g} ({NEAR[precision]} allowed).",
+            )
 
 
 def measure(method: Method, problem: Problem, precision: Precision, device: str) -> Measured:

@@ -30,7 +30,12 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
     yield Part(
         "machine",
         "Machine",
-        {"device": "device", "precision": "arithmetic", "same_pictures": "same pictures", "same_weights": "same weights"},
+        {
+            "device": "device",
+            "precision": "arithmetic",
+            "same_pictures": "same pictures",
+            "same_weights": "same weights",
+        },
         "Pictures of a batch and weights of a new network, beside those on the CPU.",
         [_job("machine:check_machine", device, device)],
     )

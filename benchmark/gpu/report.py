@@ -89,7 +89,9 @@ class Report:
     @staticmethod
     def line(part: Part, row: Row) -> str:
         """A row in one line."""
-        told = [f"{heading} {text(row[fact])}" for fact, heading in part.columns.items() if row.get(fact) not in (None, [])]
+        told = [
+            f"{heading} {text(row[fact])}" for fact, heading in part.columns.items() if row.get(fact) not in (None, [])
+        ]
         verdict = "; ".join(row["faults"]) or row.get("note", "well")
         return printable(f"{part.name}: {row['name']}: {verdict} ({', '.join(told)})")
 
@@ -102,7 +104,15 @@ def text(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return "0" if not value else f"{value:.1e}" if abs(value) < 0.01 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+            return (
+                "0"
+                if not value
+                else f"{value:.1e}"
+                if abs(value) < 0.01
+                else f"{value:,.0f}"
+                if abs(value) >= 1000
+                else f"{value:.2f}"
+            )
         case list():
             return ", ".join(map(text, value)) or "–"
     return str(value)

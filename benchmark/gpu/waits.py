@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchmark
-from benchmark.schema.plugins import METHODS
 
+TOP = Path(benchmark.__file__).parent.parent
+PACKAGES = "-packages/"
 aten = torch.ops.aten
 READS = {
     *(aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten.equal, aten.is_nonzero),
@@ -83,19 +84,15 @@ def _by_a_mask(args: tuple) -> bool:
 
 
 def _line() -> str:
-    """The innermost line of a method's file or of ours on the stack, or else the innermost of all."""
-    frames = [frame for frame in traceback.extract_stack()[:-2] if frame.filename != __file__]
-    own = [frame for frame in frames if not Path(frame.filename).is_absolute() or _short(frame.filename) != frame.filename]
-    frame = (own or frames)[-1]
+    """The innermost line on the stack that is no package's, nor of this file."""
+    frames = traceback.extract_stack()
+    frame = next(f for f in reversed(frames) if PACKAGES not in f.filename and f.filename != __file__)
     return f"{_short(frame.filename)}:{frame.lineno}"
 
 
 def _short(name: str) -> str:
-    """A file below the repository or among the packages, without the folders before that."""
-    top = Path(benchmark.__file__).parent.parent
+    """A file of the repository or of a package, without the folders before that."""
+    if PACKAGES in name:
+        return name.rpartition(PACKAGES)[2]
     path = Path(name)
-    if path.parent.name == METHODS.name:
-        return f"{METHODS}/{path.name}"
-    if path.is_relative_to(top / "benchmark"):
-        return str(path.relative_to(top))
-    return name.rpartition("-packages/")[2]
+    return str(path.relative_to(TOP)) if path.is_relative_to(TOP) else name
