@@ -453,7 +453,7 @@ def gpu_check(
         ".beyond/gpu-check.json"
     ),
 ) -> None:
-    """Check a GPU: losses as on the CPU, repeatability, whole cells, memory, speed, the sandbox; in under ten minutes."""
+    """Check a GPU in under ten minutes: losses as on the CPU, repeatability, cells, memory, speed, the sandbox."""
     at_the_top()
     from benchmark.gpu.check import check_asked, gpu_check
 

@@ -1,4 +1,4 @@
-"""Random numbers of a step on a GPU, drawn on the CPU: so that both devices draw the same, and losses can be compared."""
+"""Random numbers of a step on a GPU, drawn on the CPU: where both devices draw the same, losses can be compared."""
 
 from collections.abc import Callable
 from typing import Any

@@ -48,8 +48,8 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
         },
         "Largest difference between losses and weights' norm of four steps of each phase on the device and on the CPU, "
         "relative to numbers above 1, both drawing the same random numbers. *repeats*: two runs on the device, drawing "
-        "there, are equal to the bit. *draws*: another seed gives other losses. *waits at*: lines at which a step makes "
-        "the process wait for the device.",
+        "there, are equal to the bit. *draws*: another seed gives other losses. *waits at*: lines at which a step has "
+        "its process wait for the device.",
         [_job("steps:check_steps", name, name, device) for name in methods],
     )
     yield Part(

@@ -56,7 +56,7 @@ def _engine(problem: Problem, batch: Batch, precision: Precision, device: str) -
 def _plain(problem: Problem, batch: Batch, precision: Precision, device: str) -> Step:
     task, recipe = problem.task, problem.recipe(precision)
     model = create_backbone(problem.backbone, task.classes, task.channels, task.image_size, "native")
-    model = model.to(device, memory_format=torch.channels_last).train()
+    model = model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.SGD(
         model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
     )

@@ -1,4 +1,4 @@
-"""What is timed and weighed: a network, pictures and a number of modules; small on a CPU, where it only shows the way."""
+"""What is timed and weighed: a network, pictures and a number of modules; small on a CPU, where it shows the way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

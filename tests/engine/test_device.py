@@ -21,7 +21,7 @@ def on_meta(batch: Batch) -> Batch:
 
 @pytest.mark.parametrize("name", ["infopro", "target_propagation", "layerwise_hsic", "ddg"])
 def test_a_step_reads_no_number_and_stays_on_its_device(name, digits, monkeypatch):
-    """The device `meta` holds no numbers, and mixes with no other: to read one, or to make a tensor elsewhere, fails."""
+    """The device `meta` holds no numbers, and mixes with no other: to read one, or to make one elsewhere, fails."""
     enabled, autocast = torch.is_autocast_enabled, torch.autocast  # which do not know it
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device="cpu": device != "meta" and enabled(device))
     monkeypatch.setattr(torch, "autocast", lambda d, *a, **k: nullcontext() if d == "meta" else autocast(d, *a, **k))
