@@ -84,7 +84,7 @@ def test_committed_records_are_genuine_and_the_tables_are_made_from_them(tmp_pat
     assert {r.provenance.method_sha256 for r in records if r.provenance}  # every one names its method's file
     shutil.copytree(ROOT / "results", tmp_path / "results")
     write_tables(tmp_path / "results")
-    for name in ("leaderboard.csv", "claims.csv", "curves.csv", "metrics.json"):
+    for name in ("leaderboard.csv", "claims.csv", "curves.csv", "metrics/digits/dgl.json"):
         assert (tmp_path / "results" / name).read_text() == (ROOT / "results" / name).read_text(), name
 
 
@@ -100,6 +100,19 @@ def test_touching_a_method_makes_its_stages_stale_and_no_others(tmp_path):
     with open(tmp_path / "methods" / "dgl.py", "a") as file:
         file.write("# touched\n")
     assert set(status(tmp_path)) == {stage for stage in SOME if stage.endswith("@dgl")}
+
+
+def test_dvcs_own_views_show_the_rows_and_need_no_foreign_host(tmp_path):
+    table = dvc(ROOT, "metrics", "show")
+    assert "results/metrics/digits/dgl.json" in table
+    assert "top1.k4" in table
+    dvc(ROOT, "plots", "show", "--out", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    assert "vegaEmbed('#learning_curves'" in page
+    assert {line for line in page.splitlines() if "<script src" in line} == {
+        '    <script src="../.dvc/vega.js"></script>'
+    }
+    assert (ROOT / ".dvc" / "vega.js").stat().st_size > 2**18  # as `make setup` wrote it
 
 
 def status(folder: Path) -> dict:

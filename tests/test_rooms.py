@@ -23,7 +23,7 @@ ROOMS = [
     ),
     *("verifying", "gpu", "display", "export", "cli", "entry"),
 ]
-ENGINE = ["cutting", "pictures", "objectives", "training", "former", "load", "measuring", "golden"]
+ENGINE = ["cutting", "pictures", "objectives", "training", "parallel", "former", "load", "measuring", "golden"]
 
 
 def imported(path):

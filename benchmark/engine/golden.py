@@ -16,6 +16,7 @@ import torch
 
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Batch, Loader, data_root, load_splits
+from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
@@ -64,7 +65,7 @@ def pictures(views: int, device: str = "cpu") -> Loader:
     """The pictures of the trajectories, in the same batches on every device."""
     dataset = load_dataset(SUITE.dataset)
     splits = load_splits(dataset, data_root(), SUITE.validation)
-    return Loader(splits.train, dataset, SUITE.recipe.batch, device=device, seed=1, train=True, views=views)
+    return loader_of(splits.train, dataset, SUITE.recipe.batch, device=device, seed=1, train=True, views=views)
 
 
 def trajectory(

@@ -25,8 +25,8 @@ STAGE = re.compile(r"^  (\S+):\n((?:    .*\n)+)", re.M)
 MARKER = re.compile(r"^(<{7}|>{7}) .*$", re.M)
 HUNK = re.compile(r"^<{7}.*\n((?:.*\n)*?)={7}\n((?:.*\n)*?)>{7}.*(?:\n|\Z)", re.M)
 OURS = re.compile(  # written anew by `register`, whatever stands there
-    r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells)/[^/]+"
-    r"|results/(leaderboard|ranking|curves|claims|tuning|reference)\.csv|results/(metrics|suites)\.json"
+    r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells|metrics/[^/]+)/[^/]+"
+    r"|results/(leaderboard(-columns)?|ranking|curves|claims|tuning|reference)\.csv|results/suites\.json"
 )
 
 

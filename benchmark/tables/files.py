@@ -74,9 +74,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         "ranking.csv": ranks.to_csv(index=False),
         "reference.csv": reference(board).to_csv(index=False),
         "curves.csv": curves(cells).to_csv(index=False),
-        "metrics.json": json.dumps(metrics(board), indent=1) + "\n",
         "suites.json": json.dumps(_said(defined, cells), indent=1) + "\n",
         **{f"methods/{name}.json": json.dumps(text, indent=1) + "\n" for name, text in methods_say.items()},
+        **{name: json.dumps(numbers) + "\n" for name, numbers in metrics(board).items()},
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
     if (results / "published.csv").exists():
@@ -144,18 +144,28 @@ def _data(name: str) -> dict[str, Any]:
 
 
 def _remove_others(results: Path, written: dict[str, str]) -> None:
-    """Remove tables of suites, methods and searches that are gone."""
-    for path in [*results.glob("methods/*.json"), *results.glob("cells/*.csv"), results / "tuning.csv"]:
+    """Remove tables of suites, methods, rows and searches that are gone."""
+    tables = ("methods/*.json", "metrics/*/*.json", "cells/*.csv", "tuning.csv")
+    for path in [path for pattern in tables for path in results.glob(pattern)]:
         if str(path.relative_to(results)) not in written:
             path.unlink(missing_ok=True)
 
 
 def metrics(board: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Suite -> row -> its main numbers, finite ones only, for ``dvc metrics show``; of rows that the suite ranks."""
-    names = {"test_top1": "test_top1_pct", "memory_ratio": "memory_ratio", "time_ratio": "time_ratio"}
+    """Name of a file -> number -> K -> its value, for ``dvc metrics show``; of the rows that a suite leads with.
+
+    A method of a suite is a file, so that DVC shows a line for each. ``gap`` is to end-to-end backpropagation, in
+    points. Numbers that are not there are left out.
+    """
+    numbers = {"top1": "test_top1_pct", "gap": "vs_e2ebp_pct"}
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for row in board[(other_kind(board) == "") & (board["leads"] == "yes")].to_dict("records"):
-        label = "-".join(filter(None, [row["method"], row["variant"], row["backbone"], f"k{row['modules']}"]))
-        numbers = {key: float(row[name]) for key, name in names.items() if pd.notna(row[name])}
-        found.setdefault(row["suite"], {}).setdefault(label, numbers)
+    leading = board[(other_kind(board) == "") & (board["leads"] == "yes")]
+    for suite, rows in leading.groupby("suite"):
+        several = rows["backbone"].nunique() > 1
+        for row in rows.to_dict("records"):
+            label = "-".join(filter(None, [row["method"], row["variant"], row["backbone"] if several else ""]))
+            for name, column in numbers.items():
+                if pd.notna(row[column]):
+                    of = found.setdefault(f"metrics/{suite}/{label}.json", {}).setdefault(name, {})
+                    of[f"k{row['modules']}"] = float(row[column])
     return found

@@ -12,6 +12,7 @@ from torch import nn
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
@@ -26,7 +27,6 @@ from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
 from benchmark.using.network import build, freeze, method_class, network
-from benchmark.using.stream import StreamingLoader
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
 RECIPE = {"epochs": 10, "batch": 64, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "decay_norms": False}

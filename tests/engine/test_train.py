@@ -14,7 +14,14 @@ from benchmark.engine.measuring.world import World
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Phase
 from benchmark.engine.training.seeding import derive_seed, seeded
-from benchmark.engine.training.train import Diverged, build_optimizer, build_optimizers, set_phase, train_phase, train_step
+from benchmark.engine.training.train import (
+    Diverged,
+    build_optimizer,
+    build_optimizers,
+    set_phase,
+    train_phase,
+    train_step,
+)
 from benchmark.submitting.check.trials import left_weights
 
 

@@ -186,8 +186,8 @@ def test_rewriting_gives_the_same_bytes(tmp_path):
     first = contents(tmp_path)
     write_own_tables(tmp_path)
     assert contents(tmp_path) == first
-    made = ["leaderboard", "ranking", "curves", "claims", "cells/cifar10"]
-    assert {f"{name}.csv" for name in made} | {"metrics.json", "suites.json", "methods/fa.json"} <= set(first)
+    made = {f"{name}.csv" for name in ("leaderboard", "ranking", "curves", "claims", "cells/cifar10")}
+    assert made | {"suites.json", "methods/fa.json", "metrics/cifar10/e2ebp.json"} <= set(first)
 
 
 def contents(folder):
@@ -230,12 +230,14 @@ def test_metadata_comes_from_the_method_file(tmp_path):
     assert row_of(board, "infopro")["title"] == "infopro"  # its file is gone, its row is not
 
 
-def test_metrics_are_finite_and_nested_by_suite(tmp_path):
+def test_metrics_are_a_file_a_method_and_go_with_it(tmp_path):
+    gone = tmp_path / "metrics" / "cifar10" / "gone.json"
+    gone.parent.mkdir(parents=True)
+    gone.write_text("{}")
     write_own_tables(some_runs(tmp_path).parent)
-    found = json.loads((tmp_path / "metrics.json").read_text())
-    row = found["cifar10"]["infopro-contrast-cifar_resnet32-k4"]
-    assert row == {"test_top1": 89.0, "memory_ratio": 0.41, "time_ratio": 1.2}
-    assert found["cifar10"]["fa-cifar_resnet32-k4"] == {}
+    found = {path.stem: json.loads(path.read_text()) for path in gone.parent.iterdir()}
+    assert found["infopro-contrast"] == {"top1": {"k4": 89.0}, "gap": {"k4": -2.0}}
+    assert not {"gone", "fa"} & set(found)  # feedback alignment has failed
 
 
 def test_curves_average_seeds_and_number_epochs_from_one(tmp_path):

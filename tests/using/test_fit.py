@@ -9,9 +9,9 @@ from torch import nn
 
 from benchmark import fit
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.errors import DataMissing, UserError
 from benchmark.using.folder import read_folder
-from benchmark.using.stream import StreamingLoader
 
 SMALL = {"image": 16, "epochs": 1, "batch": 4, "workers": 0, "device": "cpu"}
 
@@ -99,5 +99,5 @@ def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
     (pictures / "b" / "3.png").write_bytes(b"no picture")
     loader = StreamingLoader(read_folder(pictures).train, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 4, train=True)
     loader.workers = 1
-    with pytest.raises(DataMissing, match=r"b/3\.png .*no PNG picture"):
+    with pytest.raises(DataMissing, match=r"b/3\.png .*no JPEG or PNG picture"):
         list(loader.epoch(0))

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
+from benchmark.engine.pictures.files import PictureFiles
 from benchmark.errors import DataMissing, UserError
 
 SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
@@ -50,6 +51,11 @@ class Pictures:
         """The pictures at `indices` (n,), as a copy in that order."""
         return Pictures(self.images[indices], self.labels[indices])
 
+    def add_to(self, digest: hashlib._Hash) -> None:
+        """All pixels and labels."""
+        for tensor in (self.images, self.labels):
+            digest.update(tensor.contiguous().numpy().data)
+
 
 def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
     """Pictures from arrays (N, H, W) or (N, H, W, C) of uint8 and labels (N,)."""
@@ -57,13 +63,20 @@ def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
     return Pictures(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
+def in_memory(part: Pictures | PictureFiles) -> Pictures:
+    """The part, for who hands pixels on; raises `UserError` where they stay in their files."""
+    if isinstance(part, PictureFiles):
+        raise UserError("Pictures that stay in their files are not handed to a sandbox, so this cannot be done there.")
+    return part
+
+
 @dataclass(frozen=True)
 class Splits:
     """The three parts of a data set; `fingerprint` is of the full one, before any split or limit."""
 
-    train: Pictures
-    validation: Pictures
-    test: Pictures
+    train: Pictures | PictureFiles
+    validation: Pictures | PictureFiles
+    test: Pictures | PictureFiles
     source: str
     fingerprint: str
 
@@ -82,8 +95,8 @@ class Dataset:
     padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
 
-    def load(self, root: Path) -> tuple[Pictures, Pictures, str]:
-        """Training pictures, test pictures and the source's name.
+    def load(self, root: Path) -> tuple[Pictures, Pictures, str] | tuple[PictureFiles, PictureFiles, str]:
+        """Training pictures, test pictures and the source's name; `PictureFiles` of any size stay in their files.
 
         Raises `DataMissing` with one sentence that says what is missing or damaged and how to get it.
         """
@@ -147,11 +160,11 @@ def stratified_order(labels: Tensor) -> Tensor:
     return torch.from_numpy(np.argsort(place, kind="stable"))
 
 
-def fingerprint(train: Pictures, test: Pictures) -> str:
-    """First 16 hex digits of the SHA-256 of all pictures and labels."""
+def fingerprint(train: Pictures | PictureFiles, test: Pictures | PictureFiles) -> str:
+    """First 16 hex digits of the SHA-256 of all pictures and labels; of files, of their names and sizes."""
     digest = hashlib.sha256()
-    for tensor in (train.images, train.labels, test.images, test.labels):
-        digest.update(tensor.contiguous().numpy().data)
+    for part in (train, test):
+        part.add_to(digest)
     return digest.hexdigest()[:16]
 
 

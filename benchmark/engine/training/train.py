@@ -176,6 +176,10 @@ class Watch:
         """Make one step, as :func:`train_step` does."""
         return train_step(method, batch, optimizers)
 
+    def epoch_over(self, method: Method, means: tuple[float, ...]) -> tuple[float, ...]:
+        """An epoch is over, and will be validated; returns the mean of each loss, of which ``means`` is known here."""
+        return means
+
     def end(self, method: Method) -> None:
         """The phase is over."""
 
@@ -225,6 +229,7 @@ def train_phase(
         standing.began = watch.clock() - standing.seconds
         with metered():
             means = train_epoch(method, batches, epoch * len(loader), optimizers, schedulers, watch, standing)
+        means = watch.epoch_over(method, means)
         seconds = watch.clock() - standing.began
         lr = next((o.param_groups[0]["lr"] for o in optimizers.values()), 0.0)
         standing.next_epoch(Epoch(index, epoch, means, lr, seconds, validate()))

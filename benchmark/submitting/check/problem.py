@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.world import World
-from benchmark.engine.pictures.data import Batch, Loader, Pictures, data_root, load_splits
+from benchmark.engine.pictures.data import Batch, Loader, Pictures, data_root, in_memory, load_splits
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.train import Watch, build_optimizers, check_finite, set_phase, train_step
@@ -55,7 +55,7 @@ def pictures() -> tuple[Pictures, Pictures]:
         train, held_out = given
         return train, held_out
     splits = load_splits(load_dataset(SUITE.dataset), data_root(), SUITE.validation)
-    return splits.train, splits.validation
+    return in_memory(splits.train), in_memory(splits.validation)
 
 
 def write_pictures(path: Path) -> None:
