@@ -11,6 +11,7 @@ from benchmark.engine.load import load_method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.errors import UserError
 from benchmark.gpu.facts import Row, row
+from benchmark.gpu.waits import Waits
 from benchmark.running.machine import machine
 from benchmark.sandbox.run import protections
 from benchmark.schema.fingerprint import package_versions
@@ -42,6 +43,13 @@ def _facts(device: str) -> Iterator[tuple[str, Any]]:
     yield "same_pictures", same
     if not same:
         yield "fault", "the pictures of a batch are others than on the CPU."
+    waits, batches = Waits(device), golden.pictures(1, device).epoch(0)
+    next(batches)  # what an epoch needs is copied before its first batch
+    with waits():
+        next(batches)
+    yield "waits", sorted(waits.places)
+    if waits.places:
+        yield "fault", f"a batch of pictures waits for the device at {', '.join(sorted(waits.places))}."
     yield "normalised_by", (here.x - there.x.cpu()).abs().max().item()
     own, moved = (golden.build(load_method(TWIN), {}) for _ in range(2))
     place(moved, torch.device(device))
