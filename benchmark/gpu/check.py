@@ -17,8 +17,6 @@ from benchmark.running.run import all_methods
 from benchmark.running.slots import slots
 from benchmark.schema.plugins import METHODS, broken_methods, plugin_path
 
-SIDE_BY_SIDE = 8  # processes that share the one GPU; who times something has it for himself meanwhile
-
 
 def gpu_check(methods: Sequence[str], device: Device, seconds: float, save: Path, say: Callable[[str], None]) -> Report:
     """Make the check, and write it to ``save`` (JSON, and Markdown beside it) after every row.
@@ -33,8 +31,8 @@ def gpu_check(methods: Sequence[str], device: Device, seconds: float, save: Path
     deadline = time.monotonic() + seconds - GRACE
     report = Report(device, list(parts(methods, device)))
     report.write(save)
-    places: list[str | None] = [*slots(int(device == "cuda"), min(cores(), SIDE_BY_SIDE))]
     for part in report.parts:
+        places: list[str | None] = [*slots(int(device == "cuda"), min(cores(), part.at_once))]
         for key, outcome in run_jobs(part.jobs, places, seconds=max(0.0, deadline - time.monotonic())):
             if part.name == "machine" and isinstance(outcome, UserError):
                 raise outcome

@@ -9,6 +9,7 @@ from benchmark.schema.suite import TWIN
 
 Device = Literal["cuda", "cpu"]
 SECONDS = {"cuda": 120.0, "cpu": 3600.0}  # for one job
+MANY = 8  # processes that share the GPU; of those that wait for each other to time something, fewer: one may hang
 IN_SANDBOX = "dgl"
 PLAIN_NETWORKS = {"cuda": 3, "cpu": 1}
 PUBLISHED_SETTINGS = 12
@@ -23,6 +24,7 @@ class Part:
     columns: dict[str, str]  # fact: heading and unit
     said: str  # what the numbers are
     jobs: Sequence[Job]
+    at_once: int = MANY
 
 
 def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
@@ -73,6 +75,7 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
         {"plain": "plain, pictures/s", "engine": "engine, pictures/s", "ratio": "time, ×"},
         "End-to-end backpropagation by the engine and by a plain loop, by turns, on a batch that lies on the device.",
         [_job("plain:check_plain", str(n), n, device) for n in range(PLAIN_NETWORKS[device])],
+        at_once=3,
     )
     yield Part(
         "pace",
@@ -86,6 +89,7 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
         "time of a step, phases by their share; difference of the first losses to fp32, relative to numbers above 1."
         + ("" if device == "cuda" else " What the allocator holds cannot be measured on a CPU."),
         [_job("pace:check_pace", name, name, device) for name in _twin_first(methods)],
+        at_once=4,
     )
     yield Part(
         "published",

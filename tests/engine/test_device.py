@@ -7,6 +7,7 @@ import torch
 from conftest import make_method
 from training import RECIPE
 
+from benchmark.engine.measuring.company import fresh_copy
 from benchmark.engine.measuring.cost import blank_batch
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
@@ -35,3 +36,13 @@ def test_a_step_reads_no_number_and_stays_on_its_device(name, digits, monkeypatc
         for _ in range(method.lag + 2):
             losses = train_step(method, batch, optimizers)
         assert {loss.device for loss in losses} == {META}
+
+
+def test_a_fresh_copy_lies_where_the_trained_network_does(digits):
+    """Also where an auxiliary network has buffers alone, as forward-forward's labels."""
+    trained = make_method("forward_forward", 3, digits)
+    for part in (trained.modules, trained.auxiliaries):
+        part.to(META)
+    copy = fresh_copy(lambda: make_method("forward_forward", 3, digits), trained)
+    tensors = [*copy.modules.state_dict().values(), *copy.auxiliaries.state_dict().values()]
+    assert {tensor.device for tensor in tensors} == {META}
