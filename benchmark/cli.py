@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -62,6 +62,20 @@ TimeLimit = Annotated[
 ]
 Weights = Annotated[
     bool, typer.Option("--keep-weights", help="keep trained networks as .beyond/weights/*.safetensors, as timm names")
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--gpus-per-cell",
+        min=1,
+        max=1024,
+        help="train each cell in so many processes, each with a GPU (for a suite on processors: a core) and its share "
+        "of every batch",
+    ),
+]
+Parallel = Annotated[
+    Literal["modules"] | None,
+    typer.Option(help="train each module of a cell in a process, and on a GPU or core, of its own"),
 ]
 Jobs = Annotated[
     int | None,
@@ -135,16 +149,21 @@ def run(
     jobs: Jobs = None,
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
+    gpus_per_cell: Processes = 1,
+    parallel: Parallel = None,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import OutOfTime, check_asked, methods_of, run_suite, unusable_methods
+    from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
+    from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
     asked = load_suite(suite)  # a misspelt name is said first
     check_asked(suite, asked, method or [], protocol)
+    if Seat.given():
+        raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = {} if method else unusable_methods()
     for sentence in left_out.values():
         _complain(f"{sentence} The other methods go on.", "yellow")
@@ -155,6 +174,15 @@ def run(
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     seconds = float("inf") if time_limit is None else time_limit
     chosen = method or methods_of(asked, left_out)
+    if parallel:
+        if gpus_per_cell > 1:
+            raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell out.")
+        refused = not_parallel(chosen)
+        if method and refused:
+            raise UserError(next(iter(refused.values())))
+        for sentence in refused.values():
+            console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
+        chosen = [name for name in chosen if name not in refused]
     try:
         with ProgressBar(suite, console) as bar:
             records = run_suite(
@@ -166,6 +194,8 @@ def run(
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
+                gpus_per_cell=gpus_per_cell,
+                parallel=parallel is not None,
             )
     except OutOfTime as reason:
         write_tables()
@@ -186,24 +216,37 @@ def cell(
     protocol: Annotated[str | None, typer.Option(help="count only this one's: shared, tuned or paper")] = None,
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
+    gpus_per_cell: Processes = 1,
 ) -> None:
-    """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards."""
+    """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards.
+
+    Processes that torchrun has started train it together.
+    """
     at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
+    from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
     seconds = float("inf") if time_limit is None else time_limit
     try:
         with ProgressBar(f"{suite} {index}", console) as bar:
-            (record,) = run_suite(
-                suite, chosen, bar, protocol=protocol, seconds=seconds, keep_weights=keep_weights, index=index
+            records = run_suite(
+                suite,
+                chosen,
+                bar,
+                protocol=protocol,
+                seconds=seconds,
+                keep_weights=keep_weights,
+                index=index,
+                gpus_per_cell=gpus_per_cell,
+                seat=Seat.given(),
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
-    if record.status not in WORTH_KEEPING:
+    if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
 
 
@@ -429,18 +472,24 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes that read pictures")] = 2,
     seed: int = 0,
+    option: Annotated[list[str] | None, typer.Option(help="of the method, such as beta=0.9; may be repeated")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="keep the training in this file while it goes on, and go on from it")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="train the end-to-end twin, too")] = False,
 ) -> None:
     """Train a network on your own pictures by any method; needs no checkout and touches no leaderboard."""
-    from benchmark.using.command import compared, trained
+    from benchmark.using.command import compared, parsed, trained
 
     asked = {
         **{"model": backbone, "data": data, "method": method, "modules": modules},
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
-        "precision": precision,
+        **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
     }
+    if compare and checkpoint:
+        raise UserError("--compare trains two networks, and a checkpoint is of one; leave one of the two out.")
     (compared if compare else trained)(console, asked, save)
 
 

@@ -12,7 +12,7 @@ from benchmark import Dataset, Pictures, load_halves
 
 class Svhn(Dataset):
     title = "SVHN"
-    url = "http://ufldl.stanford.edu/housenumbers"
+    url = "https://ufldl.stanford.edu/housenumbers"
     classes = 10
     image_size = 32
     channels = 3

@@ -7,6 +7,7 @@ import sys
 import time
 
 from benchmark.errors import UserError
+from benchmark.running.launch import Crash
 
 
 def double(report, x):
@@ -126,3 +127,14 @@ def stop_when_asked(report, path):
         time.sleep(0.01)
     path.touch()
     return "kept"
+
+
+def break_in_the_second(report, how, seat):
+    """The first of two processes waits for ever, or until the second one is through."""
+    if seat.rank == 0 and how != "fine":
+        time.sleep(600)
+    if how == "die" and seat.rank:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "say":
+        return Crash("oom", "No memory was left.")
+    return seat.size if seat.rank == 0 else None

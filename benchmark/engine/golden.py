@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Batch, Loader, data_root, load_splits
+from benchmark.engine.pictures.data import Batch, data_root, load_splits
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method

@@ -22,7 +22,10 @@ from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_simulation, real_steps
 from benchmark.engine.measuring.world import World
-from benchmark.engine.pictures.data import Batch, Loader, Splits, Task, data_root, load_splits
+from benchmark.engine.objectives.team import Team
+from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_splits
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
@@ -36,6 +39,7 @@ from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.storable import plain, storable
+from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
@@ -53,6 +57,8 @@ def run_cell(
     splits: Splits | None = None,
     judge: Judge | None = None,
     keeper: Keeper | None = None,
+    team: Team | None = None,
+    lane: Lane | None = None,
 ) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
@@ -62,6 +68,8 @@ def run_cell(
         splits: the pictures; loaded as the suite says, if not given.
         judge: who knows the test split; by default `splits` does.
         keeper: keeps the training while it goes on.
+        team: of several processes that train the cell; this is the first of them, the others :func:`follow`.
+        lane: the first of several, each of which trains a module of the cell; the others :func:`follow`, too.
 
     Raises:
         Stopped, CannotGoOn: what the keeper says, and nobody else.
@@ -71,7 +79,7 @@ def run_cell(
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team, lane):
             facts[name] = value
     except (Stopped, CannotGoOn):
         raise
@@ -90,6 +98,8 @@ def _observe(
     splits: Splits | None,
     judge: Judge | None,
     keeper: Keeper | None,
+    team: Team | None,
+    lane: Lane | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device, suite.recipe.precision)
@@ -97,9 +107,10 @@ def _observe(
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
     origin = provenance(loaded_sha256(loaded.method), splits, suite)
+    origin = origin.model_copy(update=said_of_lanes(lane) if lane else said_of(sharing(suite.recipe, team)))
     yield "provenance", keeper.begun(origin) if keeper else origin
     with loaded.unchanged(cell, suite):
-        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper)
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team, lane)
 
 
 def _measured(
@@ -110,6 +121,8 @@ def _measured(
     on_progress: Callable[[float], None],
     judge: Judge | None,
     keeper: Keeper | None,
+    team: Team | None,
+    lane: Lane | None,
 ) -> Iterator[tuple[str, Any]]:
     """What the cell is, costs and reaches."""
     dataset = loaded.dataset
@@ -119,26 +132,28 @@ def _measured(
     yield "recipe", suite.recipe.facts()
     yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
     yield "labels", labels_consumed(method, len(splits.train))
-    loaders = build_loaders(cell, suite, dataset, splits, method)
+    loaders = build_loaders(cell, suite, dataset, splits, method, team)
+    alone = suite_of_share(suite, team)
 
     def fresh() -> World:
         again = builder(cell, suite, dataset.task, load_method(cell.method))()
-        return World(again, suite.recipe, torch.device(suite.device))
+        return World(again, alone.recipe, torch.device(suite.device))
 
     known = keeper.known() if keeper else None
     isolation = known[0] if known else check_isolation(method, fresh, loaders["train"])
     yield "isolation", isolation
 
     judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
-    train = partial(_train, cell, suite, loaders, on_progress, judge)
+    train = partial(_train, cell, suite, loaders, on_progress, judge, team, lane)
     if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
         yield "accuracy", train(Examiner(fresh), method)[0]
         return
-    cost, steps = known[1:] if known else (yield from _costs(cell, suite, loaded, build, method, loaders["train"]))
+    cost, steps = known[1:] if known else (yield from _costs(cell, alone, loaded, build, method, loaders["train"]))
+    cost = cost if team is None else of_all_shares(cost, team.size)
     yield "cost", cost
     if keeper:
         keeper.know(isolation, cost, steps)
-    examiner = Examiner(fresh, steps)
+    examiner = (LeadExaminer if team else Examiner)(fresh, steps)
     accuracies, train_seconds, cuda_peak = train(examiner, method, keeper)
     if examiner.leak:
         yield "isolation", "leaks"
@@ -177,16 +192,19 @@ def _train(
     loaders: dict[str, Loader],
     on_progress: Callable[[float], None],
     judge: Judge,
+    team: Team | None,
+    lane: Lane | None,
     examiner: Examiner,
     method: Method,
     keeper: Keeper | None = None,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
     peak = CudaPeak(torch.device(suite.device))
-    watch = keeper.watching(method, examiner, peak) if keeper else examiner
+    watch = lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
     standing = keeper.standing if keeper else None
-    metered = peak.measured
-    rows = train_phases(cell, suite, loaders, on_progress, method, watch=watch, metered=metered, standing=standing)
+    rows = train_phases(
+        cell, suite, loaders, on_progress, method, watch=watch, metered=peak.measured, standing=standing, team=team
+    )
     peak.note(examiner.cuda_peak)
     probes = linear_probes(method, loaders["probe"], loaders["validation"])
     validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
@@ -217,17 +235,22 @@ def train_phases(
     watch: Watch = UNWATCHED,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
     standing: Standing | None = None,
+    team: Team | None = None,
 ) -> list[Epoch]:
     """Train all phases of a method, and validate where something reads out; the rows of its curve.
 
     Args:
         standing: how far the training is, which is kept up to date; none: at its beginning.
+        team: of several processes that train it; the loaders show this one's share, and the first validates.
 
     Raises:
         Diverged: a loss is not finite.
     """
     place(method, torch.device(suite.device))
     torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
+    if team:
+        begin_alike(method, cell.suite, cell.seed, team)
+    shared = sharing(suite.recipe, team)
     phases = list(method.phases())
     total = sum(suite.recipe.epochs_of(phase.share) for phase in phases)
     standing = standing or Standing()
@@ -237,12 +260,28 @@ def train_phases(
         on_progress(len(rows) / total)
 
     for index, phase in list(enumerate(phases))[standing.phase :]:
-        reads_out = method.last in phase.trains or phase is phases[-1]
+        reads_out = (method.last in phase.trains or phase is phases[-1]) and not (team and team.rank)
         look = partial(validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
         watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=metered, watch=watch)
-        watched(method, phase, loader, suite.recipe, look, standing=standing)
+        watched(method, phase, loader, suite.recipe, look, standing=standing, sharing=shared)
     return rows
+
+
+def follow(cell: Cell, suite: Suite, beside: Team | Lane) -> None:
+    """Train a cell in a process that is not the first one of its team or lanes; it says nothing of it.
+
+    Raises:
+        Diverged: a loss is not finite.
+    """
+    prepare_process(suite.device, suite.recipe.precision)
+    loaded = load(cell, suite)
+    splits = load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
+    method = builder(cell, suite, loaded.dataset.task, loaded.method)()
+    if method.phases():
+        team, watch = (None, beside) if isinstance(beside, Lane) else (beside, UNWATCHED)
+        loaders = build_loaders(cell, suite, loaded.dataset, splits, method, team)
+        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, team=team)
 
 
 def validate(method: Method, loader: Loader) -> float:
@@ -266,6 +305,15 @@ def check_isolation(method: Method, fresh: Callable[[], World], loader: Loader) 
         return list(islice(cycle(shown.epoch(0)), count))
 
     return "leaks" if leak_at_start(fresh, batches) else "verified"
+
+
+def of_all_shares(cost: Cost, processes: int) -> Cost:
+    """FLOPs of all processes, of what one of them costs; bytes, seconds and ratios stay those of one."""
+    total = {
+        name: value and value * processes
+        for name, value in (("step_flops", cost.step_flops), ("train_flops", cost.train_flops))
+    }
+    return cost.model_copy(update=total)
 
 
 def labels_consumed(method: Method, pictures: int) -> dict[str, int]:

@@ -4,14 +4,63 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch.optim import Optimizer
 
+from benchmark.engine.objectives.team import Team
+from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.training.method import Method
 from benchmark.running import checkpoint
-from benchmark.running.cell import run_cell
+from benchmark.running.cell import follow, how_it_ended, run_cell
 from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
+from benchmark.running.launch import Crash
+from benchmark.running.seat import Seat
+from benchmark.running.together import in_lanes, joined
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
+
+
+class Unkept(Keeper):
+    """Of a cell in several processes: weights are kept in the end, and nothing before."""
+
+    def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
+        """SIGTERM ends the process at once."""
+
+    def _wanted(self) -> bool:
+        return False
+
+
+def run_shared_cell(
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
+) -> Record | Crash | None:
+    """Train a cell as one of several processes; the first of them returns its record, others how they broke."""
+    with joined(seat, suite.device) as team:
+        assert team is not None
+        if team.rank:
+            return _followed(cell, suite, team)
+        keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
+        return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
+
+
+def run_parallel_cell(
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
+) -> Record | Crash | None:
+    """The same, where each process trains a module of the cell."""
+    with in_lanes(seat, suite.device) as lane:
+        if lane.lane:
+            return _followed(cell, suite, lane)
+        keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
+        return run_cell(report, cell, suite, fingerprint, keeper=keeper, lane=lane)
+
+
+def _followed(cell: Cell, suite: Suite, beside: Team | Lane) -> Crash | None:
+    try:
+        follow(cell, suite, beside)
+    except BaseException as reason:  # as run_cell: it ends nothing but its own cell
+        status, sentence = how_it_ended(reason)
+        return Crash(status, sentence)
+    return None
 
 
 def run_kept_cell(

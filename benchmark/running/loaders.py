@@ -3,8 +3,10 @@
 from functools import partial
 
 from benchmark.engine.measuring.probe import TRAIN_PICTURES
-from benchmark.engine.pictures.data import Dataset, Loader, Pictures, Splits, stratified_order
+from benchmark.engine.objectives.team import Team
+from benchmark.engine.pictures.data import Dataset, Pictures, Splits, stratified_order
 from benchmark.engine.pictures.files import PictureFiles
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
@@ -15,22 +17,28 @@ EVALUATION_BATCH = 500
 READERS = 12  # of a GPU: more than that wait for each other
 
 
-def build_loaders(cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method) -> dict[str, Loader]:
-    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone."""
+def build_loaders(
+    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method, team: Team | None = None
+) -> dict[str, Loader]:
+    """Loaders of the splits; the order of training batches hangs on (suite, seed) alone.
+
+    Each process of a team has its share of the training batches.
+    """
     seed = derive_seed("data", cell.suite, cell.seed)
     evaluation = partial(evaluation_loader, cell, suite, dataset)
     probe = splits.train.at(stratified_order(splits.train.labels)[:TRAIN_PICTURES])
+    train = loader_of(
+        splits.train,
+        dataset,
+        suite.recipe.batch,
+        device=suite.device,
+        seed=seed,
+        train=True,
+        views=method.views,
+        workers=readers(suite.device),
+    )
     return {
-        "train": loader_of(
-            splits.train,
-            dataset,
-            suite.recipe.batch,
-            device=suite.device,
-            seed=seed,
-            train=True,
-            views=method.views,
-            workers=readers(suite.device),
-        ),
+        "train": train.shared(team.rank, team.size) if team else train,
         "validation": evaluation(splits.validation),
         "probe": evaluation(probe),
     }

@@ -18,6 +18,7 @@ from benchmark.errors import UserError
 from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
+from benchmark.running.seat import Seat, check_shares
 from benchmark.running.slots import described, slots
 from benchmark.running.turns import in_turn
 from benchmark.schema.fingerprint import fingerprint
@@ -69,6 +70,9 @@ def run_suite(
     seconds: float = float("inf"),
     keep_weights: bool = False,
     index: int | None = None,
+    gpus_per_cell: int = 1,
+    seat: Seat | None = None,
+    parallel: bool = False,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -79,6 +83,10 @@ def run_suite(
         seconds: from now, after which no cell begins, and those that are under way are stopped and kept.
         keep_weights: of the networks that are trained now, beside their kept records.
         index: only this one of the cells, from 0 on; others may be trained at the same time, by other processes.
+        gpus_per_cell: so many processes train a cell together, each on a GPU, or for a suite on processors on a core.
+        seat: of this process, which trains the one cell together with others that somebody else has started; but for
+            the first of them they return no records.
+        parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
@@ -101,6 +109,8 @@ def run_suite(
         store.clean(name)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
+    for cell in wanted:
+        check_shares(suites[cell].recipe, seat.size if seat else gpus_per_cell)
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
@@ -110,11 +120,15 @@ def run_suite(
         store.publish(record)
         store.forget(prints[cell])
     todo = in_turn((cell for cell in wanted if cell not in records), suites)
-    places = slots(gpus, jobs)
+    shares = {cell: cell.modules if parallel else gpus_per_cell for cell in todo}
+    places = slots(gpus, jobs, max(shares.values(), default=1))
+    if seat:
+        places = slots(gpus)[seat.on_machine % len(slots(gpus)) :][:1]
     if todo:
-        observer.note(f"{len(todo)} to train: {described(places)}")
+        together = shared_by(seat.size if seat else max(shares.values()))
+        observer.note(f"{len(todo)} to train: {described(places)}{together}")
     keeps = {cell: store.keep(prints[cell], keep_weights) for cell in todo}
-    work = [_job(cell, suites[cell], prints[cell], keeps[cell]) for cell in todo]
+    work = [_job(cell, suites[cell], prints[cell], keeps[cell], shares[cell], seat, parallel) for cell in todo]
     with store.truthful():
         for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
             records[cell] = record
@@ -123,6 +137,8 @@ def run_suite(
     store.complain()
     if index is None:
         _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+    if seat and seat.rank:
+        return []
     if left := len(wanted) - len(records):
         raise OutOfTime(f"{left} of {len(wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in wanted]
@@ -265,6 +281,12 @@ def unusable_methods() -> dict[str, str]:
     return unread | run_one("benchmark.running.preflight:unloadable", tuple(all_methods(unread)))
 
 
+def not_parallel(methods: Sequence[str]) -> dict[str, str]:
+    """By name: a sentence on each method whose modules cannot train at the same time."""
+    found: dict[str, str] = run_one("benchmark.running.preflight:not_parallel", tuple(methods))
+    return found
+
+
 def methods_of(suite: Suite, without: Container[str] = ()) -> list[str]:
     """Ids of all methods that a suite trains, but those ``without``, the twin first.
 
@@ -289,9 +311,22 @@ def all_methods(without: Container[str] = ()) -> list[str]:
     return sorted(titles.values(), key=lambda name: (name != TWIN, name))
 
 
-def _job(cell: Cell, suite: Suite, fingerprint: str, keep: Keep) -> Job:
-    function = "benchmark.running.kept_cell:run_kept_cell"
-    return Job(cell, function, (cell, suite, fingerprint, keep), 60 * suite.timeout_minutes, stops=True)
+def _job(
+    cell: Cell, suite: Suite, fingerprint: str, keep: Keep, processes: int, seat: Seat | None, parallel: bool
+) -> Job:
+    where, seconds = "benchmark.running.kept_cell:", 60 * suite.timeout_minutes
+    arguments = cell, suite, fingerprint, keep
+    if seat:
+        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds)
+    if processes > 1:
+        together = "run_parallel_cell" if parallel else "run_shared_cell"
+        return Job(cell, f"{where}{together}", arguments, seconds, processes=processes)
+    return Job(cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
+
+
+def shared_by(processes: int) -> str:
+    """In words; nothing of one process a cell."""
+    return f" Each by {processes} processes; a cell that is stopped starts anew." if processes > 1 else ""
 
 
 def _train(
@@ -310,6 +345,8 @@ def _train(
     for cell, outcome in run_jobs(jobs, places, observer.progress, note, seconds):
         if isinstance(outcome, Unfinished):
             note(cell, outcome.sentence)
+            continue
+        if outcome is None:  # of a process that is not the first one of its cell
             continue
         if isinstance(outcome, UserError):  # its file has become none since the run began
             outcome = Crash("failed", printable(outcome))

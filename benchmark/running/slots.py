@@ -13,22 +13,32 @@ from benchmark.running.cores import cores
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def slots(gpus: int, jobs: int | None = None) -> list[str]:
+def slots(gpus: int, jobs: int | None = None, each: int = 1) -> list[str]:
     """One ``CUDA_VISIBLE_DEVICES`` for each cell that runs at the same time.
 
     Args:
         gpus: how many CUDA finds here; 0 for a suite that trains on processors.
         jobs: so many cells at once, on GPUs in turn; by default one for each core or GPU.
+        each: so many GPUs, or cores, for a cell.
 
     Raises:
-        UserError: ``jobs`` is less than one, or the user's list names no GPU.
+        UserError: ``jobs`` is less than one, the user's list names no GPU, or fewer than a cell is to have.
     """
     check_jobs(jobs)
     places = visible_gpus(gpus) if gpus else [""]
     if not places:
         raise UserError(f"{VISIBLE} is {os.environ.get(VISIBLE)!r}, which names no GPU; name one, or unset it.")
-    count = jobs or (len(places) if gpus else cores())
-    return [places[n % len(places)] for n in range(count)]
+    if gpus and len(places) < each:
+        raise UserError(f"--gpus-per-cell {each}: there are {len(places)} GPUs here.")
+    groups = [",".join(places[n : n + each]) for n in range(0, len(places) - each + 1, each)] if gpus else [""]
+    count = jobs or (len(groups) if gpus else max(1, cores() // each))
+    return [groups[n % len(groups)] for n in range(count)]
+
+
+def own(visible: str | None, number: int) -> str | None:
+    """What process ``number`` of a cell sees of the GPUs that the cell has: one; none where it has none."""
+    names = (visible or "").split(",")
+    return names[number] if visible else visible
 
 
 def check_jobs(jobs: int | None) -> None:

@@ -11,6 +11,8 @@ from benchmark.schema.plain import Strict
 
 Precision = Literal["fp32", "tf32", "bf16"]
 Schedule = Literal["cosine", "steps", "constant"]
+Norms = Literal["local", "synchronised"]
+Objectives = Literal["local", "gathered"]
 
 
 def _unless_said(default: Any, **rules: Any) -> Any:
@@ -27,6 +29,12 @@ class Recipe(Strict):
     falls on every parameter, biases and normalisation included, as in the CIFAR papers of this field (InfoPro, DGL,
     kerNET), unless ``decay_norms`` is off. With ``clip_norm`` each module's gradient is clipped by itself, as no module
     may know the gradient of another.
+
+    With ``parts`` the gradient of a batch is the mean of those of so many equal parts of it, made one after the other
+    (gradient accumulation) or in as many processes. BatchNorm and the objectives that compare pictures then see a part
+    alone (``local``), unless ``norms`` are ``synchronised`` and ``objectives`` ``gathered``, for which all parts must
+    be made at once. Without ``parts`` they see the whole batch, however many processes share it
+    (:mod:`benchmark.engine.training.averaging`).
 
     In ``tf32`` CUDA may round what convolutions and matrix products of training are given; in ``fp32`` it may not.
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
@@ -48,6 +56,9 @@ class Recipe(Strict):
     decay_norms: bool = _unless_said(True, description="weight decay on biases and normalisation, too")
     clip_norm: float | None = _unless_said(None, gt=0, description="largest norm of the gradient of one module")
     precision: Precision = _unless_said("fp32")
+    parts: int = _unless_said(1, gt=0, description="equal parts of a batch whose gradients are averaged")
+    norms: Norms = _unless_said("local", description="whether BatchNorm sees a part alone, or all of the batch")
+    objectives: Objectives = _unless_said("local", description="the same of objectives that compare pictures")
 
     @model_validator(mode="before")
     @classmethod
@@ -69,6 +80,14 @@ class Recipe(Strict):
             raise ValueError(f"{said[0]} belongs to schedule: steps, and the schedule is {self.schedule}")
         if self.milestones and any(a >= b for a, b in pairwise([0.0, *self.milestones, 1.0])):
             raise ValueError(f"milestones are ascending fractions between 0 and 1, and these are {self.milestones}")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> Self:
+        if self.batch % self.parts:
+            raise ValueError(f"a batch of {self.batch} cannot be made in {self.parts} equal parts")
+        if self.parts == 1 and (self.norms, self.objectives) != ("local", "local"):
+            raise ValueError("norms and objectives are of parts; without parts they are of the whole batch anyway")
         return self
 
     @property

@@ -126,6 +126,8 @@ class Provenance(Part):
     tf32: bool | None = added()  # whether CUDA may have rounded fp32 in training; of a cell on a GPU
     cuda: str | None = added()  # version of the CUDA that torch was built with; of a cell on a GPU
     driver: str | None = added()  # version of the GPU's driver
+    processes: int | None = added()  # that shared each batch; null: one
+    sharing: str | None = added()  # of them: what BatchNorm and objectives saw, and whose random numbers were whose
 
 
 class Record(Part):

@@ -40,6 +40,15 @@ def test_a_crash_a_hang_and_a_mistake_stay_in_their_job():
     assert str(answers["wrong"]) == "One clear sentence."
 
 
+def test_a_job_of_two_processes_ends_when_one_of_them_breaks(monkeypatch):
+    monkeypatch.setattr(launch, "GRACE", 0.2)  # for the first one to say what became of it
+    jobs = [Job(how, "launch_jobs:break_in_the_second", (how,), processes=2) for how in ("die", "say", "fine")]
+    answers = dict(run_jobs(jobs, slots=["0,1"]))
+    assert answers["die"].sentence.startswith("Process 1 of 0 to 1: The cell's process was killed by signal 9")
+    assert answers["say"] == Crash("oom", "Process 1 of 0 to 1: No memory was left.")
+    assert answers["fine"] == 2
+
+
 def test_one_job_raises_what_its_process_raised():
     assert run_one("launch_jobs:double", 3) == 6
     with pytest.raises(UserError, match="One clear sentence"):

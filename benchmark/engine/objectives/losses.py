@@ -1,7 +1,8 @@
 """Local objectives that several methods share, as pure functions of features and labels.
 
 Each takes a batch and returns a scalar to be minimised (or, where it says so, a similarity in [-1, 1]). None
-draws random numbers, keeps state or looks at a module. Under autocast they compute in fp32 all the same.
+draws random numbers, keeps state or looks at a module. Under autocast they compute in fp32 all the same. Those that
+compare pictures see the whole batch where several processes share it and the recipe has objectives gathered.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.engine.objectives.autocast import in_float32
+from benchmark.engine.objectives.gathered import of_whole_batch
 
 
 def same_class(y: Tensor) -> Tensor:
@@ -49,6 +51,7 @@ class _BernoulliLoss(torch.autograd.Function):
 
 
 @in_float32
+@of_whole_batch
 def supervised_contrastive(z: Tensor, y: Tensor, temperature: float = 0.07) -> Tensor:
     """Supervised contrastive loss with one view (Khosla et al., NeurIPS 2020, Eq. 2).
 
@@ -95,6 +98,7 @@ def similarity_matrix(h: Tensor) -> Tensor:
 
 
 @in_float32
+@of_whole_batch
 def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
     """Mean squared difference between the similarities of features and of one-hot labels (same paper).
 
@@ -109,6 +113,7 @@ def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
 
 
 @in_float32
+@of_whole_batch
 def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Tensor:
     """Alignment, in [-1, 1], of a batch's Gram matrix with the ideal one; to be maximised.
 
@@ -129,6 +134,7 @@ def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Ten
 
 
 @in_float32
+@of_whole_batch
 def nt_xent(a: Tensor, b: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy of two views (SimCLR; Chen et al., ICML 2020, Eq. 1).
 
@@ -163,6 +169,7 @@ def info_nce(predictions: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
 
 
 @in_float32
+@of_whole_batch
 def gaussian_kernel(x: Tensor, sigma: float) -> Tensor:
     """Gram matrix of a Gaussian kernel whose variance grows with the dimension (Ma et al., AAAI 2020, their code).
 

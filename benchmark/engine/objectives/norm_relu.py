@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.engine.objectives.team import TOGETHER
+
 ROWS = 512  # of pictures at a time: their temporaries are small beside a map and stay in the cache
 
 
@@ -17,7 +19,8 @@ class NormReLU(nn.BatchNorm2d):
     """``relu(batch_norm(x))``, (B, C, H, W) -> (B, C, H, W), with BatchNorm2d's parameters and running averages."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_cuda or not self.training or x.dtype != self.weight.dtype:  # in bf16 torch's is as fast, and as small
+        # in bf16 torch's is as fast, and as small
+        if x.is_cuda or not self.training or x.dtype != self.weight.dtype or TOGETHER.norms:
             return F.relu(super().forward(x), inplace=True)
         out, mean, var = _NormReLU.apply(x, self.weight, self.bias, self.eps)
         self._follow(mean, var, x.numel() // len(mean))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
+from benchmark.engine.pictures.augment import Padding
 from benchmark.engine.pictures.files import PictureFiles
 from benchmark.errors import DataMissing, UserError
 
@@ -190,89 +189,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.y)
 
-
-class Loader:
-    """Batches of one split, which is kept whole on the device as uint8.
-
-    Order and augmentation depend on (seed, epoch) alone. Training shuffles, augments and drops the last
-    incomplete batch (unless it is the only one). Evaluation shuffles too, since stored pictures may lie class by
-    class, and does neither of the others.
-    """
-
-    def __init__(
-        self,
-        pictures: Pictures,
-        dataset: Dataset,
-        batch_size: int,
-        *,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        train: bool,
-        views: int = 1,
-        channels_last: bool = True,
-    ) -> None:
-        if batch_size < 1:
-            raise UserError(f"batch_size is {batch_size}, but must be at least 1.")
-        if views not in (1, 2):
-            raise UserError(f"views is {views}, but a batch has 1 or 2 augmented views.")
-        self.dataset, self.task, self.device = dataset, dataset.task, device
-        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.labels = pictures.labels.to(device)
-        self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
-        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
-        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
-
-    def restricted(self, per_class: int | None) -> Loader:
-        """The same with `per_class` random pictures of each class alone, repeated to epochs of the same length.
-
-        Which ones hangs on the seed. None: no restriction.
-        """
-        if per_class is None:
-            return self
-        labels = self.labels.cpu()
-        shuffled = torch.randperm(len(labels), generator=self._generator(0, "labelled few"))
-        few = copy.copy(self)
-        few.pool = torch.cat([shuffled[labels[shuffled] == c][:per_class] for c in labels.unique()])
-        return few
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        full, rest = divmod(len(self.labels), self.batch_size)
-        return full if self.train and full else full + (rest > 0)
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
-        order = self.order(epoch).to(self.device)
-        views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            part = slice(start, start + self.batch_size)
-            first, *others = [self._batch(order[part], draws[part]) for draws in views]
-            first.view = others[0] if others else None
-            yield first
-
-    def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
-        """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
-        for places in batches:
-            still = Draws.identity(len(places), self.dataset.pad).to(self.device)
-            yield self._batch(places.to(self.device), still)
-
-    def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
-        raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
-        return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
-
-    def order(self, epoch: int) -> Tensor:
-        """Places (N,), among the stored pictures, of those that epoch number `epoch` shows, in turn."""
-        order = torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
-        return order if self.pool is None else self.pool[order % len(self.pool)]
-
-    def _draws(self, epoch: int, view: int) -> Draws:
-        if not self.train:
-            return Draws.identity(len(self.labels), self.dataset.pad)
-        generator = self._generator(epoch, f"view {view}")
-        return Draws.random(len(self.labels), self.dataset.pad, self.dataset.flip, generator)
-
-    def _generator(self, epoch: int, stream: str) -> torch.Generator:
-        """A generator of its own for each use, so that a second view does not move the first."""
-        digest = hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+    def parts(self, count: int) -> list[Batch]:
+        """As many equal batches of neighbours, as views."""
+        if count == 1:
+            return [self]
+        views = self.view.parts(count) if self.view else [None] * count
+        pieces = zip(self.raw.chunk(count), self.y.chunk(count), self.x.chunk(count), views, strict=True)
+        return [Batch(raw, y, self.task, x, view) for raw, y, x, view in pieces]

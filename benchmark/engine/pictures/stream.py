@@ -15,8 +15,9 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from benchmark.engine.pictures.augment import Normalise
-from benchmark.engine.pictures.data import Batch, Dataset, Loader, Pictures, Task
+from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task
 from benchmark.engine.pictures.files import PictureFiles
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.errors import DataMissing
 
@@ -62,12 +63,13 @@ def _collated(items: list[Tensor | str]) -> Tensor | str:
 
 
 class StreamingLoader(Loader):
-    """What :class:`benchmark.engine.pictures.data.Loader` does, of pictures of any size that are read when needed.
+    """Of pictures of any size, which are read when they are needed.
 
-    Order, length, and the restriction to a few pictures a class are the in-memory loader's own.
+    Args:
+        workers: processes that read; the bits do not hang on how many.
     """
 
-    def __init__(  # the parent's would put the pictures into memory
+    def __init__(
         self,
         part: PictureFiles,
         task: Task,
@@ -79,18 +81,17 @@ class StreamingLoader(Loader):
         views: int = 1,
         workers: int = 0,
     ) -> None:
-        self.task, self.device, self.workers = task, device, workers
-        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.layout = torch.channels_last
-        self.labels = part.labels.to(device)
-        self.pool = None
+        super().__init__(part.labels, task, batch_size, device=device, seed=seed, train=train, views=views)
+        self.workers = workers
         self.files = _Files(part, task.image_size, seed)
         self.normalise = Normalise(task.mean, task.std, task.image_size, device, self.layout)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number ``epoch``; raises DataMissing that names a file which cannot be read."""
-        batches = self.order(epoch).split(self.batch_size)[: len(self)]
-        yield from self._read(batches, epoch if self.train else -1, self.views if self.train else 1)
+        order = self.order(epoch)
+        yield from self._read(
+            [order[part] for part in self.parts()], epoch if self.train else -1, self.views if self.train else 1
+        )
 
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch of the pictures at each of the places (B,), as they are evaluated on."""
@@ -133,5 +134,5 @@ def loader_of(
     """The loader of pictures that are in memory, or that stay in their files and are read by so many ``workers``."""
     how: dict[str, Any] = {"device": device, "seed": seed, "train": train, "views": views}
     if isinstance(pictures, Pictures):
-        return Loader(pictures, dataset, batch_size, **how)
+        return MemoryLoader(pictures, dataset, batch_size, **how)
     return StreamingLoader(pictures, dataset.task, batch_size, workers=workers, **how)

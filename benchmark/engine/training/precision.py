@@ -20,11 +20,15 @@ from benchmark.schema.recipe import Precision
 
 
 class Optimizers(dict[int, Optimizer]):
-    """The optimiser of each module that a phase trains, by module, and the precision of the steps that they make."""
+    """The optimiser of each module that a phase trains, by module, and the precision of the steps that they make.
+
+    And who makes them, where batches are made in parts (:mod:`benchmark.engine.training.averaging`).
+    """
 
     def __init__(self, optimizers: dict[int, Optimizer], precision: Precision) -> None:
         super().__init__(optimizers)
         self.precision = precision
+        self.averaging: Any = None
 
 
 def precision_of(optimizers: dict[int, Optimizer]) -> Precision:

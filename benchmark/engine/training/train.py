@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
-from benchmark.engine.pictures.data import Batch, Loader
-from benchmark.engine.training.frozen import has_frozen_weights, set_learning
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.pictures.loader import Loader
+from benchmark.engine.training.averaging import Averaging, Sharing
+from benchmark.engine.training.finishing import back_propagate, finish_module
+from benchmark.engine.training.frozen import set_learning
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.precision import Losses, Optimizers, precision_of
 from benchmark.schema.recipe import Recipe
@@ -66,12 +69,15 @@ class Standing:
         self.phase, self.epoch = self.phase + 1, 0
 
 
-def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers:
+def build_optimizers(method: Method, recipe: Recipe, phase: Phase, sharing: Sharing | None = None) -> Optimizers:
     """One optimiser for each module that the phase trains, over the module and its auxiliary network.
 
-    They carry the recipe's precision, so that whoever makes a step makes it in that.
+    They carry the recipe's precision, and how batches are shared out, so that whoever makes a step makes it in that.
 
     A module with nothing to learn in it, because all of it is frozen, has none.
+
+    Args:
+        sharing: of the batches that they will see; none: as the recipe has it for one process.
     """
     optimizers = {}
     for k in phase.trains:
@@ -79,7 +85,10 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase) -> Optimizers
         parameters = [p for p in parameters if p.requires_grad]
         if parameters:
             optimizers[k] = build_optimizer(parameters, recipe)
-    return Optimizers(optimizers, recipe.precision)
+    found = Optimizers(optimizers, recipe.precision)
+    if sharing := sharing or Sharing(recipe.parts):
+        found.averaging = Averaging(method, found, recipe.precision, sharing)
+    return found
 
 
 def build_optimizer(parameters: list[nn.Parameter], recipe: Recipe) -> Optimizer:
@@ -139,12 +148,12 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
 
     Returns the detached losses in the order in which the method yields them.
     """
+    if averaging := getattr(optimizers, "averaging", None):
+        return averaging.step(method, batch)
     losses = []
     order = iter(method.phase.trains)
     for loss in Losses(method, batch, precision_of(optimizers)):
-        if loss.requires_grad or not has_frozen_weights(method):
-            loss.backward()
-        losses.append(loss.detach())
+        losses.append(back_propagate(method, loss))
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:
             k = next(order)
@@ -153,14 +162,6 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
         for k in method.phase.trains:
             finish_module(method, k, optimizers.get(k))
     return losses
-
-
-def finish_module(method: Method, k: int, optimizer: Optimizer | None) -> None:
-    """Step module ``k`` and free its gradients, so that they never live beside the next module's graph."""
-    if optimizer:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    method.after_step(k)
 
 
 class Watch:
@@ -203,12 +204,14 @@ def train_phase(
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
     watch: Watch = UNWATCHED,
     standing: Standing | None = None,
+    sharing: Sharing | None = None,
 ) -> list[Epoch]:
     """Train the modules of one phase for its share of the recipe's epochs.
 
     Args:
         metered: a context around each epoch of training, and around no evaluation.
         standing: how far the training is, which is kept up to date; none: at the beginning of this phase.
+        sharing: as of :func:`build_optimizers`.
 
     Returns:
         The rows of the epochs that were trained here.
@@ -218,7 +221,7 @@ def train_phase(
     """
     set_phase(method, phase)
     epochs = recipe.epochs_of(phase.share)
-    optimizers = build_optimizers(method, recipe, phase)
+    optimizers = build_optimizers(method, recipe, phase, sharing)
     schedulers = [build_scheduler(o, recipe, len(loader), epochs) for o in optimizers.values()]
     standing = standing or Standing()
     first = len(standing.rows)
@@ -235,6 +238,8 @@ def train_phase(
         standing.next_epoch(Epoch(index, epoch, means, lr, seconds, validate()))
         on_epoch(standing.rows[-1])
     watch.end(method)
+    if optimizers.averaging:
+        optimizers.averaging.close()
     standing.next_phase()
     return standing.rows[first:]
 

@@ -1,0 +1,69 @@
+"""Several processes that train one cell, each on its share of every batch: what they tell each other.
+
+Where one process has the whole batch there is no team, and none of this runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among those of its cell, which are one default group of ``torch.distributed``."""
+
+    rank: int
+    size: int
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes, in place."""
+        dist.all_reduce(tensor)
+        return tensor
+
+    def sum_later(self, tensor: Tensor) -> Any:
+        """The same, under way: what is returned is to be waited for (on CUDA: by the stream, not by the host)."""
+        return dist.all_reduce(tensor, async_op=True)
+
+    def mean(self, tensor: Tensor) -> Tensor:
+        """The mean over all processes, in place."""
+        return self.sum(tensor).div_(self.size)
+
+    def gather(self, tensor: Tensor) -> list[Tensor]:
+        """The tensor of each process, in their order; all have one shape."""
+        tensor = tensor.contiguous()
+        found = [torch.empty_like(tensor) for _ in range(self.size)]
+        dist.all_gather(found, tensor)
+        return found
+
+    def broadcast(self, tensors: list[Tensor]) -> None:
+        """All take over, in place, what the first process has."""
+        for tensor in tensors:
+            whole = tensor.detach().contiguous()
+            dist.broadcast(whole, 0)
+            tensor.data.copy_(whole)
+
+
+@dataclass
+class Together:
+    """What is computed over the batch of all processes at this moment of this process; a team of none: its own."""
+
+    norms: Team | None = None
+    objectives: Team | None = None
+
+    @contextmanager
+    def over(self, norms: Team | None, objectives: Team | None) -> Iterator[None]:
+        """Inside, BatchNorm and objectives see the whole batch of these teams; in all threads, as autograd has some."""
+        before = self.norms, self.objectives
+        self.norms, self.objectives = norms, objectives
+        try:
+            yield
+        finally:
+            self.norms, self.objectives = before
+
+
+TOGETHER = Together()  # one a process, as the group is

@@ -1,0 +1,47 @@
+"""A cell in several processes leaves the record of one, which says so; a fault in one of them ends it."""
+
+import pytest
+from workshop import Watcher, changed, mistake, workshop, write_suites
+
+from benchmark.running.run import run_suite
+from benchmark.running.seat import Seat
+from benchmark.schema.record import read_record
+
+__all__ = ["workshop"]
+
+LOSS = "yield F.cross_entropy(self.predict(batch.x), batch.y)"
+NONE_IN_THE_SECOND = f"""import torch.distributed as dist
+        broken = dist.is_initialized() and dist.get_rank()
+        {LOSS} * (float("nan") if broken else 1)"""
+
+
+def test_two_processes_leave_the_record_of_one_and_stop_where_one_of_them_diverges(workshop):
+    write_suites(workshop, changed(seeds=1, limit=64))
+    (alone,) = run_suite("tiny", ["dgl"], Watcher(), kept=workshop / "kept" / "cells")
+    twin = (workshop / "methods" / "e2ebp.py").read_text()
+    broken = twin.replace(LOSS, NONE_IN_THE_SECOND).replace('title = "', 'title = "Broken ')
+    (workshop / "methods" / "broken.py").write_text(broken)
+    together, diverged = run_suite("tiny", ["dgl", "broken"], Watcher(), again=True, gpus_per_cell=2)
+
+    assert together.sealed() == read_record(workshop / "results/runs/tiny/dgl/cifar_resnet8-k2-s0.json")
+    assert (alone.provenance.processes, together.provenance.processes) == (None, 2)
+    assert "BatchNorm synchronised" in together.provenance.sharing
+    assert together.isolation == "verified"
+    assert together.fingerprint == alone.fingerprint
+    losses = [record.accuracy.curve[0].losses for record in (alone, together)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert together.cost.train_flops == pytest.approx(alone.cost.train_flops, rel=1e-2)
+    assert together.cost.peak_bytes < alone.cost.peak_bytes
+    assert (diverged.status, diverged.provenance.processes) == ("diverged", 2)
+
+
+def test_batches_that_cannot_be_shared_out_are_one_sentence(workshop, monkeypatch, capsys):
+    said = mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp", "--gpus-per-cell", "3")
+    assert "A batch of 32 cannot be shared out equally among 3 processes" in said
+
+
+def test_torchrun_gives_a_seat_and_trains_one_cell_alone(workshop, monkeypatch, capsys):
+    for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    assert Seat.given() == Seat(3, 4, "env://", 1)
+    assert "beyond cell SUITE --index N" in mistake(monkeypatch, capsys, "run", "tiny")
