@@ -14,8 +14,8 @@ KILLED = "The cell's process was killed by signal 9; this often means that memor
 
 
 def test_each_row_is_kept_and_a_broken_one_says_so(tmp_path, monkeypatch):
-    asked = parts(["gim"], "cpu")
-    few = [part for part in asked if part.name in ("machine", "steps", "pace")]
+    few = [part for part in parts(["gim"], "cpu") if part.name in ("machine", "steps")]
+    few += [part for part in parts(["e2ebp"], "cpu") if part.name == "pace"]
     few[1] = replace(few[1], jobs=[*few[1].jobs, Job("broken", "launch_jobs:die")])
     monkeypatch.setattr(check, "parts", lambda methods, device: few)
     said, save = [], tmp_path / "new" / "check.json"
@@ -27,8 +27,8 @@ def test_each_row_is_kept_and_a_broken_one_says_so(tmp_path, monkeypatch):
     row = rows["steps"]["gim"]
     assert row["float64"] == row["float32"] == row["repeats_by"] == 0
     assert (row["repeats"], row["draws"], row["waits"], row["faults"]) == (True, True, [], [])
-    assert rows["pace"]["gim"]["fp32_ms"] > 0
-    assert 0 < rows["pace"]["gim"]["bf16_losses"] < 0.1
+    assert rows["pace"]["e2ebp"]["fp32_ms"] > 0
+    assert 0 < rows["pace"]["e2ebp"]["bf16_losses"] < 0.1
     assert report.faults == [f"steps: broken: {KILLED}"]
     assert f"- broken: {KILLED}" in save.with_suffix(".md").read_text()
     assert len(said) == 4
