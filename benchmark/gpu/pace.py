@@ -97,14 +97,14 @@ def measure(method: Method, problem: Problem, precision: Precision, device: str)
 def _rounds(method: Method, batch: Batch, optimizers: dict[int, Optimizer], device: str) -> Iterator[float]:
     """Seconds of a step, by rounds; nobody waits for the device within a round."""
     for _ in range(ROUNDS):
-        yield seconds_a_step(lambda: train_step(method, batch, optimizers), device)
+        yield seconds_a_step(lambda: train_step(method, batch, optimizers), STEPS[device], device)
 
 
-def seconds_a_step(step: Callable[[], object], device: str) -> float:
-    """Of a round of steps that begins and ends with a device at rest."""
+def seconds_a_step(step: Callable[[], object], steps: int, device: str) -> float:
+    """Of a round of so many steps that begins and ends with a device at rest."""
     synchronize(device)
     began = perf_counter()
-    for _ in range(STEPS[device]):
+    for _ in range(steps):
         step()
     synchronize(device)
-    return (perf_counter() - began) / STEPS[device]
+    return (perf_counter() - began) / steps
