@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import benchmark
@@ -44,7 +46,8 @@ class Waits:
     def __call__(self) -> Iterator[None]:
         """Around one step."""
         if not self.cuda:
-            with _Reads(self.places):
+            reads = _Reads(self.places)
+            with reads, _UncheckedOneHot(reads):
                 yield
             return
         with warnings.catch_warnings(record=True) as heard:
@@ -69,14 +72,32 @@ class _Reads(TorchDispatchMode):
 
     def __init__(self, places: set[str]) -> None:
         super().__init__()
-        self.places = places
+        self.places, self.looks = places, True
 
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func.overloadpacket in READS or (func.overloadpacket is aten.index and _by_a_mask(args)):  # type: ignore[attr-defined]
+        packet = func.overloadpacket  # type: ignore[attr-defined]
+        if self.looks and (packet in READS or (packet is aten.index and _by_a_mask(args))):
             self.places.add(_line())
         return func(*args, **(kwargs or {}))
+
+
+class _UncheckedOneHot(TorchFunctionMode):
+    """``F.one_hot`` reads the classes on a CPU alone, to see whether they are any; CUDA looks where it writes them."""
+
+    def __init__(self, reads: _Reads) -> None:
+        super().__init__()
+        self.reads = reads
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.reads.looks = func is not F.one_hot
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.reads.looks = True
 
 
 def _by_a_mask(args: tuple) -> bool:

@@ -1,6 +1,7 @@
 """What the check of a GPU compares steps with: random numbers of the CPU, and lines at which somebody waits."""
 
 import torch
+import torch.nn.functional as F
 
 from benchmark.gpu.draws import DrawnOnTheCpu
 from benchmark.gpu.steps import _difference
@@ -28,6 +29,7 @@ def test_a_step_that_reads_a_number_is_found_with_its_line():
     with waits():
         x.sum().relu()
         x[torch.tensor([0, 1])]
+        F.one_hot(torch.tensor([0, 1]), 3)  # waits on no GPU
     assert waits.places == set()
     for read in (lambda: x.sum().item(), lambda: x[x > 1], lambda: bool(x.any()), lambda: x.nonzero()):
         waits = Waits("cpu")
