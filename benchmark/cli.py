@@ -467,6 +467,7 @@ def train(
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
+    recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="start from timm's weights")] = False,
     freeze: Annotated[list[str] | None, typer.Option(help="leave this part as it is; may be repeated")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
@@ -487,6 +488,7 @@ def train(
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
         **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
+        "recompute": "units" if recompute else "none",
     }
     if compare and checkpoint:
         raise UserError("--compare trains two networks, and a checkpoint is of one; leave one of the two out.")

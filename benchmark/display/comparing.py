@@ -161,7 +161,8 @@ def finished(cells: pd.DataFrame) -> dict[Any, pd.DataFrame]:
     if cells.empty:
         return {}
     ended = cells[cells["status"] == ENDED]
-    return dict(iter(ended.assign(records=record_paths(ended)).groupby(["records", *PICTURES])))
+    found = ended.assign(records=record_paths(ended))[["records", *PICTURES, "seed", "record"]]
+    return dict(iter(found.groupby(["records", *PICTURES])))
 
 
 def side(row: Mapping[Any, Any], ended: Mapping[Any, pd.DataFrame], read: Read, suite: Any, said: Any) -> Side:

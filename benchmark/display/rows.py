@@ -60,8 +60,7 @@ def choices(setting: pd.DataFrame) -> pd.DataFrame:
 
 def others(setting: pd.DataFrame, row: str) -> list[str]:
     """Names of the rows that ``row`` may be compared with: its twin first, of its recipe before those of others."""
-    own = setting.loc[setting["row"] == row].iloc[0]
-    rest = choices(setting)
-    rest = rest[rest["row"] != row]
-    order = pd.DataFrame({"twin": rest["row"] != own["twin"], "recipe": rest["recipe"] != own["recipe"]})
-    return list(rest.loc[order.sort_values(["twin", "recipe"], kind="stable").index, "row"])
+    offered = choices(setting[["row", "twin", "recipe", "family"]]).to_dict("records")
+    own = next(other for other in offered if other["row"] == row)
+    offered.sort(key=lambda other: (other["row"] != own["twin"], other["recipe"] != own["recipe"]))
+    return [other["row"] for other in offered if other["row"] != row]

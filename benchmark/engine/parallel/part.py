@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.finishing import back_propagate, finish_module
 from benchmark.engine.training.method import LocalMethod, Method
-from benchmark.engine.training.precision import Losses, precision_of
+from benchmark.engine.training.precision import Losses, precision_of, recompute_of
 from benchmark.errors import UserError
 
 
@@ -46,7 +46,7 @@ def make_part(
     top = min(own[-1], max(trains))
     ahead = top < max(trains)  # somebody needs its output
     with _alone(method, own[0], top, receive, hand_on if ahead else lambda h: None):
-        losses = Losses(method, batch, precision_of(optimizers))
+        losses = Losses(method, batch, precision_of(optimizers), recompute_of(optimizers))
         if top not in trains:
             with suppress(_HandedOn):
                 next(losses)
