@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 OUT_OF_TIME = 124  # exit code, as of timeout(1)
+LIMIT_OF_CHECK = 9 * 60.0  # seconds of a GPU
 
 
 class Output(Console):
@@ -465,7 +466,7 @@ def train(
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
+    precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="start from timm's weights")] = False,
     freeze: Annotated[list[str] | None, typer.Option(help="leave this part as it is; may be repeated")] = None,
@@ -492,6 +493,35 @@ def train(
     if compare and checkpoint:
         raise UserError("--compare trains two networks, and a checkpoint is of one; leave one of the two out.")
     (compared if compare else trained)(console, asked, save)
+
+
+@app.command()
+def gpu_check(
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    device: Annotated[str, typer.Option(help="cuda, or cpu, which makes the same steps there")] = "cuda",
+    time_limit: TimeLimit = None,
+    save: Annotated[Path, typer.Option(help="where to keep what is found, .json; a table goes beside it, .md")] = Path(
+        ".beyond/gpu-check.json"
+    ),
+) -> None:
+    """Check a GPU in under ten minutes: losses as on the CPU, repeatability, cells, memory, speed, the sandbox."""
+    at_the_top()
+    from benchmark.gpu.check import check_asked, gpu_check
+
+    asked = check_asked(method or [], device, save)
+    report = gpu_check(*asked, LIMIT_OF_CHECK if time_limit is None else time_limit, save, _plainly)
+    for sentence in report.faults:
+        _complain(sentence, "red")
+    _plainly(f"All of it is in {save} and {save.with_suffix('.md')}.")
+    if report.unreached:
+        _complain(f"The time was up before: {'; '.join(report.unreached)}.", "yellow")
+        sys.exit(OUT_OF_TIME)
+    if report.faults:
+        sys.exit(1)
+
+
+def _plainly(sentence: str) -> None:
+    console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

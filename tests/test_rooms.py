@@ -21,7 +21,7 @@ ROOMS = [
         "sandbox",
         "submitting",
     ),
-    *("verifying", "display", "export", "cli", "entry"),
+    *("verifying", "gpu", "display", "export", "cli", "entry"),
 ]
 ENGINE = ["cutting", "pictures", "objectives", "training", "parallel", "former", "load", "measuring", "golden"]
 

@@ -7,7 +7,8 @@ themselves. ``beyond register`` writes what is new, ``python -m benchmark.engine
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Batch, data_root, load_splits
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
@@ -56,33 +58,55 @@ def trajectories(names: Iterable[str]) -> dict[str, list[float]]:
     return found
 
 
-def _trajectory(method_class: type[Method], options: object) -> list[float]:
+def _trajectory(method_class: type[Method], options: Mapping[str, Any]) -> list[float]:
+    return trajectory(build(method_class, options), pictures(method_class.views))
+
+
+def pictures(views: int, device: str = "cpu") -> Loader:
+    """The pictures of the trajectories, in the same batches on every device."""
     dataset = load_dataset(SUITE.dataset)
     splits = load_splits(dataset, data_root(), SUITE.validation)
-    loader = loader_of(splits.train, dataset, SUITE.recipe.batch, seed=1, train=True, views=method_class.views)
-    method = build(method_class, options)
-    method.modules.double()
-    method.auxiliaries.double()
+    return loader_of(splits.train, dataset, SUITE.recipe.batch, device=device, seed=1, train=True, views=views)
+
+
+def trajectory(
+    method: Method,
+    loader: Loader,
+    dtype: torch.dtype = torch.float64,
+    around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    noise: int = 0,
+) -> list[float]:
+    """The losses of ``STEPS`` steps of each phase, then the norm of all weights; the method is trained so far.
+
+    Args:
+        around: a context around each step.
+        noise: seed of what the steps draw.
+    """
+    for part in (method.modules, method.auxiliaries):
+        part.to(dtype)
     numbers: list[float] = []
-    torch.manual_seed(0)
+    torch.manual_seed(noise)
     for phase in method.phases():
         set_phase(method, phase)
         optimizers = build_optimizers(method, SUITE.recipe, phase)
         for _, batch in zip(range(STEPS), loader.epoch(0), strict=False):
-            numbers += [loss.item() for loss in train_step(method, _double(batch), optimizers)]
+            batch = _in(dtype, batch)
+            with around():
+                losses = train_step(method, batch, optimizers)
+            numbers += [loss.item() for loss in losses]
     weights = [*method.modules.parameters(), *method.auxiliaries.parameters()]
     return [*numbers, torch.stack([w.detach().square().sum() for w in weights]).sum().sqrt().item()]
 
 
-def build(method_class: type[Method], options: object) -> Method:
+def build(method_class: type[Method], options: Mapping[str, Any]) -> Method:
     """The method on the small network of the trajectories."""
     task = load_dataset(SUITE.dataset).task
-    return build_method(method_class, options, SUITE, SUITE.backbones[0], task, k=3, seed=0)  # type: ignore[arg-type]
+    return build_method(method_class, options, SUITE, SUITE.backbones[0], task, k=3, seed=0)
 
 
-def _double(batch: Batch) -> Batch:
-    view = _double(batch.view) if batch.view else None
-    return Batch(batch.raw, batch.y, batch.task, batch.x.double(), view)
+def _in(dtype: torch.dtype, batch: Batch) -> Batch:
+    view = _in(dtype, batch.view) if batch.view else None
+    return Batch(batch.raw, batch.y, batch.task, batch.x.to(dtype), view)
 
 
 def moved(old: dict[str, list[float]], new: dict[str, list[float]]) -> list[str]:

@@ -56,6 +56,18 @@ class Setting:
     options: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
+    @property
+    def recipe(self) -> Recipe:
+        """Of which only the batch counts."""
+        return Recipe(epochs=1, batch=self.batch, lr=0.1)
+
+    def build(self) -> Method:
+        """The method on the setting's network."""
+        cuts = {self.modules: list(self.cuts)} if self.cuts else {}
+        backbone = Backbone(name=self.backbone, cuts=cuts)
+        suite = Suite.model_construct(balance="units")
+        return build_method(load_method(self.method), self.options, suite, backbone, self.task, self.modules, 0)
+
 
 R110 = ("CIFAR-10", "ResNet-110")
 INFOPRO_NOTE = "the authors' memory-balanced cuts (InfoPro*)"
@@ -127,13 +139,8 @@ def published_check(settings: Iterable[Setting] = SETTINGS, console: Console | N
 
 def _simulated_peak(setting: Setting) -> tuple[Method, int]:
     """The method as it was simulated, and its peak in bytes."""
-    cuts = {setting.modules: list(setting.cuts)} if setting.cuts else {}
-    backbone = Backbone(name=setting.backbone, cuts=cuts)
-    recipe = Recipe(epochs=1, batch=setting.batch, lr=0.1)
-    suite = Suite.model_construct(balance="units")
-    made = load_method(setting.method), setting.options, suite, backbone, setting.task, setting.modules, 0
-    method = build_method(*made)
-    return method, simulate(lambda: method, recipe, setting.task, setting.batch).peak_bytes
+    method = setting.build()
+    return method, simulate(lambda: method, setting.recipe, setting.task, setting.batch).peak_bytes
 
 
 def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:

@@ -102,7 +102,7 @@ def _observe(
     lane: Lane | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
-    prepare_process(suite.device)
+    prepare_process(suite.device, suite.recipe.precision)
     loaded = load(cell, suite)
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
@@ -274,7 +274,7 @@ def follow(cell: Cell, suite: Suite, beside: Team | Lane) -> None:
     Raises:
         Diverged: a loss is not finite.
     """
-    prepare_process(suite.device)
+    prepare_process(suite.device, suite.recipe.precision)
     loaded = load(cell, suite)
     splits = load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     method = builder(cell, suite, loaded.dataset.task, loaded.method)()

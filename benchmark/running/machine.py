@@ -17,6 +17,7 @@ def machine(device: str, trained_in: Precision = "fp32") -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name() if cuda else _processor(),
         "precision": precision(device, trained_in),
+        "tf32": torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32 if cuda else None,
         "cuda": torch.version.cuda if cuda else None,
         "driver": _driver() if cuda else None,
     }

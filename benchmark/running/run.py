@@ -20,6 +20,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.seat import Seat, check_shares
 from benchmark.running.slots import described, slots
+from benchmark.running.turns import in_turn
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.protocols import configured, effective
@@ -118,7 +119,7 @@ def run_suite(
     for cell, record in records.items():
         store.publish(record)
         store.forget(prints[cell])
-    todo = sorted((cell for cell in wanted if cell not in records), key=lambda cell: cell.seed)  # all before more seeds
+    todo = in_turn((cell for cell in wanted if cell not in records), suites)
     shares = {cell: cell.modules if parallel else gpus_per_cell for cell in todo}
     places = slots(gpus, jobs, max(shares.values(), default=1))
     if seat:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from benchmark.schema.plain import Strict
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16"]
 Recompute = Literal["none", "units"]
 Schedule = Literal["cosine", "steps", "constant"]
 Norms = Literal["local", "synchronised"]
@@ -40,6 +40,7 @@ class Recipe(Strict):
     With ``recompute: units`` the blocks of modules are computed again in the backward pass, which saves memory for a
     forward pass more, and changes no bit (:mod:`benchmark.engine.training.recompute`).
 
+    In ``tf32`` CUDA may round what convolutions and matrix products of training are given; in ``fp32`` it may not.
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
     evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
     """

@@ -123,6 +123,7 @@ class Provenance(Part):
     threads: int
     started_utc: str
     precision: str | None = added()  # of the arithmetic, such as "float32"
+    tf32: bool | None = added()  # whether CUDA may have rounded fp32 in training; of a cell on a GPU
     cuda: str | None = added()  # version of the CUDA that torch was built with; of a cell on a GPU
     driver: str | None = added()  # version of the GPU's driver
     processes: int | None = added()  # that shared each batch; null: one

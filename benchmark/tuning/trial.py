@@ -35,7 +35,7 @@ def run_trial(
     facts = {"configuration": configuration, "full": full, "epochs": suite.recipe.epochs, "seed": cell.seed}
     facts["fingerprint"] = fingerprint
     try:
-        prepare_process(suite.device)
+        prepare_process(suite.device, suite.recipe.precision)
         loaded = load(cell, suite)
         splits = load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
         loaded.fingerprint(cell, suite, splits.fingerprint, fingerprint)

@@ -17,6 +17,7 @@ from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
+from benchmark.engine.training.tf32 import tf32_of
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
@@ -138,7 +139,7 @@ def fit(
     def told(fraction: float) -> None:
         on_epoch(fraction, standing.rows[-1])
 
-    with stopping:
+    with stopping, tf32_of(chosen.precision):
         curve = train_phases(cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing)
     result = Fitted(
         net.to(where).eval(),

@@ -28,6 +28,7 @@ from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.company import dependence, other_company, unforeseeable
 from benchmark.engine.pictures.data import Splits, data_root, in_memory, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
+from benchmark.engine.training.tf32 import set_tf32
 from benchmark.engine.training.train import Diverged
 from benchmark.running.loaders import EVALUATION_BATCH
 from benchmark.running.origin import provenance
@@ -62,6 +63,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
     Raises:
         UserError: the suite's pictures are missing.
     """
+    set_tf32(suite.recipe.precision)  # in the sandbox, too: the record says so
     splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
     sha256 = file_sha256(plugin_path(METHODS, cell.method))
     with scratch_folder(folder) as place:

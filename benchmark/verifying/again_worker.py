@@ -53,7 +53,7 @@ def _sit_exam(method: Method, suite: Suite) -> None:
 
 def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     """The same in a process that knows nothing of the training but the weights."""
-    prepare_process(suite.device)
+    prepare_process(suite.device, suite.recipe.precision)
     method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
     method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none

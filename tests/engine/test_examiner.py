@@ -14,6 +14,7 @@ from benchmark.engine.measuring.reality import check_in_training, real_steps
 from benchmark.engine.measuring.state import State, near
 from benchmark.engine.measuring.world import Moment, Stretch, World, copied
 from benchmark.engine.training.evaluate import evaluating
+from benchmark.engine.training.tf32 import tf32_of
 from benchmark.engine.training.train import Diverged, train_step
 
 CPU = torch.device("cpu")
@@ -61,12 +62,13 @@ def test_outputs_that_are_no_numbers_are_diverged_before_a_probe_sees_them(digit
         linear_probes(make_method("dgl", 2, digits), loader, loader)
 
 
-def test_predictions_are_not_rounded_by_the_size_of_a_batch(monkeypatch):
+def test_predictions_are_not_rounded_by_the_size_of_a_batch():
     """TF32 kernels are chosen by shape, so a picture alone would get other logits than among others."""
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    with evaluating([torch.nn.Linear(1, 1)]):
-        assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
+    settings = torch.backends.cudnn, torch.backends.cuda.matmul
+    with tf32_of("tf32"):
+        with evaluating([torch.nn.Linear(1, 1)]):
+            assert not any(each.allow_tf32 for each in settings)
+        assert all(each.allow_tf32 for each in settings)
 
 
 def test_every_stretch_that_is_tried_is_metered_but_for_first_steps(digits, loader, monkeypatch):

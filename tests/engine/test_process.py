@@ -16,6 +16,7 @@ from benchmark.engine.training import process
 from benchmark.engine.training.method import Phase
 from benchmark.engine.training.process import lay_out, place, prepare_process
 from benchmark.engine.training.seeding import forked_rng, own_randomness, seeded
+from benchmark.engine.training.tf32 import tf32_of
 from benchmark.engine.training.train import train_phase
 
 CUDA = torch.device("cuda")
@@ -24,7 +25,8 @@ CUDA = torch.device("cuda")
 @pytest.fixture
 def _settings_put_back():
     threads, fill = torch.get_num_threads(), torch.utils.deterministic.fill_uninitialized_memory
-    yield
+    with tf32_of("fp32"):
+        yield
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = fill
     torch.set_num_threads(threads)
@@ -35,6 +37,14 @@ def test_deterministic_mode_does_not_fill_empty_tensors():
     prepare_process("cuda")
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.usefixtures("_settings_put_back")
+@pytest.mark.parametrize(("precision", "rounded"), [("fp32", False), ("bf16", False), ("tf32", True)])
+def test_fp32_is_rounded_to_tf32_where_the_recipe_says_so_alone(precision, rounded):
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = not rounded
+    prepare_process("cuda", precision)
+    assert torch.backends.cudnn.allow_tf32 == torch.backends.cuda.matmul.allow_tf32 == rounded
 
 
 @pytest.fixture

@@ -117,6 +117,7 @@ def test_a_record_names_the_precision_and_on_a_gpu_cuda_and_driver(monkeypatch, 
     assert said == {
         "device": "NVIDIA H100 80GB HBM3",
         "precision": "float32, TF32 in convolutions",
+        "tf32": True,
         "cuda": "13.0",
         "driver": "570.124.06",
     }

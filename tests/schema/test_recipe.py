@@ -113,7 +113,7 @@ SUITE = "s: {title: t, dataset: digits, backbones: [{name: b}], modules: [2], se
         ("schedule: steps, milestones: [80, 120], gamma: 0.1", "ascending fractions between 0 and 1"),
         ("schedule: steps, milestones: [0.5], gamma: 0", "recipe.gamma: Input should be greater than 0"),
         ("schedule: linear", "recipe.schedule: Input should be 'cosine', 'steps' or 'constant'"),
-        ("precision: fp16", "recipe.precision: Input should be 'fp32' or 'bf16'"),
+        ("precision: fp16", "recipe.precision: Input should be 'fp32', 'tf32' or 'bf16'"),
     ],
 )
 def test_a_slip_is_refused_in_a_sentence(tmp_path, said, sentence):

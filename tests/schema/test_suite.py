@@ -62,7 +62,7 @@ def refused(tmp_path, text: str | bytes) -> str:
         ({"methods": ["dgl", "dgl"]}, "methods has dgl twice"),
         ({"methods": ["dgl"], "seeds": {"tuned": 1}}, "methods lacks e2ebp, whose recipe is tuned too"),
         ({"methods": ["dgl"], "reference": [2]}, "methods lacks e2ebp"),
-        ({"recipe": RECIPE | {"precision": "fp16"}}, "tiny.recipe.precision: Input should be 'fp32' or 'bf16'"),
+        ({"recipe": RECIPE | {"precision": "fp16"}}, "tiny.recipe.precision: Input should be 'fp32', 'tf32' or 'bf16'"),
         ({"modules": [0]}, "tiny.modules.0: Input should be greater than 0 (it is 0)"),
         ({"modules": [-3]}, "tiny.modules.0: Input should be greater than 0 (it is -3)"),
         ({"modules": [True]}, "tiny.modules.0: a whole number is meant, not true"),

@@ -52,7 +52,7 @@ def fresh_copy(build: Callable[[], Method], trained: Method) -> Method:
     copy = build()
     copy.phase = trained.phase
     for new, old in ((copy.modules, trained.modules), (copy.auxiliaries, trained.auxiliaries)):
-        for device in {p.device for p in old.parameters()}:
+        for device in {each.device for each in (*old.parameters(), *old.buffers())}:  # some have buffers alone
             new.to(device)
         try:
             new.load_state_dict(old.state_dict())

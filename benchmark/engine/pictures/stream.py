@@ -5,7 +5,7 @@ workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -105,16 +105,20 @@ class StreamingLoader(Loader):
         reader: Any = data.DataLoader(
             self.files, batch_sampler=keys, num_workers=self.workers, collate_fn=_collated, pin_memory=cuda
         )
-        for batch, read in zip(places, reader, strict=True):
+        for batch, read in zip(self._on_device(places), reader, strict=True):
             if isinstance(read, str):
                 raise DataMissing(read)
             first, *others = [self._of(raw, batch) for raw in read.to(self.device, non_blocking=True).chunk(views)]
             first.view = others[0] if others else None
             yield first
 
+    def _on_device(self, batches: list[Tensor]) -> Sequence[Tensor]:
+        """The same places, copied all at once: a copy a batch would have the process wait for the step before it."""
+        return torch.cat(batches).to(self.device).split([len(batch) for batch in batches]) if batches else ()
+
     def _of(self, raw: Tensor, places: Tensor) -> Batch:
         raw = raw.contiguous(memory_format=self.layout)
-        return Batch(raw=raw, y=self.labels[places.to(self.device)], task=self.task, x=self.normalise(raw))
+        return Batch(raw=raw, y=self.labels[places], task=self.task, x=self.normalise(raw))
 
 
 def loader_of(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.tf32 import tf32_of
 from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError
 
@@ -21,21 +22,19 @@ from benchmark.errors import UserError
 def evaluating(parts: Sequence[nn.Module]) -> Iterator[None]:
     """Eval mode, no gradients and no TF32 inside; every module's own mode is put back afterwards.
 
-    Which convolutions round to TF32 hangs on the size of a batch, and no prediction may hang on that.
+    Which operations round to TF32 hangs on the size of a batch, and no prediction may hang on that.
 
     Raises:
         UserError: weights or buffers are not what they were before: no step trains them here, whatever they learn from.
     """
     modes = [(m, m.training) for part in parts for m in part.modules()]
     before = [(t, t.detach().clone()) for part in parts for t in (*part.parameters(), *part.buffers())]
-    tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     for part in parts:
         part.eval()
     try:
-        with torch.inference_mode():
+        with tf32_of("fp32"), torch.inference_mode():
             yield
     finally:
-        torch.backends.cudnn.allow_tf32 = tf32
         for module, training in modes:
             module.training = training
     if any(not torch.equal(now, old) for now, old in before if not old.isnan().any()):

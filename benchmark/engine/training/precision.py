@@ -1,7 +1,8 @@
-"""In which precision a training step computes: fp32, or bf16 forward passes on fp32 weights.
+"""In which precision a training step computes: fp32 (tf32: rounded), or bf16 forward passes on fp32 weights.
 
 With ``bf16`` what a method does between two losses runs under autocast; each backward pass runs outside, in the types
 that the forward pass left, as torch recommends. Gradients of weights, optimisers and evaluation are in fp32.
+``tf32`` is fp32 whose inputs CUDA may round, a setting of the process (:mod:`benchmark.engine.training.tf32`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +66,7 @@ class Losses(Iterator[Tensor]):
 
 
 def _computing(method: Method, device: torch.device, precision: Precision) -> Callable[[], AbstractContextManager]:
-    if precision == "fp32":
+    if precision != "bf16":
         return nullcontext
     handing_on = isinstance(method, LocalMethod | ModularMethod)  # in the general form features may be compared
     parts = [*method.auxiliaries] if handing_on else [*method.modules, *method.auxiliaries]

@@ -9,15 +9,18 @@ import torch.utils.deterministic
 from torch import nn
 
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.tf32 import set_tf32
+from benchmark.schema.recipe import Precision
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # names of mallopt's parameters in glibc's malloc.h
 LARGEST = 2**31 - 1
 
 
-def prepare_process(device: str) -> None:
+def prepare_process(device: str, precision: Precision = "fp32") -> None:
     """Same seed, same numbers, to the bit, on one machine; and a process a core.
 
-    Two cells on two cores beat one cell on two threads. On CUDA, kernels that cannot repeat themselves warn.
+    Two cells on two cores beat one cell on two threads. On CUDA, kernels that cannot repeat themselves warn, and fp32
+    is rounded to TF32 in a ``precision`` of that name alone.
     """
     torch.set_num_threads(1)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS when it starts
@@ -25,6 +28,7 @@ def prepare_process(device: str) -> None:
     # else every torch.empty is filled with NaN: a pass over the memory that no step needs, and that the clock sees
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    set_tf32(precision)
     keep_freed_memory()
 
 
