@@ -36,6 +36,7 @@ from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
+from benchmark.running.shared_keeper import Bystander
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
@@ -261,11 +262,12 @@ def train_phases(
     return rows
 
 
-def follow(cell: Cell, suite: Suite, team: Team) -> None:
+def follow(cell: Cell, suite: Suite, team: Team, keeper: Keeper) -> None:
     """Train a cell in a process that is not the first one of its team; it says nothing of it.
 
     Raises:
         Diverged: a loss is not finite.
+        Stopped, CannotGoOn: what the keeper says.
     """
     prepare_process(suite.device)
     loaded = load(cell, suite)
@@ -273,7 +275,10 @@ def follow(cell: Cell, suite: Suite, team: Team) -> None:
     method = builder(cell, suite, loaded.dataset.task, loaded.method)()
     if method.phases():
         loaders = build_loaders(cell, suite, loaded.dataset, splits, method, team)
-        train_phases(cell, suite, loaders, lambda fraction: None, method, team=team)
+        watch = keeper.watching(method, Bystander(), CudaPeak(torch.device(suite.device)))
+        train_phases(
+            cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=keeper.standing, team=team
+        )
 
 
 def validate(method: Method, loader: Loader) -> float:

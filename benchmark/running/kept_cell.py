@@ -4,9 +4,8 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch.optim import Optimizer
 
-from benchmark.engine.training.method import Method
+from benchmark.engine.objectives.team import Team
 from benchmark.running import checkpoint
 from benchmark.running.cell import follow, how_it_ended, run_cell
 from benchmark.running.checkpoint import CannotGoOn
@@ -14,36 +13,38 @@ from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.launch import Crash
 from benchmark.running.seat import Seat
+from benchmark.running.shared_keeper import SharedKeeper
 from benchmark.running.together import joined
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
 
 
-class Unkept(Keeper):
-    """Of a cell in several processes: weights are kept in the end, and nothing before."""
-
-    def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
-        """SIGTERM ends the process at once."""
-
-    def _wanted(self) -> bool:
-        return False
-
-
 def run_shared_cell(
     report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
-) -> Record | Crash | None:
+) -> Record | Unfinished | Crash | None:
     """Train a cell as one of several processes; the first of them returns its record, others how they broke."""
     with joined(seat, suite.device) as team:
         assert team is not None
-        if not team.rank:
-            keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
-            return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
+        keeper = partial(SharedKeeper, keep, fingerprint, torch.device(suite.device), report, team)
+        run = (
+            partial(follow, cell, suite, team) if team.rank else partial(_lead, report, cell, suite, fingerprint, team)
+        )
         try:
-            follow(cell, suite, team)
-        except BaseException as reason:  # as run_cell: it ends nothing but its own cell
-            status, sentence = how_it_ended(reason)
-            return Crash(status, sentence)
-        return None
+            try:
+                return run(keeper(goes_on=True))
+            except CannotGoOn as reason:
+                report(f"starts anew: {reason}")
+                return run(keeper(goes_on=False))
+        except Stopped as reason:
+            return Unfinished(str(reason))
+        except BaseException as reason:  # as in run_cell: it ends nothing but its own cell
+            return Crash(*how_it_ended(reason))
+
+
+def _lead(
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, team: Team, keeper: Keeper
+) -> Record:
+    return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
 
 
 def run_kept_cell(

@@ -126,6 +126,10 @@ def run_suite(
     work = [_job(cell, suites[cell], prints[cell], keeps[cell], gpus_per_cell, seat) for cell in todo]
     with store.truthful():
         for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
+            if seat and seat.rank:
+                raise UserError(
+                    f"Process {seat.rank} of 0 to {seat.size - 1}: {record.error}"
+                )  # torchrun ends the others
             records[cell] = record
             store.save(record, prints[cell])
             observer.finished(cell, record)
@@ -237,7 +241,8 @@ class _Store:
     def forget(self, fingerprint: str) -> None:
         """Remove the checkpoint of a cell that is finished."""
         with suppress(OSError):
-            self.keep(fingerprint, False).checkpoint.unlink(missing_ok=True)
+            for path in list(self.checkpoints.glob(f"{fingerprint}*.pt")):  # of all its processes
+                path.unlink(missing_ok=True)
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
@@ -304,15 +309,15 @@ def _job(cell: Cell, suite: Suite, fingerprint: str, keep: Keep, processes: int,
     where, seconds = "benchmark.running.kept_cell:", 60 * suite.timeout_minutes
     arguments = cell, suite, fingerprint, keep
     if seat:
-        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds)
+        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
     if processes > 1:
-        return Job(cell, f"{where}run_shared_cell", arguments, seconds, processes=processes)
+        return Job(cell, f"{where}run_shared_cell", arguments, seconds, stops=True, processes=processes)
     return Job(cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
 
 
 def shared_by(processes: int) -> str:
     """In words; nothing of one process a cell."""
-    return f" Each by {processes} processes; a cell that is stopped starts anew." if processes > 1 else ""
+    return f" Each by {processes} processes." if processes > 1 else ""
 
 
 def _train(
