@@ -131,7 +131,7 @@ def run_suite(
                     f"Process {seat.rank} of 0 to {seat.size - 1}: {record.error}"
                 )  # torchrun ends the others
             records[cell] = record
-            store.save(record, prints[cell])
+            store.save(record, prints[cell], shared=seat is not None)
             observer.finished(cell, record)
     store.complain()
     if index is None:
@@ -222,8 +222,11 @@ class _Store:
         weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
         return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
 
-    def save(self, record: Record, asked: str) -> None:
+    def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
+
+        Args:
+            shared: by processes that somebody else watches.
 
         Raises:
             UserError: in no place.
@@ -235,8 +238,9 @@ class _Store:
                 self.unkept = error.strerror or type(error).__name__
                 self.observer.note(f"{self.kept} cannot be written ({self.unkept}): {UNKEPT}.")
         self.publish(record)
-        if record.provenance or record.status == "timeout":  # it has said itself how it ended; or it never would
-            self.forget(asked)
+        of_one_of_several = shared and record.status == "failed"  # which may be all that it knows of another's death
+        if (record.provenance or record.status == "timeout") and not of_one_of_several:
+            self.forget(asked)  # it has said itself how it ended; or it never would
 
     def forget(self, fingerprint: str) -> None:
         """Remove the checkpoint of a cell that is finished."""
