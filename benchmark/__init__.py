@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from benchmark.engine.objectives import heads, losses
     from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
-    from benchmark.engine.pictures.archives import load_cifar
+    from benchmark.engine.pictures.archives import load_cifar, load_halves
     from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
+    from benchmark.engine.pictures.files import PictureFiles, load_files
     from benchmark.engine.pictures.idx import load_idx
     from benchmark.engine.pictures.network import download
     from benchmark.engine.pictures.tree import load_tree
@@ -28,8 +29,9 @@ _HOME = {
     "cutting.partition": ("Features", "Partition"),
     "objectives.autocast": ("in_float32", "narrowed", "widened"),
     "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
-    "pictures.archives": ("load_cifar",),
+    "pictures.archives": ("load_cifar", "load_halves"),
     "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
+    "pictures.files": ("PictureFiles", "load_files"),
     "pictures.idx": ("load_idx",),
     "pictures.network": ("download",),
     "pictures.tree": ("load_tree",),
@@ -49,6 +51,7 @@ __all__ = [
     "ModularMethod",
     "Partition",
     "Phase",
+    "PictureFiles",
     "Pictures",
     "Task",
     "as_pictures",
@@ -58,6 +61,8 @@ __all__ = [
     "in_float32",
     "infopro_weights",
     "load_cifar",
+    "load_files",
+    "load_halves",
     "load_idx",
     "load_tree",
     "losses",

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -71,6 +71,10 @@ Processes = Annotated[
         help="train each cell in so many processes, each with a GPU (for a suite on processors: a core) and its share "
         "of every batch",
     ),
+]
+Parallel = Annotated[
+    Literal["modules"] | None,
+    typer.Option(help="train each module of a cell in a process, and on a GPU or core, of its own"),
 ]
 Jobs = Annotated[
     int | None,
@@ -145,11 +149,12 @@ def run(
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
+    parallel: Parallel = None,
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import OutOfTime, check_asked, methods_of, run_suite, unusable_methods
+    from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
     from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
@@ -168,6 +173,15 @@ def run(
         console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
     seconds = float("inf") if time_limit is None else time_limit
     chosen = method or methods_of(asked, left_out)
+    if parallel:
+        if gpus_per_cell > 1:
+            raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell out.")
+        refused = not_parallel(chosen)
+        if method and refused:
+            raise UserError(next(iter(refused.values())))
+        for sentence in refused.values():
+            console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
+        chosen = [name for name in chosen if name not in refused]
     try:
         with ProgressBar(suite, console) as bar:
             records = run_suite(
@@ -180,6 +194,7 @@ def run(
                 seconds=seconds,
                 keep_weights=keep_weights,
                 gpus_per_cell=gpus_per_cell,
+                parallel=parallel is not None,
             )
     except OutOfTime as reason:
         write_tables()
@@ -451,23 +466,31 @@ def train(
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32 or bf16")] = "fp32",
+    recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="start from timm's weights")] = False,
     freeze: Annotated[list[str] | None, typer.Option(help="leave this part as it is; may be repeated")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     workers: Annotated[int, typer.Option(min=0, help="processes that read pictures")] = 2,
     seed: int = 0,
+    option: Annotated[list[str] | None, typer.Option(help="of the method, such as beta=0.9; may be repeated")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="keep the training in this file while it goes on, and go on from it")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="train the end-to-end twin, too")] = False,
 ) -> None:
     """Train a network on your own pictures by any method; needs no checkout and touches no leaderboard."""
-    from benchmark.using.command import compared, trained
+    from benchmark.using.command import compared, parsed, trained
 
     asked = {
         **{"model": backbone, "data": data, "method": method, "modules": modules},
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
-        "precision": precision,
+        **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
+        "recompute": "units" if recompute else "none",
     }
+    if compare and checkpoint:
+        raise UserError("--compare trains two networks, and a checkpoint is of one; leave one of the two out.")
     (compared if compare else trained)(console, asked, save)
 
 

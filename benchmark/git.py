@@ -57,6 +57,15 @@ def author() -> str | None:
         return None
 
 
+def origin() -> str | None:
+    """Where this repository was cloned from, as its configuration says it, secrets included; none if nowhere."""
+    try:
+        _head()
+        return _git("config", "--get", "remote.origin.url").strip() or None
+    except Refused:
+        return None
+
+
 def authors(path: Path) -> list[str]:
     """Each ``Name <address>`` of the commit that brought a file's content, co-authors too; a mere move brings none.
 

@@ -12,6 +12,7 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),
     "published": ("Published", "menu_book"),
+    "compare": ("Compare", "compare"),
     "method": ("Method", "article"),
     "runs": ("Runs", "list_alt"),
     "changes": ("Changes", "history"),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from escaping import method_address
-from reading import claims
+from escaping import compare_address, method_address
+from reading import claims, methods
 
+from benchmark.display import standing
 from benchmark.display.texts import FAMILIES, short_name
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
@@ -49,6 +50,10 @@ VERIFICATION = chips("verification", "Verification", VERIFIED, 235)
 RERUN = {"rerun_by": text("rerun_by", "Re-run by", 150), "rerun_on": text("rerun_on", "Re-run on", 130)}
 PAPER = column.LinkColumn("Paper", display_text="open", help=_meaning("paper"), width=65)
 CODE = column.LinkColumn("Code", display_text="file", help="the file that made the record", width=60)
+COMPARE = column.LinkColumn(
+    "Beside", display_text="compare", help="beside end-to-end backpropagation, or any other row", width=80
+)
+OBJECT = column.LinkColumn("Object", display_text="object", help="an issue that names the row", width=70)
 MODULES = number("modules", "K", "%d", 45)
 
 RANK = column.TextColumn("Rank", width=58, pinned=True, help="ranks that the method may have in its suite, over all K")
@@ -63,6 +68,7 @@ LEADERBOARD: dict[str, Any] = {
     "best": text("vs_best", "Best?", 75),
     "vs_e2ebp_pct": number("vs_e2ebp_pct", "vs end-to-end", "%+.2f", 110),
     "vs_e2ebp_half_pct": number("vs_e2ebp_half_pct", "± ", width=58),
+    "beside": COMPARE,
     "epochs": number("epochs", "Epochs", "%d", 70),
     "equal_epochs_pct": number("equal_epochs_pct", "at equal epochs", "%+.2f", 120),
     "equal_epochs_half_pct": number("equal_epochs_half_pct", "±  ", width=58),
@@ -83,6 +89,7 @@ LEADERBOARD: dict[str, Any] = {
     "removes": text("removes", "Locks removed", 140),
     "isolation": text("isolation", "Isolation", 105),
     **RERUN,
+    "authors_stand": column.TextColumn(standing.LABEL, help=standing.MEANING, width=140),
     "paper": PAPER,
     "code": CODE,
     "backbone": text("backbone", "Backbone", 140),
@@ -102,7 +109,10 @@ LEADERBOARD: dict[str, Any] = {
 
 def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the leaderboard with the columns that exist for the eye only."""
+    stand = {method: standing.standing(said) for method, said in methods().items()}
     return rows.assign(
+        beside=[compare_address(query) if query else None for query in rows["compare"]],
+        authors_stand=rows["method"].map(stand).fillna(standing.NOT_ASKED),
         label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
         best=rows["vs_best"].map(BEST).fillna(""),
         family_chip=[[family] for family in rows["family"]],

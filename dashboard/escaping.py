@@ -23,6 +23,11 @@ def link(text: object, address: str | None) -> str:
     return f"[{plain(text)}](<{quote(address, safe=':/?#@!$&*+,;=%~.-_')}>)" if address else plain(text)
 
 
+def compare_address(query: str) -> str:
+    """Where this dashboard sets two rows side by side; the query is of ``rows.with_addresses``."""
+    return f"compare?{query}"
+
+
 def method_address(method: object) -> str:
     """Where this dashboard shows a method, relative to any of its pages."""
     return f"method?method={quote(str(method), safe='')}"

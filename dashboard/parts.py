@@ -92,10 +92,3 @@ def download(rows: pd.DataFrame, name: str, label: str = "") -> None:
         icon=":material/download:",
         on_click="ignore",
     )
-
-
-def row_names(rows: pd.DataFrame) -> pd.Series:
-    """``infopro softmax, K = 4``: what a row of one suite and backbone is called in a chooser."""
-    variant = (" " + rows["variant"]).where(rows["variant"] != "", "")
-    names = rows["method"] + variant + ", K = " + rows["modules"].astype(int).astype(str)
-    return names + (" (" + rows["kind"] + ")").where(rows["kind"] != "", "") if "kind" in rows else names

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Dataset, Loader, load_splits
+from benchmark.engine.pictures.data import Dataset, load_splits
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.schema.plugins import METHODS, plugin_ids
@@ -44,7 +45,7 @@ def digits() -> Dataset:
 def loader(digits) -> Loader:
     """Five batches of 64 real digits an epoch, in two views for the methods that want them."""
     splits = load_splits(digits, Path("data"), validation=0.1, limit=320)
-    return Loader(splits.train, digits, 64, seed=7, train=True, views=2)
+    return MemoryLoader(splits.train, digits, 64, seed=7, train=True, views=2)
 
 
 def small_suite(**changes) -> Suite:

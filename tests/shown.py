@@ -20,6 +20,7 @@ PAGES = (
         "modules",
         "curves",
         "published",
+        "compare",
         "method",
         "runs",
         "changes",

@@ -53,6 +53,12 @@ def test_a_clean_tree_and_an_edited_one(tree):
     assert git.dirty() is True
 
 
+def test_where_a_repository_was_cloned_from(tree):
+    assert git.origin() is None
+    ask(tree, "remote", "add", "origin", "git@github.com:a/b.git")
+    assert git.origin() == "git@github.com:a/b.git"
+
+
 def test_what_git_is_told_to_overlook_is_no_clean_tree(tree):
     (tree / ".git" / "info" / "exclude").write_text("methods/hidden.py\n__pycache__\n", encoding="utf-8")
     (tree / "methods" / "__pycache__").mkdir()

@@ -24,6 +24,11 @@ class Edition(NamedTuple):
     edited: bool
     records: int
 
+    @property
+    def short(self) -> str:
+        """``2026-11-29, 61667d3f01``."""
+        return ", ".join(filter(None, [self.date, self.commit]))
+
     def __str__(self) -> str:
         """``results of 2026-11-29, commit 61667d3f01, 357 records``."""
         said = [f"results of {self.date}" if self.date else "results"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.display.rows import record_paths, with_addresses
 from benchmark.display.traits import with_traits
 from benchmark.schema.text import printable_lines
 from benchmark.tables.blocks import in_blocks
@@ -54,7 +55,8 @@ def read_board(results: Path) -> pd.DataFrame:
     ``name``; ``labels``, their three columns in words; ``kind``, which tells it from the rows that its suite ranks;
     ``comparable``, whether it lacks nothing of what they have; ``judged``, whether it may be the best of anything, or
     a headline; ``rank``, in words; ``block``, the same for all rows of a method in a suite and recipe; ``curve``, its
-    learning curve as a list of percent; and the traits ``locks`` and ``hidden_labels``.
+    learning curve as a list of percent; the traits ``locks`` and ``hidden_labels``; and what
+    :func:`benchmark.display.rows.with_addresses` adds.
 
     Raises:
         KeyError: the file lacks a column: another version wrote it.
@@ -71,7 +73,7 @@ def read_board(results: Path) -> pd.DataFrame:
     board["comparable"] = complete(board) & (board["kind"] == "")
     board["judged"] = board["comparable"] & judged(board)
     board["rank"] = ranks_in_words(board)
-    return in_blocks(board.merge(_read_curves(results), how="left", on=CURVE)).reset_index(drop=True)
+    return with_addresses(in_blocks(board.merge(_read_curves(results), how="left", on=CURVE)).reset_index(drop=True))
 
 
 def read_ranks(results: Path) -> pd.DataFrame:
@@ -136,12 +138,8 @@ def read_cells(results: Path) -> pd.DataFrame:
         return pd.DataFrame()
     cells = pd.concat(tables, ignore_index=True)
     cells.insert(0, "suite", cells.pop("suite"))
-    variant = ("-" + cells["variant"]).where(cells["variant"] != "", "")
-    stem = cells["backbone"] + "-k" + cells["modules"].astype(str) + variant + "-s" + cells["seed"].astype(str)
-    stem += ("-" + cells["recipe"]).where(cells["recipe"] != "shared", "")
-    stem += ["" if pd.isna(times) else f"-x{times:g}" for times in cells["times"]]
     cells["git_dirty"] = cells["git_dirty"].map({True: "yes", False: "no"}).fillna("unknown")
-    return cells.assign(record="runs/" + cells["suite"] + "/" + cells["method"] + "/" + stem + ".json")
+    return cells.assign(record=record_paths(cells, cells["seed"].astype(str)))
 
 
 def read_plans(results: Path, board: pd.DataFrame) -> pd.DataFrame:

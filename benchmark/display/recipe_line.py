@@ -1,5 +1,6 @@
 """How a suite trains, in a sentence beside its numbers: a reader who doubts a figure looks here first."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ def recipe_line(said: Mapping[str, Any]) -> str:
         return ""  # another version wrote it
     parts = [_pictures(said), _budget(said), *([] if _is_tuned(said) else [_optimiser(said["recipe"])])]
     return " ".join(f"{part}." for part in [*parts, _augmentation(said), _tuning(said)] if part)
+
+
+def in_words(values: Mapping[str, Any]) -> str:
+    """Options, or settings of a recipe: ``tau 2.5, head "1c2f"``."""
+    return ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
 
 
 def _is_tuned(said: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """The trials of a method's searches, from ``results/tuned/``, and the chart of them."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 from benchmark.display.axes import accuracy_axis, compute_axis
 from benchmark.display.looks import line_colour, tooltip
 from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table, with_ranks_in_words
+from benchmark.display.recipe_line import in_words
 from benchmark.tables.columns import RECIPE_COLUMNS
 
 TABLE = ["suite", "number", "chosen", "origin", *RECIPE_COLUMNS, "other", "options", "epochs"]
@@ -61,15 +61,10 @@ def _trials(path: Path, of_suite: dict[str, Any], chosen: set[int]) -> Iterator[
             "chosen": "chosen" if tried["number"] in chosen else "",
             "origin": tried["origin"],
             **{name: recipe[name] for name in RECIPE_COLUMNS},
-            "other": _said({name: value for name, value in tried["recipe"].items() if name not in RECIPE_COLUMNS}),
-            "options": _said(tried["options"]),
+            "other": in_words({name: value for name, value in tried["recipe"].items() if name not in RECIPE_COLUMNS}),
+            "options": in_words(tried["options"]),
             **{name: trial[name] for name in ("epochs", "validation_top1", "status", "seconds")},
         }
-
-
-def _said(values: dict[str, Any]) -> str:
-    """``tau 2.5, head "1c2f"``."""
-    return ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
 
 
 def search_chart(trials: pd.DataFrame) -> Any:

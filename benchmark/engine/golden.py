@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Batch, Loader, data_root, load_splits
+from benchmark.engine.pictures.data import Batch, data_root, load_splits
+from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
@@ -58,7 +59,7 @@ def trajectories(names: Iterable[str]) -> dict[str, list[float]]:
 def _trajectory(method_class: type[Method], options: object) -> list[float]:
     dataset = load_dataset(SUITE.dataset)
     splits = load_splits(dataset, data_root(), SUITE.validation)
-    loader = Loader(splits.train, dataset, SUITE.recipe.batch, seed=1, train=True, views=method_class.views)
+    loader = loader_of(splits.train, dataset, SUITE.recipe.batch, seed=1, train=True, views=method_class.views)
     method = build(method_class, options)
     method.modules.double()
     method.auxiliaries.double()

@@ -4,6 +4,7 @@ import hashlib
 
 from markupsafe import Markup
 
+from benchmark.display import standing
 from benchmark.display.traits import LABELS, TRAITS
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
 from benchmark.schema.plugins import ID
@@ -43,6 +44,7 @@ def leaderboard() -> list[Column]:
         interval("test_top1_pct", "test_top1_half_pct", "Accuracy, %", mark=_against_best),
         number("n_ok", "n", 0),
         interval("vs_e2ebp_pct", "vs_e2ebp_half_pct", "vs end-to-end", "+"),
+        _comparison(),
         number("epochs", "Epochs", 0),
         interval("equal_epochs_pct", "equal_epochs_half_pct", "at equal epochs", "+"),
         interval("equal_flops_pct", "equal_flops_half_pct", "at equal FLOPs", "+"),
@@ -55,6 +57,7 @@ def leaderboard() -> list[Column]:
         ),
         *_traits(),
         *_said_of_training(),
+        text("authors_stand", standing.LABEL, meaning=standing.MEANING),
         Column("Status", lambda row: _status(row["status"]), COLUMNS["status"].meaning),
         text("cuts", "Cut after"),
         text("source", "Pictures"),
@@ -64,6 +67,7 @@ def leaderboard() -> list[Column]:
         text("requires", "Requires"),
         Column("Paper", lambda row: outward(row["paper"], "paper"), COLUMNS["paper"].meaning),
         Column("Code", lambda row: link(page_name("method", row["method"]), "code", "code"), "the file that was run"),
+        _objection(),
     ]
 
 
@@ -72,6 +76,18 @@ def front() -> list[Column]:
     wanted = {"Method", "K", "Accuracy, %", "n", "vs end-to-end", "Epochs", "at equal epochs", "at equal FLOPs"}
     wanted |= {"Memory ×", "Time ×", "FLOPs ×", "Training, TFLOP", "Family"}
     return [column for column in leaderboard() if column.label in wanted]
+
+
+def _comparison() -> Column:
+    """What sets a row beside another."""
+    address = Markup('<a href="compare.html#{}">compare</a>').format
+    meaning = "beside end-to-end backpropagation, or any other row"
+    return Column("Beside", lambda row: address(row["compare"]) if row["compare"] else "", meaning)
+
+
+def _objection() -> Column:
+    """Where to say that a row, or a cell, is wrong; nothing where the repository has no tracker."""
+    return Column("Object", lambda row: outward(row["object"], "object"), "an issue that names it")
 
 
 def _traits() -> list[Column]:
@@ -171,6 +187,7 @@ def runs() -> list[Column]:
         text("dataset_fingerprint", "Data's fingerprint"),
         number("protocol", "Protocol", 0),
         Column("Record", _record, "the whole record, as JSON"),
+        _objection(),
         *_traits(),
     ]
 

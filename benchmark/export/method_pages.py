@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.display import standing
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.trials import read_trials, search_chart
 from benchmark.export import columns
@@ -31,6 +32,7 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             "own_title": "" if published_title(said) else OWN_TITLE,
             "options": _options(said),
             "files": list(_files(results, method, said)),
+            "how_to_object": results.how_to_object,
         }
         yield columns.page_name("method", method), "method.html", page
 
@@ -66,7 +68,13 @@ def _facts(method: str, said: dict[str, Any]) -> dict[str, str]:
         "Locks removed": ", ".join(map(str, said.get("removes") or [])) or "none",
         "Losses reach": {None: "", 0: "their own module"}.get(reach, f"{reach} modules beside their own"),
         "Requires": str(said.get("requires") or ""),
+        f"{standing.LABEL} on our rows": _standing(said),
     }
+
+
+def _standing(said: dict[str, Any]) -> str:
+    words = standing.standing(said)
+    return outward(standing.standing_link(said), words) or words
 
 
 def _ranks(results: Results, method: str) -> list[str]:

@@ -13,6 +13,7 @@ from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
+from benchmark.display.looks import LINES
 from benchmark.display.recipe_line import recipe_line
 from benchmark.display.submission import LAST, STEPS
 from benchmark.display.traits import TRAITS
@@ -20,6 +21,7 @@ from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
 from benchmark.export.columns import page_name
+from benchmark.export.compare_page import compare_data, compare_page
 from benchmark.export.fit_page import fit_page
 from benchmark.export.map_page import first_lines, map_page
 from benchmark.export.method_pages import method_pages
@@ -40,6 +42,7 @@ NAVIGATION = {
     "modules.html": "Modules",
     "curves.html": "Curves",
     "published.html": "Published",
+    "compare.html": "Compare",
     "methods.html": "Methods",
     "runs.html": "Runs",
     "changes.html": "Changes",
@@ -64,6 +67,7 @@ def render(results: Results) -> dict[str, bytes]:
     made["leaderboard.parquet"] = parquet(results.board[list(COLUMNS)])
     made["leaderboard-columns.csv"] = csv_for_spreadsheets(dictionary())
     made[feed.NAME] = made_feed
+    made |= compare_data(results)
     made |= {name: path.read_bytes() for name, path in results.records.items()}
     for name, template, said in (*_pages(results), changed):
         here = next((page for page in NAVIGATION if name.startswith(page.removesuffix(".html").rstrip("s"))), name)
@@ -80,9 +84,10 @@ def _static() -> dict[str, bytes]:
     """The style, with the colours that the charts give the families, and the script."""
     static = files("benchmark.export") / "static"
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
+    colours += "".join(f"  --row-{side}: {colour};\n" for side, colour in zip("ab", LINES, strict=False))
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
     style += gap_style()
-    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js")}
+    scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js", "compare.js")}
     return {"page.css": style.encode(), **scripts}
 
 
@@ -93,6 +98,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield from chart_pages(results.board, results.curves)
     yield "fit.html", "fit.html", fit_page(results.fit)
     yield "published.html", "published.html", _published(results)
+    yield "compare.html", "compare.html", compare_page(results)
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)
     yield from _runs(results)
@@ -204,6 +210,7 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 "title": results.suites.get(str(suite), {}).get("title", ""),
                 "recipe": _recipes(results).get(str(suite), ""),
                 "runs": make_table("runs", rows, columns.runs()),
+                "how_to_object": results.how_to_object,
             },
         )
 

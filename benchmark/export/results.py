@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.display import reading
+from benchmark.display import objecting, reading
 from benchmark.display.edition import read_edition
 from benchmark.display.fitting import read_fit
+from benchmark.display.standing import standing
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -46,6 +47,22 @@ class Results:
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()
         self.plans = self._titled(self.plans)
+        self._add_people()
+
+    def _add_people(self) -> None:
+        """To rows and cells, where to object to them; to rows, how their methods' authors stand to them."""
+        tracker = objecting.here()
+        self.how_to_object = objecting.BY_LINK if tracker else objecting.HOW
+
+        def addresses(records: pd.Series) -> list[str]:
+            return [objecting.objection(tracker, path, self.edition.short) if tracker else "" for path in records]
+
+        stand = {method: standing(said) for method, said in self.methods.items()}
+        self.board = self.board.assign(
+            object=addresses(self.board["records"]), authors_stand=self.board["method"].map(stand)
+        )
+        if len(self.cells):
+            self.cells = self.cells.assign(object=addresses(self.cells["record"]))
 
     def _records(self) -> dict[str, Path]:
         """By its path below the folder: each record. A link may lead to a file that is no result, and is left out."""

@@ -23,7 +23,9 @@ from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_simulation, real_steps
 from benchmark.engine.measuring.world import World
 from benchmark.engine.objectives.team import Team
-from benchmark.engine.pictures.data import Batch, Loader, Splits, Task, data_root, load_splits
+from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_splits
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
 from benchmark.engine.training.method import Method
@@ -38,7 +40,7 @@ from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.shared_keeper import Bystander
 from benchmark.running.storable import plain, storable
-from benchmark.running.together import LeadExaminer, begin_alike, said_of, sharing, suite_of_share
+from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
@@ -57,6 +59,7 @@ def run_cell(
     judge: Judge | None = None,
     keeper: Keeper | None = None,
     team: Team | None = None,
+    lane: Lane | None = None,
 ) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
@@ -67,6 +70,7 @@ def run_cell(
         judge: who knows the test split; by default `splits` does.
         keeper: keeps the training while it goes on.
         team: of several processes that train the cell; this is the first of them, the others :func:`follow`.
+        lane: the first of several, each of which trains a module of the cell; the others :func:`follow`, too.
 
     Raises:
         Stopped, CannotGoOn: what the keeper says, and nobody else.
@@ -76,7 +80,7 @@ def run_cell(
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team, lane):
             facts[name] = value
     except (Stopped, CannotGoOn):
         raise
@@ -96,6 +100,7 @@ def _observe(
     judge: Judge | None,
     keeper: Keeper | None,
     team: Team | None,
+    lane: Lane | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device)
@@ -103,10 +108,10 @@ def _observe(
     splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
     origin = provenance(loaded_sha256(loaded.method), splits, suite)
-    origin = origin.model_copy(update=said_of(sharing(suite.recipe, team)))
+    origin = origin.model_copy(update=said_of_lanes(lane) if lane else said_of(sharing(suite.recipe, team)))
     yield "provenance", keeper.begun(origin) if keeper else origin
     with loaded.unchanged(cell, suite):
-        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team)
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team, lane)
 
 
 def _measured(
@@ -118,6 +123,7 @@ def _measured(
     judge: Judge | None,
     keeper: Keeper | None,
     team: Team | None,
+    lane: Lane | None,
 ) -> Iterator[tuple[str, Any]]:
     """What the cell is, costs and reaches."""
     dataset = loaded.dataset
@@ -139,7 +145,7 @@ def _measured(
     yield "isolation", isolation
 
     judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
-    train = partial(_train, cell, suite, loaders, on_progress, judge, team)
+    train = partial(_train, cell, suite, loaders, on_progress, judge, team, lane)
     if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
         yield "accuracy", train(Examiner(fresh), method)[0]
         return
@@ -188,13 +194,14 @@ def _train(
     on_progress: Callable[[float], None],
     judge: Judge,
     team: Team | None,
+    lane: Lane | None,
     examiner: Examiner,
     method: Method,
     keeper: Keeper | None = None,
 ) -> tuple[Accuracy, float, int | None]:
     """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
     peak = CudaPeak(torch.device(suite.device))
-    watch = keeper.watching(method, examiner, peak) if keeper else examiner
+    watch = lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
     standing = keeper.standing if keeper else None
     rows = train_phases(
         cell, suite, loaders, on_progress, method, watch=watch, metered=peak.measured, standing=standing, team=team
@@ -262,8 +269,8 @@ def train_phases(
     return rows
 
 
-def follow(cell: Cell, suite: Suite, team: Team, keeper: Keeper) -> None:
-    """Train a cell in a process that is not the first one of its team; it says nothing of it.
+def follow(cell: Cell, suite: Suite, beside: Team | Lane, keeper: Keeper | None = None) -> None:
+    """Train a cell in a process that is not the first one of its team or lanes; it says nothing of it.
 
     Raises:
         Diverged: a loss is not finite.
@@ -274,11 +281,13 @@ def follow(cell: Cell, suite: Suite, team: Team, keeper: Keeper) -> None:
     splits = load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     method = builder(cell, suite, loaded.dataset.task, loaded.method)()
     if method.phases():
+        team, watch = (None, beside) if isinstance(beside, Lane) else (beside, UNWATCHED)
         loaders = build_loaders(cell, suite, loaded.dataset, splits, method, team)
-        watch = keeper.watching(method, Bystander(), CudaPeak(torch.device(suite.device)))
-        train_phases(
-            cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=keeper.standing, team=team
-        )
+        standing = None
+        if keeper:
+            watch = keeper.watching(method, Bystander(), CudaPeak(torch.device(suite.device)))
+            standing = keeper.standing
+        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=standing, team=team)
 
 
 def validate(method: Method, loader: Loader) -> float:

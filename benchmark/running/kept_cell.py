@@ -4,8 +4,11 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+from torch.optim import Optimizer
 
 from benchmark.engine.objectives.team import Team
+from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.training.method import Method
 from benchmark.running import checkpoint
 from benchmark.running.cell import follow, how_it_ended, run_cell
 from benchmark.running.checkpoint import CannotGoOn
@@ -14,9 +17,19 @@ from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.launch import Crash
 from benchmark.running.seat import Seat
 from benchmark.running.shared_keeper import SharedKeeper
-from benchmark.running.together import joined
+from benchmark.running.together import in_lanes, joined
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
+
+
+class Unkept(Keeper):
+    """Of a cell whose modules train beside each other: weights are kept in the end, and nothing before."""
+
+    def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
+        """SIGTERM ends the process at once."""
+
+    def _wanted(self) -> bool:
+        return False
 
 
 def run_shared_cell(
@@ -45,6 +58,26 @@ def _lead(
     report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, team: Team, keeper: Keeper
 ) -> Record:
     return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
+
+
+def run_parallel_cell(
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
+) -> Record | Crash | None:
+    """The same, where each process trains a module of the cell; one that is stopped starts anew."""
+    with in_lanes(seat, suite.device) as lane:
+        if lane.lane:
+            return _followed(cell, suite, lane)
+        keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
+        return run_cell(report, cell, suite, fingerprint, keeper=keeper, lane=lane)
+
+
+def _followed(cell: Cell, suite: Suite, beside: Team | Lane) -> Crash | None:
+    try:
+        follow(cell, suite, beside)
+    except BaseException as reason:  # as run_cell: it ends nothing but its own cell
+        status, sentence = how_it_ended(reason)
+        return Crash(status, sentence)
+    return None
 
 
 def run_kept_cell(

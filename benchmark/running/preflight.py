@@ -8,6 +8,7 @@ from timm.optim import list_optimizers
 from torch import nn
 
 from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.parallel.refusal import why_not_parallel
 from benchmark.engine.pictures.data import Splits, Task, data_root, load_splits
 from benchmark.engine.training.build import build_partition
 from benchmark.engine.training.method import Method
@@ -46,6 +47,12 @@ def unloadable(report: object, methods: tuple[str, ...]) -> dict[str, str]:
         except UserError as error:
             found[method] = str(error)
     return found
+
+
+def not_parallel(report: object, methods: tuple[str, ...]) -> dict[str, str]:
+    """By name: a sentence on each method whose modules cannot train at the same time."""
+    reasons = {name: why_not_parallel(load_method(name)) for name in methods}
+    return {name: f"Modules of {name} cannot train at the same time: {why}." for name, why in reasons.items() if why}
 
 
 def hardware_and_data(report: object, name: str) -> tuple[str, int]:

@@ -71,6 +71,7 @@ def run_suite(
     index: int | None = None,
     gpus_per_cell: int = 1,
     seat: Seat | None = None,
+    parallel: bool = False,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -84,6 +85,7 @@ def run_suite(
         gpus_per_cell: so many processes train a cell together, each on a GPU, or for a suite on processors on a core.
         seat: of this process, which trains the one cell together with others that somebody else has started; but for
             the first of them they return no records.
+        parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
@@ -117,13 +119,15 @@ def run_suite(
         store.publish(record)
         store.forget(prints[cell])
     todo = sorted((cell for cell in wanted if cell not in records), key=lambda cell: cell.seed)  # all before more seeds
-    places = slots(gpus, jobs, gpus_per_cell)
+    shares = {cell: cell.modules if parallel else gpus_per_cell for cell in todo}
+    places = slots(gpus, jobs, max(shares.values(), default=1))
     if seat:
         places = slots(gpus)[seat.on_machine % len(slots(gpus)) :][:1]
     if todo:
-        observer.note(f"{len(todo)} to train: {described(places)}{shared_by(seat.size if seat else gpus_per_cell)}")
+        together = shared_by(seat.size if seat else max(shares.values()))
+        observer.note(f"{len(todo)} to train: {described(places)}{together}")
     keeps = {cell: store.keep(prints[cell], keep_weights) for cell in todo}
-    work = [_job(cell, suites[cell], prints[cell], keeps[cell], gpus_per_cell, seat) for cell in todo]
+    work = [_job(cell, suites[cell], prints[cell], keeps[cell], shares[cell], seat, parallel) for cell in todo]
     with store.truthful():
         for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
             if seat and seat.rank:
@@ -285,6 +289,12 @@ def unusable_methods() -> dict[str, str]:
     return unread | run_one("benchmark.running.preflight:unloadable", tuple(all_methods(unread)))
 
 
+def not_parallel(methods: Sequence[str]) -> dict[str, str]:
+    """By name: a sentence on each method whose modules cannot train at the same time."""
+    found: dict[str, str] = run_one("benchmark.running.preflight:not_parallel", tuple(methods))
+    return found
+
+
 def methods_of(suite: Suite, without: Container[str] = ()) -> list[str]:
     """Ids of all methods that a suite trains, but those ``without``, the twin first.
 
@@ -309,13 +319,16 @@ def all_methods(without: Container[str] = ()) -> list[str]:
     return sorted(titles.values(), key=lambda name: (name != TWIN, name))
 
 
-def _job(cell: Cell, suite: Suite, fingerprint: str, keep: Keep, processes: int, seat: Seat | None) -> Job:
+def _job(
+    cell: Cell, suite: Suite, fingerprint: str, keep: Keep, processes: int, seat: Seat | None, parallel: bool
+) -> Job:
     where, seconds = "benchmark.running.kept_cell:", 60 * suite.timeout_minutes
     arguments = cell, suite, fingerprint, keep
     if seat:
         return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
     if processes > 1:
-        return Job(cell, f"{where}run_shared_cell", arguments, seconds, stops=True, processes=processes)
+        together = "run_parallel_cell" if parallel else "run_shared_cell"
+        return Job(cell, f"{where}{together}", arguments, seconds, stops=not parallel, processes=processes)
     return Job(cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
 
 

@@ -18,6 +18,8 @@ from benchmark.engine.measuring.state import randomness_kept
 from benchmark.engine.measuring.world import Stretch
 from benchmark.engine.objectives.shared_norm import norms_can_be_shared
 from benchmark.engine.objectives.team import Team
+from benchmark.engine.parallel.channel import ProcessChannel
+from benchmark.engine.parallel.lane import Lane
 from benchmark.engine.training.averaging import Sharing
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
@@ -44,6 +46,13 @@ def joined(seat: Seat | None, device: str) -> Iterator[Team | None]:
     dist.init_process_group(BACKENDS[device], seat.address, PATIENCE, seat.size, seat.rank)
     with norms_can_be_shared():
         yield Team(seat.rank, seat.size, dist.new_group(timeout=PATIENCE, backend="gloo") if device == "cuda" else None)
+
+
+@contextmanager
+def in_lanes(seat: Seat, device: str) -> Iterator[Lane]:
+    """The lane of a process whose modules train beside those of others, which have met inside."""
+    with joined(seat, device):
+        yield Lane(seat.rank, seat.size, ProcessChannel(torch.device(device)))
 
 
 def sharing(recipe: Recipe, team: Team | None) -> Sharing:
@@ -88,6 +97,16 @@ def said_of(shared: Sharing) -> dict[str, int | str]:
         "cost metered in one process alone with its share",
     ]
     return {"processes": shared.team.size, "sharing": "; ".join(words)}
+
+
+def said_of_lanes(lane: Lane) -> dict[str, int | str]:
+    """What a record's provenance says of a cell whose modules trained at the same time."""
+    words = [
+        "a module in each process, and features go downstream only",
+        "random numbers begin anew with each step",
+        "cost metered in one process with all modules",
+    ]
+    return {"processes": lane.lanes, "sharing": "; ".join(words)}
 
 
 def begin_alike(method: Method, suite: str, seed: int, team: Team) -> None:

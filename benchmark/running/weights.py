@@ -8,7 +8,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchmark.engine.cutting.backbone import create_backbone
-from benchmark.engine.pictures.data import Batch, Loader
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_partition
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method

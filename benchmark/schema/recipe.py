@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from benchmark.schema.plain import Strict
 
 Precision = Literal["fp32", "bf16"]
+Recompute = Literal["none", "units"]
 Schedule = Literal["cosine", "steps", "constant"]
 Norms = Literal["local", "synchronised"]
 Objectives = Literal["local", "gathered"]
@@ -36,6 +37,9 @@ class Recipe(Strict):
     be made at once. Without ``parts`` they see the whole batch, however many processes share it
     (:mod:`benchmark.engine.training.averaging`).
 
+    With ``recompute: units`` the blocks of modules are computed again in the backward pass, which saves memory for a
+    forward pass more, and changes no bit (:mod:`benchmark.engine.training.recompute`).
+
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
     evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
     """
@@ -55,6 +59,7 @@ class Recipe(Strict):
     decay_norms: bool = _unless_said(True, description="weight decay on biases and normalisation, too")
     clip_norm: float | None = _unless_said(None, gt=0, description="largest norm of the gradient of one module")
     precision: Precision = _unless_said("fp32")
+    recompute: Recompute = _unless_said("none", description="what units hold, in the backward pass")
     parts: int = _unless_said(1, gt=0, description="equal parts of a batch whose gradients are averaged")
     norms: Norms = _unless_said("local", description="whether BatchNorm sees a part alone, or all of the batch")
     objectives: Objectives = _unless_said("local", description="the same of objectives that compare pictures")

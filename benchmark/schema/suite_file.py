@@ -1,5 +1,6 @@
-"""``suites.yaml`` as plain values: a key that stands twice, a bomb of aliases or a hidden character has its line named.
+"""``suites.yaml``, or another file of blocks, as plain values.
 
+A key that stands twice, a bomb of aliases or a hidden character has its line named:
 YAML itself keeps the last of two equal keys and says nothing; and a few lines of aliases can stand for more values
 than fit into memory.
 """
@@ -20,8 +21,8 @@ DIGITS = 100
 MOST = 20_000  # values, those behind an alias counted as often as it stands
 
 
-def read_blocks(path: Path) -> dict[str, Any]:
-    """What stands under each name at the top of the file.
+def read_blocks(path: Path, what: str = "suite") -> dict[str, Any]:
+    """What stands under each name at the top of the file; ``what`` the blocks are of.
 
     Raises:
         UserError: the file is missing, is no YAML or no block of names, or says something twice; says where.
@@ -44,7 +45,7 @@ def read_blocks(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} has a value that cannot be read ({printable(error)}).") from None
     if not isinstance(blocks, dict):
         kind = "list" if isinstance(blocks, list) else "single value"
-        raise UserError(f"{path} is a {kind}, but must hold a block `name: ...` for each suite.")
+        raise UserError(f"{path} is a {kind}, but must hold a block `name: ...` for each {what}.")
     return blocks
 
 

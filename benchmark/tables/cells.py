@@ -8,11 +8,10 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
 from benchmark.schema.text import printable
-from benchmark.tables.columns import COLUMNS, LABELS
+from benchmark.tables.columns import COLUMNS, LABELS, SHARED
 from benchmark.tables.trust import ISOLATION
 from benchmark.tables.verification import Standing, standings
 
-SHARED = "shared"  # the recipe of an identity that names none
 EDITED = "edited"  # status of a record that no longer says what it said when it was written
 SHORT = 12  # characters of a hash in a table; the record has them all
 WHO = ["suite", "dataset", "source", "backbone", "stem", "method", "variant", "recipe", "times", "family", "modules"]

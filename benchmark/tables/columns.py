@@ -10,6 +10,7 @@ import pandas as pd
 TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
 REFERENCE = "end-to-end"  # the family that the others are measured by: it is never ranked, and never the best
 ENOUGH = 3  # seeds; a row of fewer is neither ranked, nor best, nor a headline: what it says may be chance
+SHARED = "shared"  # the recipe of an identity that names none
 SMOKE_TEST = "smoke test"  # the role of a suite that says whether methods run and learn, and not which is better
 
 

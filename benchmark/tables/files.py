@@ -10,6 +10,8 @@ import pandas as pd
 
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
+from benchmark.schema.authors import NAME as AUTHORS
+from benchmark.schema.authors import read_authors
 from benchmark.schema.plugins import DATASETS, METHODS, data_set_literals
 from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
@@ -53,6 +55,8 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     defined = load_suites(suites) if suites.exists() else {}
     cells = load(results / "runs")
     methods_say = methods_said(cells, methods, results / "methods")
+    for name, standing in read_authors(results / AUTHORS, set(methods_say)).items():
+        methods_say[name]["authors_stand"] = {"state": str(standing), "link": standing.link}
     board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
     smoke = [name for name, suite in defined.items() if suite.role == SMOKE_TEST]
     rank = partial(

@@ -1,22 +1,25 @@
 """What a person sees of `beyond train`: progress, the curve, what came of it, and the end-to-end twin beside it."""
 
-from collections.abc import Mapping
-from functools import partial
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 
 from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import Diverged
+from benchmark.engine.training.train import Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.progress import ProgressBar
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN
-from benchmark.using.fit import Fitted, chosen_recipe, fit
+from benchmark.using.fit import Fitted, Stopped, chosen_recipe, fit
 from benchmark.using.network import build, freeze, method_class, network
+
+STOPPED = 130  # exit code, as shells have it of Ctrl-C
 
 
 def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fitted:
@@ -32,10 +35,17 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     try:
         with ProgressBar(method, console) as bar:
             bar.begin(1, 0)
-            found = fit(**asked, save=save, on_epoch=partial(bar.progress, 0))
+
+            def told(fraction: float, row: Epoch) -> None:
+                bar.progress(0, fraction)
+                console.print(_line(row), highlight=False, markup=False, soft_wrap=True)
+
+            found = fit(**asked, save=save, on_epoch=told, say=console.print)
     except Diverged as error:
         raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
-    console.print(_curve(found))
+    except Stopped as reason:
+        console.print(f"{method} {reason}; the same command goes on from there.", markup=False, soft_wrap=True)
+        sys.exit(STOPPED)
     end = f", saved as {save}" if save else "; nothing was saved, as no --save says where"
     console.print(
         f"{method}: {found.top1:.2f} % of the pictures held out ({found.split}), {found.seconds:.0f} s{end}.",
@@ -46,13 +56,28 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     return found
 
 
-def _curve(found: Fitted) -> Table:
-    table = Table("phase", "epoch", "mean of the losses", "lr", "held out, %", "s")
-    for row in found.curve:
-        top1 = "–" if row.validation_top1 is None else f"{row.validation_top1:.2f}"
-        losses = "  ".join(f"{loss:.3f}" for loss in row.losses)
-        table.add_row(str(row.phase), str(row.epoch), losses, f"{row.lr:.2g}", top1, f"{row.seconds:.1f}")
-    return table
+def parsed(options: Sequence[str]) -> dict[str, Any]:
+    """Options of a method as they are written in a terminal: NAME=VALUE, the value as YAML has it.
+
+    Raises:
+        UserError: one of them is not.
+    """
+    found = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not (equals and name.isidentifier()):
+            raise UserError(f"--option {text!r} is no option; write NAME=VALUE, such as beta=0.9.")
+    return found
+
+
+def _line(row: Epoch) -> str:
+    top1 = "" if row.validation_top1 is None else f", {row.validation_top1:.2f} % of those held out"
+    losses = " ".join(f"{loss:.3f}" for loss in row.losses)
+    return f"phase {row.phase}, epoch {row.epoch}: losses {losses}, lr {row.lr:.2g}{top1}, {row.seconds:.1f} s"
 
 
 def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> None:
@@ -60,7 +85,7 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
     method = asked["method"]
     if method == TWIN:
         raise UserError(f"{TWIN} is what methods are compared with; say another --method.")
-    of_twin = {**asked, "method": TWIN, "modules": 1}
+    of_twin = {**asked, "method": TWIN, "modules": 1, "options": {}}
     rows = {method: (trained(console, asked, save), asked), TWIN: (trained(console, of_twin, None), of_twin)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
     for name, (found, said) in rows.items():
@@ -83,6 +108,6 @@ def _simulated(found: Fitted, asked: Mapping[str, Any]) -> int:
     def make() -> Method:
         net = network(asked["model"], task, 0, pretrained=False)
         freeze(net, asked["frozen"])
-        return build(net, method_class(asked["method"]), {}, task, asked["modules"], 0)
+        return build(net, method_class(asked["method"]), asked["options"], task, asked["modules"], 0)
 
     return simulate(make, recipe, task, recipe.batch).peak_bytes

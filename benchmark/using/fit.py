@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,22 @@ from torch import nn
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch
+from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
+from benchmark.running.keeper import Stopped
 from benchmark.running.weights import safetensors
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Cell, Suite
 from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
+from benchmark.using.kept import keeper, named, stoppable
 from benchmark.using.network import build, freeze, method_class, network
-from benchmark.using.stream import StreamingLoader
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
 RECIPE = {"epochs": 10, "batch": 64, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "decay_norms": False}
@@ -75,7 +78,9 @@ def fit(
     workers: int = 2,
     seed: int = 0,
     save: str | Path | None = None,
-    on_epoch: Callable[[float], None] = lambda fraction: None,
+    checkpoint: str | Path | None = None,
+    on_epoch: Callable[[float, Epoch], None] = lambda fraction, row: None,
+    say: Callable[[str], None] = lambda sentence: None,
     **recipe: Any,
 ) -> Fitted:
     """Train a network, cut into gradient-isolated modules, on a folder of pictures; nothing else is written.
@@ -92,7 +97,11 @@ def fit(
         ema: decay of an average of the weights a step, such as 0.999; the average is what is kept.
         workers: processes that read pictures; the bits do not hang on how many.
         save: where to write the checkpoint.
-        on_epoch: called with the fraction of training that is done.
+        checkpoint: a file that keeps the training while it goes on: after epochs, every five minutes, and at Ctrl-C.
+            Where there is one, the same training goes on from it, to the bits of one that was never stopped. It is
+            removed in the end.
+        on_epoch: called with the fraction of training that is done, and the row of the curve.
+        say: called with what a person should know of the checkpoint.
         recipe: fields of :class:`benchmark.schema.recipe.Recipe`, such as ``epochs``, ``batch``, ``lr``, ``precision``,
             ``clip_norm``; by default AdamW without weight decay on biases and normalisation.
 
@@ -100,9 +109,12 @@ def fit(
         UserError: something cannot be done as asked; nothing was trained then.
         DataMissing: a picture cannot be read; names the file.
         Diverged: a loss is not finite.
+        Stopped: it was asked to stop, and its checkpoint is written.
     """
     if save is not None:
         _check_target(Path(save))
+    if checkpoint is not None:
+        _check_can_be_kept(model, ema)
     folder = read_folder(Path(data))
     kind = method_class(method)
     chosen, where = chosen_recipe(recipe), _device(device)
@@ -110,12 +122,24 @@ def fit(
     net = network(model, task, seed, pretrained)
     freeze(net, frozen)
     built = build(net, kind, options or {}, task, modules, seed)
-    watch = UNWATCHED if ema is None else Averaging(built, ema)
     loaders = _loaders(folder, task, chosen, built.views, where, workers, seed)
     suite, cell = _as_cell(model, method, modules, chosen, where, seed)
     _check_alone(net, built, loaders["validation"])  # before anything is trained, too
     peak = CudaPeak(torch.device(where))
-    curve = train_phases(cell, suite, loaders, on_epoch, built, watch=watch, metered=peak.measured)
+    standing = Standing()
+    watch: Watch = UNWATCHED if ema is None else Averaging(built, ema)
+    stopping: AbstractContextManager[None] = nullcontext()
+    if checkpoint is not None:
+        asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]
+        name = named(asked, kind, folder, torch.device(where))
+        kept = keeper(Path(checkpoint), name, built, torch.device(where), say)
+        watch, standing, stopping = kept, kept.standing, stoppable()
+
+    def told(fraction: float) -> None:
+        on_epoch(fraction, standing.rows[-1])
+
+    with stopping:
+        curve = train_phases(cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing)
     result = Fitted(
         net.to(where).eval(),
         built,
@@ -129,7 +153,16 @@ def fit(
     _check_alone(net, built, loaders["validation"])
     if save is not None:
         result.save(save)
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
     return result
+
+
+def _check_can_be_kept(model: str | nn.Module, ema: float | None) -> None:
+    if not isinstance(model, str):
+        raise UserError("Nobody can tell one network made by hand from another; a checkpoint needs the name of one.")
+    if ema is not None:
+        raise UserError("A checkpoint does not hold the average of weights; leave the checkpoint or ema out.")
 
 
 def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> None:
@@ -203,4 +236,4 @@ def _as_cell(
     return suite, Cell(suite="own", method=method, variant="", backbone=name, modules=modules, seed=seed)
 
 
-__all__ = ["Diverged", "Fitted", "fit"]
+__all__ = ["Diverged", "Fitted", "Stopped", "fit"]

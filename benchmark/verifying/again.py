@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.company import dependence, other_company, unforeseeable
-from benchmark.engine.pictures.data import Splits, data_root, load_splits
+from benchmark.engine.pictures.data import Splits, data_root, in_memory, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.train import Diverged
 from benchmark.running.loaders import EVALUATION_BATCH
@@ -87,7 +87,8 @@ class _Trial:
         """Let it train and sit the exam: all test pictures, shuffled. What it says of itself."""
         self._furnish(self.first)
         parts = {"train": self.splits.train, "validation": self.splits.validation}
-        torch.save({name: (part.images, part.labels) for name, part in parts.items()}, self.first / PICTURES)
+        handed = {name: in_memory(part) for name, part in parts.items()}
+        torch.save({name: (part.images, part.labels) for name, part in handed.items()}, self.first / PICTURES)
         listener = _Listener(report, self._hand_out)
         ending = self._run(self.first, [], 60 * self.suite.timeout_minutes, listener.hear)
         return _record(listener.record, ending, self.cell, self.suite)
@@ -140,14 +141,14 @@ class _Trial:
         self, scratch: Path, arguments: list[str], seconds: float, hear: Callable[[dict[str, Any]], None]
     ) -> Ending:
         address_space = None if self.cuda else 2 * MEMORY
-        written = 2 * LARGEST + self.splits.test.images.nbytes  # the exam, too, comes into the scratch folder
+        written = 2 * LARGEST + in_memory(self.splits.test).images.nbytes
         limits = Limits(seconds, MEMORY, address_space, LARGEST, written=written)
         return run_sandboxed(WORKER, arguments, scratch=scratch, limits=limits, on_message=hear, gpu=self.cuda)
 
     def _write_exam(self, scratch: Path, batches: Sequence[Tensor]) -> None:
         """Show pictures of the test split in these batches; the file comes into its place whole."""
         spare = scratch.with_suffix(".exam")
-        images = self.splits.test.images[torch.cat(list(batches))]
+        images = in_memory(self.splits.test).images[torch.cat(list(batches))]
         torch.save({"images": images, "sizes": [len(batch) for batch in batches]}, spare)
         os.replace(spare, scratch / EXAM)
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Loader, Pictures, Splits
+from benchmark.engine.pictures.data import Pictures, Splits
+from benchmark.engine.pictures.loader import MemoryLoader
 from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
@@ -46,7 +47,7 @@ def _sit_exam(method: Method, suite: Suite) -> None:
     """Leave the logits of the exam's pictures, shown in the batches that it asks for."""
     exam = _exam()
     unlabelled = Pictures(exam["images"], torch.zeros(len(exam["images"]), dtype=torch.int64))
-    loader = Loader(unlabelled, load_dataset(suite.dataset), 1, device=suite.device, train=False)
+    loader = MemoryLoader(unlabelled, load_dataset(suite.dataset), 1, device=suite.device, train=False)
     np.save(ANSWERS, logits(method, loader, torch.arange(len(unlabelled)).split(exam["sizes"])).numpy())
 
 

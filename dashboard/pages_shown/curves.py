@@ -5,11 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from choosers import kept, one_setting, row, some_of
-from parts import NO_CELLS, board_or_stop, heading, nothing_matches, row_names
+from parts import NO_CELLS, board_or_stop, heading, nothing_matches
 from reading import cells, record
 
 from benchmark.display.charts import learning_curves
 from benchmark.display.reading import without_references
+from benchmark.display.rows import row_names
 from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import TWIN
 

@@ -12,6 +12,7 @@ from columns_shown import (
     CLAIMS,
     LEADERBOARD,
     MODULES,
+    OBJECT,
     PLANNED,
     RANK,
     TRIALS,
@@ -22,9 +23,11 @@ from columns_shown import (
     text,
 )
 from escaping import link, plain
+from objections import how_to_object, objection_addresses
 from parts import NO_CELLS, board_or_stop, download, show_table
 from reading import cells, methods, plans, trials, tuning
 
+from benchmark.display import standing
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.reading import web_address
 from benchmark.display.trials import search_chart
@@ -42,6 +45,7 @@ SHOWN = {
     "test_top1_pct": LEADERBOARD["test_top1_pct"],  # seen on a phone without scrolling
     "rank": RANK,
     **{name: look for name, look in LEADERBOARD.items() if name not in ELSEWHERE},
+    "object": OBJECT,
 }
 
 
@@ -82,13 +86,17 @@ def who(about: dict[str, Any]) -> str:
     said += [plain(part) for part in (about.get("family"), about.get("requires")) if part]
     if locks := about.get("removes"):
         said.append(plain("removes the locks of " + ", ".join(map(str, locks))))
+    asked = f"{standing.LABEL} on our rows: {standing.standing(about)}"
+    said.append(link(asked, standing.standing_link(about)))
     return " · ".join(said)
 
 
 def show_results(rows: Any, method: str) -> None:
     """Its rows in all suites."""
-    show_table(as_shown(rows), SHOWN, f"Results, {len(rows)} rows", most=14)
+    shown = as_shown(rows).assign(object=objection_addresses(rows["records"]))
+    show_table(shown, SHOWN, f"Results, {len(rows)} rows", most=14)
     download(rows[list(COLUMNS)], "".join(c for c in method if c.isalnum() or c == "_"))
+    st.caption(how_to_object())
 
 
 def show_search(method: str) -> None:

@@ -7,10 +7,12 @@ import pandas as pd
 import streamlit as st
 from choosers import choosing, kept, row
 from columns_shown import CELLS
-from escaping import plain
+from escaping import link, plain
+from objections import how_to_object, objection_addresses
 from parts import NO_CELLS, NOTHING, download, heading, nothing_matches, show_table
-from reading import board, cells, record, with_traits
+from reading import board, cells, methods, record, with_traits
 
+from benchmark.display import standing
 from benchmark.display.traits import TRAITS
 
 LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."
@@ -43,6 +45,14 @@ def main() -> None:
         show_record(run, everything)
 
 
+def people(run: str, everything: pd.DataFrame) -> str:
+    """How the method's authors stand to our rows of it, and where to object to the run; escaped."""
+    about = methods().get(everything.loc[everything["record"] == run, "method"].iloc[0], {})
+    stand = link(f"{standing.LABEL} on our rows: {standing.standing(about)}", standing.standing_link(about))
+    address = objection_addresses([run])[0]
+    return f"{stand}. {link('Object to this row', address) if address else how_to_object()}"
+
+
 def compact(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with each text sent to the browser once, where thousands of rows repeat it."""
     texts = [name for name in CELLS if name in rows and isinstance(rows[name].dtype, pd.StringDtype)]
@@ -62,6 +72,7 @@ def show_record(run: str, everything: pd.DataFrame) -> None:
     found = record(run)
     st.subheader("Record", anchor=False)
     st.caption(plain(f"results/{run}"))
+    st.caption(people(run, everything))
     if not found:
         st.warning("This record is not in results/: only its row is.")
         return

@@ -4,10 +4,11 @@ import pandas as pd
 import streamlit as st
 from choosers import choosing, kept, one_of, one_setting, row, some_of
 from columns_shown import LEADERBOARD, REFERENCE, as_shown
-from parts import board_or_stop, heading, nothing_matches, row_names, show_table
+from parts import board_or_stop, heading, nothing_matches, show_table
 
 from benchmark.display.charts import AMOUNTS, PICKED, trade_off
 from benchmark.display.reading import reference_runs
+from benchmark.display.rows import row_names
 from benchmark.display.texts import REFERENCES
 from benchmark.display.traits import TRAITS
 

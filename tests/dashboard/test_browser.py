@@ -1,5 +1,7 @@
 """The leaderboard in a real browser: it opens, filters, keeps its view in a link, and hands out the CSV."""
 
+import hashlib
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,16 +11,19 @@ import pytest
 from conftest import ROOT
 from needs import needs
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from records import write_runs
 from shown import write_results
 from time_dashboard import QUIET, serving
 
+from benchmark.display.comparing import SAME_FILE, facts, file_difference, finished, paired, side
 from benchmark.display.fitting import batches, card_in_words, largest_in_words, on_card, read_fit, summary
-from benchmark.display.reading import read_board, without_references
+from benchmark.display.reading import read_board, read_cells, read_json, read_methods, without_references
 from benchmark.export.site import export
+from benchmark.schema.record import read_records
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "method", "runs", "changes", "submit"]
+PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes", "submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -152,14 +157,55 @@ def test_a_phone_scrolls_in_one_direction_only(browser, address, name):
     page.context.close()
 
 
-def test_the_static_page_reckons_what_fits_as_the_dashboard_does(page, tmp_path):
-    results = write_results(tmp_path / "results")
+@pytest.fixture(scope="module")
+def static(tmp_path_factory):
+    """Results, and their static pages; the file of one method is hostile."""
+    folder = tmp_path_factory.mktemp("static")
+    results = write_results(folder / "results")
     shutil.copy(ROOT / "results" / "fit.csv", results)
-    export(results, tmp_path / "site")
+    source = "\n".join(["# <img src=x onerror=alert(1)>", *map(str, range(12)), "</script>"])
+    for method, text in {"dgl": source, "e2ebp": source.replace("0", "zero")}.items():
+        path = results / "methods" / f"{method}.json"
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"files": {sha: {"commit": "c", "source": text}}}))
+        for record in read_records(results / "runs"):
+            if record.identity.method == method and record.provenance:
+                origin = record.provenance.model_copy(update={"method_sha256": sha})
+                write_runs(results / "runs", record.model_copy(update={"provenance": origin}).sealed())
+    export(results, folder / "site")
+    return folder
+
+
+def test_the_static_page_compares_two_rows_as_the_dashboard_does(page, static):
+    results, faults = static / "results", []
+    board, methods = read_board(results), read_methods(results)
+    here, ended = board[board["suite"] == "cifar10"].set_index("row", drop=False), finished(read_cells(results))
+    a, b = (
+        side(here.loc[name].to_dict(), ended, lambda record: read_json(results / record), {}, methods["dgl"])
+        for name in ("dgl, K = 4, shared", "e2ebp, K = 1, shared")
+    )
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.goto(f"file://{static}/site/compare.html#{here.loc[a.name, 'compare']}")
+    expect(page.locator("#paired")).to_have_text(paired(a, b).says)
+    lines = page.locator("#facts tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(c => c.innerText))"
+    )
+    assert [tuple(line) for line in lines] == list(facts(a, b))
+    files = [next(iter(methods[side.method]["files"].values()))["source"] for side in (b, a)]
+    expect(page.locator("#difference span")).to_have_text(file_difference(*files))
+    assert page.locator("#compared img, #compared script").count() == 0
+    page.locator("select[name=b]").select_option("dgl, K = 2, shared")
+    expect(page.locator("#files")).to_have_text(SAME_FILE)
+    expect(page).to_have_url(re.compile(re.escape("b=dgl%2C+K+%3D+2")))
+    assert faults == []
+
+
+def test_the_static_page_reckons_what_fits_as_the_dashboard_does(page, static):
+    results = static / "results"
     table = read_fit(results, read_board(results))
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.goto(f"file://{tmp_path}/site/fit.html")
+    page.goto(f"file://{static}/site/fit.html")
     for network, card in zip(table["network"].unique(), (4, 24, 6, 11, 80, 8, 16), strict=False):
         part = table[table["network"] == network]
         batch = batches(part)[1]

@@ -51,6 +51,7 @@ VIEWS = [
     ("runs", {"run": "runs/cifar10/dgl/cifar_resnet32-k16-s0.json"}),
     ("trade_offs", {"picked": "dgl x, K = 8"}),
     ("curves", {"row": "dgl x, K = 8"}),
+    ("compare", {"a": "dgl x, K = 8, shared"}),
 ]
 
 
@@ -62,6 +63,10 @@ def test_hostile_text_is_shown_as_text(results, page, query):
     assert "**bold**" not in markdown
     assert "](javascript" not in markdown
     assert "<script>" not in html
+    for table in app.table:  # whose cells are Markdown
+        cells = " ".join([*table.value.columns, *table.value.index, *table.value.to_numpy().ravel()])
+        assert "**bold**" not in cells
+        assert "](javascript" not in cells
     for table in app.dataframe:
         links = [name for name in ("paper", "code") if name in table.value]
         assert not table.value[links].astype(str).apply(lambda column: column.str.contains("javascript")).any().any()

@@ -104,6 +104,7 @@ GONE = [
     *[("trade_offs", "suite", "suite"), ("trade_offs", "cost", "cost"), ("trade_offs", "picked", "picked row")],
     *[("modules", "backbone", "backbone"), ("modules", "method", "method")],
     *[("curves", "row", "row"), ("curves", "seed", "seed")],
+    *[("compare", "a", "row A"), ("compare", "backbone", "backbone")],
     *[("published", "metric", "figure"), ("published", "dataset", "data set")],
     *[("method", "method", "method"), ("method", "file", "version (SHA-256)")],
     *[("runs", "status", "status"), ("runs", "suite", "suite")],

@@ -9,6 +9,7 @@ from records import make_record, write_own_tables, write_runs
 from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
+from benchmark.display import comparing
 from benchmark.display.axes import stretch
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
@@ -51,6 +52,17 @@ def test_what_fits_follows_network_batch_and_card(results):
     large = opened("fit", network="resnet18, 224 px", batch="128", card="80", k="4").dataframe[0].value
     fitting = [sum(word == ["fits"] for word in rows["fits"].map(list)) for rows in (table, large)]
     assert 0 < fitting[0] < fitting[1] == len(large)
+
+
+def test_two_rows_stand_side_by_side(results):
+    app = opened("compare", a="dgl, K = 4, shared", b="dgl, K = 2, shared")
+    assert "-2.00 ± 0.00 points, mean of 3 seeds" in texts(app).replace("\\", "")
+    assert list(app.dataframe[0].value["difference"]) == [-2, -2, -2]
+    table = app.table[0].value
+    assert list(table.loc["Peak memory, MB \\(simulated\\)"]) == ["25\\.0", "50\\.0", "0\\.50"]
+    assert set(rows_of(app)[0]["run"].dropna()) == {"A: dgl, K = 4, shared", "B: dgl, K = 2, shared"}
+    assert comparing.SAME_FILE in texts(app)
+    assert opened("compare", a="dgl, K = 4, shared").selectbox(key="b").value == "e2ebp, K = 1, shared"
 
 
 def test_picked_points_show_their_rows_and_a_link_carries_them(results):

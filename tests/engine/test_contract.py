@@ -12,7 +12,8 @@ from torch import nn
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.cost import count_parameters
 from benchmark.engine.measuring.isolation import leaks, moved_modules
-from benchmark.engine.pictures.data import Loader, load_splits
+from benchmark.engine.pictures.data import load_splits
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.engine.training.build import build_method, build_partition
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod, Phase
 from benchmark.engine.training.train import build_optimizers, check_finite, set_phase, train_phase, train_step
@@ -123,7 +124,7 @@ def test_a_classifier_that_is_a_module_already_is_left_alone(digits):
 
 def restricted(digits, seed: int, per_class: int | None) -> tuple[Loader, torch.Tensor]:
     splits = load_splits(digits, Path("data"), validation=0.1)
-    return Loader(splits.train, digits, 64, seed=seed, train=True).restricted(per_class), splits.train.labels
+    return MemoryLoader(splits.train, digits, 64, seed=seed, train=True).restricted(per_class), splits.train.labels
 
 
 def test_few_labelled_pictures_are_all_that_a_restricted_loader_shows(digits):

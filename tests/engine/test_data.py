@@ -11,15 +11,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmark.engine.pictures.data import (
-    Dataset,
-    Loader,
-    Pictures,
-    data_root,
-    fingerprint,
-    load_splits,
-    stratified_order,
-)
+from benchmark.engine.pictures.data import Dataset, Pictures, data_root, fingerprint, load_splits, stratified_order
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.errors import UserError
 
 FOLDER = ROOT / "datasets"
@@ -59,7 +52,7 @@ def noise(n: int, seed: int) -> Pictures:
 
 
 def loader(dataset: Dataset | None = None, n: int = 50, batch_size: int = 8, **options) -> Loader:
-    return Loader(noise(n, seed=3), dataset or Colours(), batch_size, **{"train": True, **options})
+    return MemoryLoader(noise(n, seed=3), dataset or Colours(), batch_size, **{"train": True, **options})
 
 
 def raw(batches: Loader, epoch: int = 0) -> torch.Tensor:
@@ -107,7 +100,7 @@ def test_limit_keeps_a_stratified_part_of_each_split_and_the_fingerprint():
 def test_no_validation_is_an_empty_split_with_no_batches():
     splits = load_splits(Colours(), Path(), 0.0)
     assert (len(splits.train), len(splits.validation)) == (203, 0)
-    assert list(Loader(splits.validation, Colours(), 8, train=False).epoch(0)) == []
+    assert list(MemoryLoader(splits.validation, Colours(), 8, train=False).epoch(0)) == []
 
 
 @pytest.mark.parametrize(("validation", "limit"), [(1.0, None), (-0.1, None), (float("nan"), None), (0.1, 0)])

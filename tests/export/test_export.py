@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
 
+from benchmark.display import objecting
 from benchmark.display.reading import read_board
 from benchmark.display.recipe_line import recipe_line
 from benchmark.errors import UserError
@@ -32,7 +33,12 @@ FIT = (
 )
 
 
-SCRIPTS = {"index.html": ["copy.js"], "fit.html": ["fit.js"]}  # beside that of all tables
+# beside that of all tables
+SCRIPTS = {
+    "index.html": ["copy.js"],
+    "fit.html": ["fit.js"],
+    "compare.html": ["compare.js"],
+}
 
 
 class Page(HTMLParser):
@@ -113,7 +119,9 @@ def site(results, tmp_path_factory) -> Path:
 def hostile(tmp_path_factory) -> Path:
     results, folder = write_results(tmp_path_factory.mktemp("evil")), tmp_path_factory.mktemp("made") / "site"
     spoil(results)
-    export(results, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.git.origin", lambda: "git@github.com:a/b.git")
+        export(results, folder)
     return folder
 
 
@@ -130,6 +138,7 @@ def test_every_page_is_there(site):
         "modules",
         "curves",
         "published",
+        "compare",
         "methods",
         "runs",
         "changes",
@@ -192,7 +201,7 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
             name, _, place = unquote(link).partition("#")
             assert not name or (site / name).is_file(), link
             assert not place or "=" in place or place in (found[name] if name else page).ids, link
-    for name in ("page.css", "tables.js", "copy.js", "fit.js"):
+    for name in ("page.css", "tables.js", "copy.js", "fit.js", "compare.js"):
         assert "://" not in (site / name).read_text()
 
 
@@ -206,6 +215,27 @@ def test_a_strangers_text_is_shown_and_does_nothing(hostile):
         assert "script-src 'self'" in page.text
     for name in ("index", "trade-offs", "curves", "methods", "method-dgl", "runs", "runs-digits"):
         assert "&lt;script&gt;alert(1)" in (hostile / f"{name}.html").read_text(), name
+
+
+def test_every_row_can_be_set_beside_another_and_leads_to_its_twin(results, site):
+    written = (site / "compare-suite-digits.js").read_text()
+    data = json.loads(written.partition(" = ")[2].removesuffix(";\n"))
+    rows = {row["name"]: row for setting in data for row in setting["rows"]}
+    board = read_board(results).query("suite == 'digits'")
+    assert set(rows) == set(board["row"])
+    assert rows["dgl, K = 2, shared"]["other"] == "e2ebp, K = 1, shared"
+    assert rows["dgl, K = 2, shared"]["seeds"] == {"0": 88.0, "1": 88.1, "2": 88.2}
+    links = [link for link in pages(site)["method-dgl.html"].links if link.startswith("compare.html#")]
+    assert links == [f"compare.html#{query}" for query in board.loc[board["method"] == "dgl", "compare"]]
+
+
+def test_a_row_leads_to_an_objection_where_the_repository_has_a_tracker(site, hostile):
+    assert objecting.HOW in (site / "method-dgl.html").read_text()
+    form = "https://github.com/a/b/issues/new?template=object.yml&row=runs%2Fdigits%2Fdgl"
+    for name in ("method-dgl.html", "runs-digits.html"):
+        page = Page(hostile / name)
+        assert [link for link in page.links if link.startswith(form)]
+        assert "“object”" in page.text
 
 
 def test_planned_rows_are_marked_and_are_no_results(site):

@@ -23,7 +23,8 @@ from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Examiner, draw_starts
 from benchmark.engine.measuring.state import places, same
 from benchmark.engine.measuring.world import World
-from benchmark.engine.pictures.data import Loader, data_root, load_splits
+from benchmark.engine.pictures.data import data_root, load_splits
+from benchmark.engine.pictures.loader import MemoryLoader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import hit_rates
 from benchmark.engine.training.train import train_phase
@@ -54,7 +55,7 @@ def _not_asked(monkeypatch):
 def loader(digits):
     """Five batches of 16 real digits an epoch, in two views."""
     splits = load_splits(digits, data_root(), validation=0.1, limit=80)
-    return Loader(splits.train, digits, 16, seed=7, train=True, views=2)
+    return MemoryLoader(splits.train, digits, 16, seed=7, train=True, views=2)
 
 
 class Interrupted(Keeper):

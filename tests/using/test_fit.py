@@ -9,9 +9,14 @@ from torch import nn
 
 from benchmark import fit
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.pictures.stream import StreamingLoader
+from benchmark.engine.training.train import train_step
 from benchmark.errors import DataMissing, UserError
+from benchmark.running.keep import Stop
+from benchmark.using import kept as kept_module
+from benchmark.using.command import parsed
+from benchmark.using.fit import Stopped
 from benchmark.using.folder import read_folder
-from benchmark.using.stream import StreamingLoader
 
 SMALL = {"image": 16, "epochs": 1, "batch": 4, "workers": 0, "device": "cpu"}
 
@@ -99,5 +104,34 @@ def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
     (pictures / "b" / "3.png").write_bytes(b"no picture")
     loader = StreamingLoader(read_folder(pictures).train, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 4, train=True)
     loader.workers = 1
-    with pytest.raises(DataMissing, match=r"b/3\.png .*no PNG picture"):
+    with pytest.raises(DataMissing, match=r"b/3\.png .*no JPEG or PNG picture"):
         list(loader.epoch(0))
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(pictures, tmp_path, monkeypatch):
+    kept, said = tmp_path / "kept.ckpt", []
+    asked = {"method": "predsim", "modules": 2, **SMALL, "epochs": 2}
+    whole = fit("cifar_resnet8", pictures, **asked).model.state_dict()
+    stop = iter(range(100))
+    monkeypatch.setattr(kept_module, "train_step", lambda *step: _stop_at(9, stop) or train_step(*step))
+    with pytest.raises(Stopped, match="epoch 1"):
+        fit("cifar_resnet8", pictures, **asked, checkpoint=kept)
+    assert kept.exists()
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="of another cell; move it away"):
+        fit("cifar_resnet8", pictures, **{**asked, "seed": 1}, checkpoint=kept)
+    resumed = fit("cifar_resnet8", pictures, **asked, checkpoint=kept, say=said.append).model.state_dict()
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
+    assert said[0].startswith("goes on from phase 0, epoch 1")
+    assert not kept.exists()
+
+
+def _stop_at(step, made):
+    if next(made) == step:
+        Stop.asked = True
+
+
+def test_options_are_read_as_yaml_has_them():
+    assert parsed(["beta=2", "first=[1, 0.5]", "head=1c2f"]) == {"beta": 2, "first": [1, 0.5], "head": "1c2f"}
+    with pytest.raises(UserError, match="write NAME=VALUE"):
+        parsed(["depth"])

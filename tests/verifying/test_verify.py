@@ -18,7 +18,8 @@ from records import make_record
 from workshop import TINY, beyond, run, workshop, write_suites
 
 from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Loader, Pictures, load_splits
+from benchmark.engine.pictures.data import Pictures, load_splits
+from benchmark.engine.pictures.loader import MemoryLoader
 from benchmark.engine.training.evaluate import split_logits
 from benchmark.errors import UserError
 from benchmark.running.cell import builder, run_cell
@@ -387,7 +388,7 @@ def test_the_second_process_predicts_from_the_weights_alone(workshop, name):
     images = load_splits(digits, workshop, 0.1, 12).test.images
     torch.save({"images": images, "sizes": [1, 7, 4]}, "exam.pt")
     again_worker.main(lambda message: None, ["second"])
-    loader = Loader(Pictures(images, torch.zeros(12, dtype=torch.int64)), digits, 12, train=False)
+    loader = MemoryLoader(Pictures(images, torch.zeros(12, dtype=torch.int64)), digits, 12, train=False)
     assert torch.allclose(_answers(workshop / "answers.npy", 12, 10), split_logits(trained, loader), atol=1e-5)
 
 

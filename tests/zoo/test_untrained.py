@@ -6,7 +6,8 @@ from conftest import make_method, small_suite
 
 from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.cost import simulate
-from benchmark.engine.pictures.data import Loader, data_root, load_splits
+from benchmark.engine.pictures.data import data_root, load_splits
+from benchmark.engine.pictures.loader import MemoryLoader
 from benchmark.engine.training.build import build_partition
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.errors import UserError
@@ -27,7 +28,7 @@ def test_a_record_holds_the_accuracy_of_the_initial_network_and_no_epochs(tmp_pa
     splits = load_splits(dataset, data_root(), suite.validation)
     network = build_partition(suite.backbones[0], dataset.task, 1, suite.balance, seed=0)
     network.modules.eval()
-    hits = [network(b.x).argmax(1) == b.y for b in Loader(splits.test, dataset, 500, train=False).epoch(0)]
+    hits = [network(b.x).argmax(1) == b.y for b in MemoryLoader(splits.test, dataset, 500, train=False).epoch(0)]
     assert record.accuracy.test_top1 == pytest.approx(100 * torch.cat(hits).double().mean().item())
     assert record.accuracy.curve == []
     assert record.accuracy.validation_top1 == record.accuracy.probes[-1]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.engine.pictures.data import Loader
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.evaluate import logits, split_logits
 from benchmark.engine.training.method import Method
 from benchmark.errors import UserError

@@ -6,7 +6,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.engine.pictures.data import Loader
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged

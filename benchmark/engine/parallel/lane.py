@@ -1,4 +1,4 @@
-"""The training of one module, beside the others': a :class:`Watch` whose steps are this module's part of each step."""
+"""The training of one module, beside the others': a :class:`Watch` whose steps are its part of each step."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -31,15 +31,21 @@ class Channel(Protocol):
         """The sums of each of the ``numbers`` over all modules."""
 
 
+def modules_of(lane: int, lanes: int, modules: int) -> range:
+    """What a lane trains: one module; the last lane has a classifier that stands apart, too."""
+    return range(lane, modules if lane == lanes - 1 else lane + 1)
+
+
 class Lane(Watch):
-    """Trains module ``own``; the method's other modules are as they were after the last epoch.
+    """Trains the modules of lane number ``lane``; all others are as they were after the last epoch.
 
     A method that draws random numbers within a step draws others than in one process, where the modules share a
     stream: here a stream begins anew with each step, the same in all lanes.
     """
 
-    def __init__(self, own: int, channel: Channel) -> None:
-        self.own, self.channel = own, channel
+    def __init__(self, lane: int, lanes: int, channel: Channel) -> None:
+        self.lane, self.lanes, self.channel = lane, lanes, channel
+        self.own = range(0)
         self.seed, self.phase, self.made = torch.initial_seed(), 0, 0
         self.asked: list[str] = []  # networks of other lanes that a step of this one has asked
         self.stepping = False
@@ -47,29 +53,34 @@ class Lane(Watch):
 
     def begin(self, method: Method, phase: int, steps: int) -> None:
         self.phase, self.made, self.asked = phase, 0, []
+        self.own = modules_of(self.lane, self.lanes, len(method.modules))
         for name, part in self._learning_elsewhere(method):
             self.hooks.append(part.register_forward_hook(lambda m, entered, h, name=name: self._spoil(name, h)))
 
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
-        """This module's loss at its place among those of the phase; zeros at the others'."""
+        """The loss of this lane's module at its place among those of the phase; zeros at the others'."""
         trains = method.phase.trains
         torch.manual_seed(derive_seed("step", self.seed, self.phase, self.made))
-        own, self.stepping = None, True
-        if self.own <= max(trains):
-            own = make_part(method, self.own, batch, optimizers, self.channel.receive, self.channel.hand_on)
+        learned, self.stepping = None, True
+        if self.own[0] <= max(trains):
+            learned = make_part(method, self.own, batch, optimizers, self.channel.receive, self.channel.hand_on)
         self.stepping = False
-        if not self.made and own is not None and self.asked and not own.isfinite():
-            raise UserError(
-                f"Modules of {type(method).__name__} cannot train at the same time: "
-                f"the loss of module {self.own} needs {self.asked[0]}, which learns in another process."
-            )
+        losses = dict.fromkeys(trains, torch.zeros((), device=batch.x.device))
+        if learned is not None:
+            k, loss = learned
+            if not self.made and self.asked and not loss.isfinite():
+                raise UserError(
+                    f"Modules of {type(method).__name__} cannot train at the same time: "
+                    f"the loss of module {k} needs {self.asked[0]}, which learns in another process."
+                )
+            losses[k] = loss
         self.made += 1
-        nothing = torch.zeros((), device=batch.x.device)
-        return [own if k == self.own and own is not None else nothing for k in trains]
+        return list(losses.values())
 
     def epoch_over(self, method: Method, means: tuple[float, ...]) -> tuple[float, ...]:
         for k, parts in enumerate(zip(method.modules, method.auxiliaries, strict=True)):
-            self.channel.share(k, [tensor for part in parts for tensor in part.state_dict().values()])
+            tensors = [tensor for part in parts for tensor in part.state_dict().values()]
+            self.channel.share(min(k, self.lanes - 1), tensors)
         return self.channel.total(means)
 
     def end(self, method: Method) -> None:
@@ -80,10 +91,10 @@ class Lane(Watch):
     def _learning_elsewhere(self, method: Method) -> Iterator[tuple[str, nn.Module]]:
         """Networks that learn in other lanes, and their parts; for modules before this one others stand in."""
         for k in method.phase.trains:
-            if k != self.own:
+            if k not in self.own:
                 for part in method.auxiliaries[k].modules():
                     yield f"the auxiliary network of module {k}", part
-            if k > self.own:
+            if k > self.own[-1]:
                 for part in method.modules[k].modules():
                     yield f"module {k}", part
 

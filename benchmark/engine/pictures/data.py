@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.engine.pictures.augment import Draws, Normalise, Padding, PixelTable
+from benchmark.engine.pictures.augment import Padding
+from benchmark.engine.pictures.files import PictureFiles
 from benchmark.errors import DataMissing, UserError
 
 SPLIT_SEED = 20240501  # fixed: a split that followed the run's seed would leak test choices between seeds
@@ -50,6 +50,11 @@ class Pictures:
         """The pictures at `indices` (n,), as a copy in that order."""
         return Pictures(self.images[indices], self.labels[indices])
 
+    def add_to(self, digest: hashlib._Hash) -> None:
+        """All pixels and labels."""
+        for tensor in (self.images, self.labels):
+            digest.update(tensor.contiguous().numpy().data)
+
 
 def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
     """Pictures from arrays (N, H, W) or (N, H, W, C) of uint8 and labels (N,)."""
@@ -57,13 +62,20 @@ def as_pictures(images: np.ndarray, labels: np.ndarray | list[int]) -> Pictures:
     return Pictures(torch.from_numpy(channels_first), torch.tensor(labels, dtype=torch.int64))
 
 
+def in_memory(part: Pictures | PictureFiles) -> Pictures:
+    """The part, for who hands pixels on; raises `UserError` where they stay in their files."""
+    if isinstance(part, PictureFiles):
+        raise UserError("Pictures that stay in their files are not handed to a sandbox, so this cannot be done there.")
+    return part
+
+
 @dataclass(frozen=True)
 class Splits:
     """The three parts of a data set; `fingerprint` is of the full one, before any split or limit."""
 
-    train: Pictures
-    validation: Pictures
-    test: Pictures
+    train: Pictures | PictureFiles
+    validation: Pictures | PictureFiles
+    test: Pictures | PictureFiles
     source: str
     fingerprint: str
 
@@ -82,8 +94,8 @@ class Dataset:
     padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
 
-    def load(self, root: Path) -> tuple[Pictures, Pictures, str]:
-        """Training pictures, test pictures and the source's name.
+    def load(self, root: Path) -> tuple[Pictures, Pictures, str] | tuple[PictureFiles, PictureFiles, str]:
+        """Training pictures, test pictures and the source's name; `PictureFiles` of any size stay in their files.
 
         Raises `DataMissing` with one sentence that says what is missing or damaged and how to get it.
         """
@@ -147,11 +159,11 @@ def stratified_order(labels: Tensor) -> Tensor:
     return torch.from_numpy(np.argsort(place, kind="stable"))
 
 
-def fingerprint(train: Pictures, test: Pictures) -> str:
-    """First 16 hex digits of the SHA-256 of all pictures and labels."""
+def fingerprint(train: Pictures | PictureFiles, test: Pictures | PictureFiles) -> str:
+    """First 16 hex digits of the SHA-256 of all pictures and labels; of files, of their names and sizes."""
     digest = hashlib.sha256()
-    for tensor in (train.images, train.labels, test.images, test.labels):
-        digest.update(tensor.contiguous().numpy().data)
+    for part in (train, test):
+        part.add_to(digest)
     return digest.hexdigest()[:16]
 
 
@@ -184,102 +196,3 @@ class Batch:
         views = self.view.parts(count) if self.view else [None] * count
         pieces = zip(self.raw.chunk(count), self.y.chunk(count), self.x.chunk(count), views, strict=True)
         return [Batch(raw, y, self.task, x, view) for raw, y, x, view in pieces]
-
-
-class Loader:
-    """Batches of one split, which is kept whole on the device as uint8.
-
-    Order and augmentation depend on (seed, epoch) alone. Training shuffles, augments and drops the last
-    incomplete batch (unless it is the only one). Evaluation shuffles too, since stored pictures may lie class by
-    class, and does neither of the others.
-    """
-
-    def __init__(
-        self,
-        pictures: Pictures,
-        dataset: Dataset,
-        batch_size: int,
-        *,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        train: bool,
-        views: int = 1,
-        channels_last: bool = True,
-    ) -> None:
-        if batch_size < 1:
-            raise UserError(f"batch_size is {batch_size}, but must be at least 1.")
-        if views not in (1, 2):
-            raise UserError(f"views is {views}, but a batch has 1 or 2 augmented views.")
-        self.dataset, self.task, self.device = dataset, dataset.task, device
-        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.labels = pictures.labels.to(device)
-        self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
-        self.share = 0, 1  # which of how many equal, contiguous shares of each batch is shown
-        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
-        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
-
-    def restricted(self, per_class: int | None) -> Loader:
-        """The same with `per_class` random pictures of each class alone, repeated to epochs of the same length.
-
-        Which ones hangs on the seed. None: no restriction.
-        """
-        if per_class is None:
-            return self
-        labels = self.labels.cpu()
-        shuffled = torch.randperm(len(labels), generator=self._generator(0, "labelled few"))
-        few = copy.copy(self)
-        few.pool = torch.cat([shuffled[labels[shuffled] == c][:per_class] for c in labels.unique()])
-        return few
-
-    def shared(self, number: int, count: int) -> Loader:
-        """The same with share `number` of `count` of each batch alone: pictures, order and augmentation stay."""
-        mine = copy.copy(self)
-        mine.share = number, count
-        return mine
-
-    def __len__(self) -> int:
-        """Batches in an epoch."""
-        full, rest = divmod(len(self.labels), self.batch_size)
-        return full if self.train and full else full + (rest > 0)
-
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
-        order = self.order(epoch).to(self.device)
-        views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            part = self._mine(start)
-            first, *others = [self._batch(order[part], draws[part]) for draws in views]
-            first.view = others[0] if others else None
-            yield first
-
-    def _mine(self, start: int) -> slice:
-        number, count = self.share
-        size = self.batch_size // count
-        return slice(start + number * size, start + (number + 1) * size)
-
-    def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
-        """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
-        for places in batches:
-            still = Draws.identity(len(places), self.dataset.pad).to(self.device)
-            yield self._batch(places.to(self.device), still)
-
-    def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
-        raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
-        return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
-
-    def order(self, epoch: int) -> Tensor:
-        """Places (N,), among the stored pictures, of those that epoch number `epoch` shows, in turn."""
-        order = torch.randperm(len(self.labels), generator=self._generator(epoch, "order"))
-        return order if self.pool is None else self.pool[order % len(self.pool)]
-
-    def _draws(self, epoch: int, view: int) -> Draws:
-        if not self.train:
-            return Draws.identity(len(self.labels), self.dataset.pad)
-        generator = self._generator(epoch, f"view {view}")
-        return Draws.random(len(self.labels), self.dataset.pad, self.dataset.flip, generator)
-
-    def _generator(self, epoch: int, stream: str) -> torch.Generator:
-        """A generator of its own for each use, so that a second view does not move the first."""
-        digest = hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))

@@ -1,7 +1,9 @@
 """One JPEG or PNG file to pixels, exactly or not at all.
 
 Pillow turns nearly everything into 8-bit RGB: it clips 16 bits, drops transparency, guesses CMYK's colours and shows
-the first of several pictures. Data sets for comparison shall not be guessed, so these are refused by name.
+the first of several pictures. Data sets for comparison shall not be guessed, so these are refused by name. Pictures of
+any size are read by their content, whatever their names say, and CMYK as Pillow guesses it: ImageNet has 22 such JPEG
+files and a PNG file that is called JPEG, and everybody reads them so.
 """
 
 from __future__ import annotations
@@ -16,26 +18,29 @@ from benchmark.engine.pictures.places import spelt
 from benchmark.errors import DataMissing
 
 FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",)}  # MPO: what a JPEG with a second picture in it is to Pillow
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 ORIENTATION = 0x0112  # EXIF's number for it
 AGAIN = "unpack the data set there again"
 CONVERT = "convert it to 8-bit RGB"
 
 
-def read_picture(root: Path, file: str, kind: str, size: int | None, channels: int) -> np.ndarray:
-    """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say; without a ``size``, of any.
+def read_picture(root: Path, file: str, kind: str | None, size: int | None, channels: int) -> np.ndarray:
+    """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say.
+
+    Without a ``size``, of any; without a ``kind``, a JPEG or a PNG picture.
 
     Raises `DataMissing` that names the file.
     """
     try:
         with Image.open(root / file, formats=["JPEG", "PNG"]) as image:
-            if reason := _unfit(image, kind, size) or _deep(root / file, kind):
+            if reason := _unfit(image, kind, size) or _deep(root / file, image):
                 _refuse(root, file, reason)
             image.load()
             pixels, opaque = _upright(image), _opaque(image)
     except (DataMissing, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        _refuse(root, file, f"is damaged, or no {kind.upper()} picture: {AGAIN}")
+        _refuse(root, file, f"is damaged, or no {kind.upper() if kind else 'JPEG or PNG'} picture: {AGAIN}")
     except Image.DecompressionBombError:
         expected = f", but pictures of this data set are {size}x{size}: {AGAIN}" if size else ": make it smaller"
         _refuse(root, file, f"is far too large{expected}")
@@ -49,23 +54,23 @@ def read_picture(root: Path, file: str, kind: str, size: int | None, channels: i
     return np.asarray(pixels.convert("RGB" if channels == 3 else "L"))
 
 
-def _unfit(image: Image.Image, kind: str, size: int | None) -> str:
+def _unfit(image: Image.Image, kind: str | None, size: int | None) -> str:
     """Why an opened picture, whose pixels are not read yet, does not fit; empty if it does."""
-    if image.format not in FORMATS[kind]:
+    if kind and image.format not in FORMATS[kind]:
         return f"is a {image.format} picture by its content, whatever its name says: rename it"
     if size and image.size != (size, size):
         expected = f"but pictures of this data set are {size}x{size}"
         return f"is {image.width}x{image.height}, {expected}: {AGAIN}, without resizing"
     if getattr(image, "n_frames", 1) != 1:
         return f"holds {getattr(image, 'n_frames', 1)} pictures: keep one of them"
-    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+    if image.mode not in MODES and not (kind is None and image.mode == "CMYK"):
         return f"has pixels of another kind ({image.mode}): {CONVERT}"
     return ""
 
 
-def _deep(path: Path, kind: str) -> str:
+def _deep(path: Path, image: Image.Image) -> str:
     """Why a PNG file has too many bits: Pillow drops half of 16 bits without a word."""
-    if kind != "png":
+    if image.format != "PNG":
         return ""
     with open(path, "rb") as file:
         bits = file.read(25)[24]  # behind the signature and the header's length, name, width and height

@@ -25,7 +25,7 @@ from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.buffers import on_copies_of_buffers
 from benchmark.engine.training.finishing import back_propagate, finish_module
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.precision import Losses
+from benchmark.engine.training.precision import Losses, recompute_of
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Precision
 
@@ -120,6 +120,7 @@ class Averaging:
                 f"{sharing.parts} parts: leave `parts` out of the recipe, or give it as many GPUs (--gpus-per-cell)."
             )
         self.optimizers, self.precision, self.sharing, self.team = optimizers, precision, sharing, sharing.team
+        self.recompute = recompute_of(optimizers)
         limit = float("inf") if method.steps_early else BUCKET
         self.buckets = {k: in_buckets(parameters_of(o), limit) for k, o in optimizers.items()} if self.team else {}
         self.final = False  # whether the last part is on its way, whose gradients complete the sum
@@ -156,12 +157,12 @@ class Averaging:
         with ExitStack() as copies:
             copies.enter_context(on_copies_of_buffers(method.modules))
             copies.enter_context(on_copies_of_buffers(method.auxiliaries))
-            return [back_propagate(method, loss) for loss in Losses(method, part, self.precision)]
+            return [back_propagate(method, loss) for loss in Losses(method, part, self.precision, self.recompute)]
 
     def _last_part(self, method: Method, part: Batch) -> list[Tensor]:
         losses: list[Tensor] = []
         order, complete = iter(method.phase.trains), list[int]()
-        for loss in Losses(method, part, self.precision):
+        for loss in Losses(method, part, self.precision, self.recompute):
             losses.append(back_propagate(method, loss))
             del loss  # the generator goes on: nothing of this module's graph may live
             if method.steps_early:

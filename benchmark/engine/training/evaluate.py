@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from benchmark.engine.pictures.data import Loader
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
 from benchmark.errors import UserError

@@ -4,8 +4,9 @@ With ``bf16`` what a method does between two losses runs under autocast; each ba
 that the forward pass left, as torch recommends. Gradients of weights, optimisers and evaluation are in fp32.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -15,24 +16,31 @@ from torch.optim import Optimizer
 from benchmark.engine.objectives.autocast import widened
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod
-from benchmark.schema.recipe import Precision
+from benchmark.engine.training.recompute import recomputing
+from benchmark.schema.recipe import Precision, Recompute
 
 
 class Optimizers(dict[int, Optimizer]):
     """The optimiser of each module that a phase trains, by module, and the precision of the steps that they make.
 
-    And who makes them, where batches are made in parts (:mod:`benchmark.engine.training.averaging`).
+    And whether units are computed again (:mod:`benchmark.engine.training.recompute`), and who makes the steps where
+    batches are made in parts (:mod:`benchmark.engine.training.averaging`).
     """
 
-    def __init__(self, optimizers: dict[int, Optimizer], precision: Precision) -> None:
+    def __init__(self, optimizers: dict[int, Optimizer], precision: Precision, recompute: Recompute = "none") -> None:
         super().__init__(optimizers)
-        self.precision = precision
+        self.precision, self.recompute = precision, recompute
         self.averaging: Any = None
 
 
 def precision_of(optimizers: dict[int, Optimizer]) -> Precision:
     """The precision of the steps; of optimisers that somebody put together by hand: fp32."""
     return optimizers.precision if isinstance(optimizers, Optimizers) else "fp32"
+
+
+def recompute_of(optimizers: Mapping[int, Optimizer]) -> Recompute:
+    """What the steps compute again; of optimisers that somebody put together by hand: nothing."""
+    return optimizers.recompute if isinstance(optimizers, Optimizers) else "none"
 
 
 class Losses(Iterator[Tensor]):
@@ -42,8 +50,9 @@ class Losses(Iterator[Tensor]):
     generator has yielded, for the backward pass and the optimiser.
     """
 
-    def __init__(self, method: Method, batch: Batch, precision: Precision) -> None:
+    def __init__(self, method: Method, batch: Batch, precision: Precision, recompute: Recompute = "none") -> None:
         self.computing = _computing(method, batch.x.device, precision)
+        self.recomputing = nullcontext if recompute == "none" else partial(recomputing, method.modules)
         with self.computing():
             self.losses = iter(method.losses(batch))
 
@@ -51,7 +60,7 @@ class Losses(Iterator[Tensor]):
         return self
 
     def __next__(self) -> Tensor:
-        with self.computing():
+        with self.computing(), self.recomputing():
             return next(self.losses)
 
 

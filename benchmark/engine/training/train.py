@@ -20,12 +20,14 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Optimizer
 
-from benchmark.engine.pictures.data import Batch, Loader
+from benchmark.engine.pictures.data import Batch
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.averaging import Averaging, Sharing
 from benchmark.engine.training.finishing import back_propagate, finish_module
 from benchmark.engine.training.frozen import set_learning
 from benchmark.engine.training.method import Method, Phase
-from benchmark.engine.training.precision import Losses, Optimizers, precision_of
+from benchmark.engine.training.precision import Losses, Optimizers, precision_of, recompute_of
+from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 
 CHECK_EVERY = 16  # steps between looks at the losses: each look makes a GPU wait
@@ -78,13 +80,15 @@ def build_optimizers(method: Method, recipe: Recipe, phase: Phase, sharing: Shar
     Args:
         sharing: of the batches that they will see; none: as the recipe has it for one process.
     """
+    if recipe.recompute != "none" and method.lag:
+        raise UserError(f"{method.title} steps before it back-propagates, so recompute would see other weights.")
     optimizers = {}
     for k in phase.trains:
         parameters = [*method.modules[k].parameters(), *method.auxiliaries[k].parameters()]
         parameters = [p for p in parameters if p.requires_grad]
         if parameters:
             optimizers[k] = build_optimizer(parameters, recipe)
-    found = Optimizers(optimizers, recipe.precision)
+    found = Optimizers(optimizers, recipe.precision, recipe.recompute)
     if sharing := sharing or Sharing(recipe.parts):
         found.averaging = Averaging(method, found, recipe.precision, sharing)
     return found
@@ -151,7 +155,7 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
         return averaging.step(method, batch)
     losses = []
     order = iter(method.phase.trains)
-    for loss in Losses(method, batch, precision_of(optimizers)):
+    for loss in Losses(method, batch, precision_of(optimizers), recompute_of(optimizers)):
         losses.append(back_propagate(method, loss))
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:

@@ -18,7 +18,8 @@ from torch.optim import Optimizer
 
 from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.world import World
-from benchmark.engine.pictures.data import Batch, Loader, Pictures, data_root, load_splits
+from benchmark.engine.pictures.data import Batch, Pictures, data_root, in_memory, load_splits
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.train import Watch, build_optimizers, check_finite, set_phase, train_step
@@ -55,7 +56,7 @@ def pictures() -> tuple[Pictures, Pictures]:
         train, held_out = given
         return train, held_out
     splits = load_splits(load_dataset(SUITE.dataset), data_root(), SUITE.validation)
-    return splits.train, splits.validation
+    return in_memory(splits.train), in_memory(splits.validation)
 
 
 def write_pictures(path: Path) -> None:
@@ -78,8 +79,8 @@ def digits(views: int) -> tuple[Loader, Loader]:
     dataset = load_dataset(SUITE.dataset)
     train, held_out = pictures()
     return (
-        Loader(train, dataset, RECIPE.batch, seed=1, train=True, views=views),
-        Loader(held_out, dataset, 500, train=False),
+        MemoryLoader(train, dataset, RECIPE.batch, seed=1, train=True, views=views),
+        MemoryLoader(held_out, dataset, 500, train=False),
     )
 
 
@@ -98,7 +99,7 @@ def world(method: type[Method], backbone: str, k: int) -> World:
 def batch_of(method: type[Method], size: int) -> Batch:
     """One training batch of ``size`` pictures."""
     train, _ = pictures()
-    return next(Loader(train, load_dataset(SUITE.dataset), size, train=True, views=method.views).epoch(0))
+    return next(MemoryLoader(train, load_dataset(SUITE.dataset), size, train=True, views=method.views).epoch(0))
 
 
 def train(method: Method, steps: int) -> list[list[list[float]]]:

@@ -4,22 +4,22 @@ What a picture looks like hangs on (seed, epoch, index, view) alone, so the bits
 workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised on the device that trains.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
-from pathlib import PurePath
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils import data
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from benchmark.engine.pictures.augment import Normalise
-from benchmark.engine.pictures.data import Batch, Loader, Task
+from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task
+from benchmark.engine.pictures.files import PictureFiles
+from benchmark.engine.pictures.loader import Loader, MemoryLoader
 from benchmark.engine.pictures.picture_file import read_picture
-from benchmark.engine.training.seeding import derive_seed, forked_rng
 from benchmark.errors import DataMissing
-from benchmark.using.folder import SUFFIXES, Part
 
 SHOWN = (
     0.875  # of the side of a picture that is evaluated on, from its middle: that of timm's and torchvision's recipes
@@ -27,10 +27,10 @@ SHOWN = (
 Key = tuple[int, int, int]  # epoch (-1: as it is), view, place among the stored pictures
 
 
-class _Files(Dataset):
+class _Files(data.Dataset):
     """One picture a key, as (C, H, W) uint8, or the sentence on its file: workers cannot raise one."""
 
-    def __init__(self, part: Part, size: int, seed: int) -> None:
+    def __init__(self, part: PictureFiles, size: int, seed: int) -> None:
         self.part, self.size, self.seed = part, size, seed
         self.random = v2.Compose(
             [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]  # scale 0.08 to 1, as on ImageNet
@@ -40,15 +40,17 @@ class _Files(Dataset):
         epoch, view, place = key
         file = self.part.files[place]
         try:
-            pixels = read_picture(self.part.root, file, SUFFIXES[PurePath(file).suffix.lower()], None, 3)
+            pixels = read_picture(self.part.root, file, None, None, 3)
         except DataMissing as error:
             return str(error)
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
         if epoch < 0:
             shown = functional.resize(picture, [round(self.size / SHOWN)], antialias=True)
             return functional.center_crop(shown, [self.size])
-        with forked_rng():
-            torch.manual_seed(derive_seed(self.seed, epoch, place, view))
+        digest = hashlib.sha256(f"{self.seed}/{epoch}/{place}/{view}".encode()).digest()
+        with torch.random.fork_rng(devices=[]):  # transforms draw from the global generator
+            # the CPU's: torch.manual_seed notes a stack trace for a GPU that may come, in two thirds of the time of all
+            torch.default_generator.manual_seed(int.from_bytes(digest[:8], "big") >> 1)
             return self.random(picture)
 
 
@@ -62,14 +64,15 @@ def _collated(items: list[Tensor | str]) -> Tensor | str:
 
 
 class StreamingLoader(Loader):
-    """What :class:`benchmark.engine.pictures.data.Loader` does, of pictures of any size that are read when needed.
+    """Of pictures of any size, which are read when they are needed.
 
-    Order, length, and the restriction to a few pictures a class are the in-memory loader's own.
+    Args:
+        workers: processes that read; the bits do not hang on how many.
     """
 
-    def __init__(  # the parent's would put the pictures into memory
+    def __init__(
         self,
-        part: Part,
+        part: PictureFiles,
         task: Task,
         batch_size: int,
         *,
@@ -79,18 +82,17 @@ class StreamingLoader(Loader):
         views: int = 1,
         workers: int = 0,
     ) -> None:
-        self.task, self.device, self.workers = task, device, workers
-        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.layout = torch.channels_last
-        self.labels = part.labels.to(device)
-        self.pool = None
+        super().__init__(part.labels, task, batch_size, device=device, seed=seed, train=train, views=views)
+        self.workers = workers
         self.files = _Files(part, task.image_size, seed)
         self.normalise = Normalise(task.mean, task.std, task.image_size, device, self.layout)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number ``epoch``; raises DataMissing that names a file which cannot be read."""
-        batches = self.order(epoch).split(self.batch_size)[: len(self)]
-        yield from self._read(batches, epoch if self.train else -1, self.views if self.train else 1)
+        order = self.order(epoch)
+        yield from self._read(
+            [order[part] for part in self.parts()], epoch if self.train else -1, self.views if self.train else 1
+        )
 
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch of the pictures at each of the places (B,), as they are evaluated on."""
@@ -100,7 +102,7 @@ class StreamingLoader(Loader):
         places = list(batches)
         keys = [[(epoch, view, i) for view in range(views) for i in batch.tolist()] for batch in places]
         cuda = torch.device(self.device).type == "cuda"
-        reader: Any = DataLoader(
+        reader: Any = data.DataLoader(
             self.files, batch_sampler=keys, num_workers=self.workers, collate_fn=_collated, pin_memory=cuda
         )
         for batch, read in zip(places, reader, strict=True):
@@ -113,3 +115,21 @@ class StreamingLoader(Loader):
     def _of(self, raw: Tensor, places: Tensor) -> Batch:
         raw = raw.contiguous(memory_format=self.layout)
         return Batch(raw=raw, y=self.labels[places.to(self.device)], task=self.task, x=self.normalise(raw))
+
+
+def loader_of(
+    pictures: Pictures | PictureFiles,
+    dataset: Dataset,
+    batch_size: int,
+    *,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+    train: bool,
+    views: int = 1,
+    workers: int = 0,
+) -> Loader:
+    """The loader of pictures that are in memory, or that stay in their files and are read by so many ``workers``."""
+    how: dict[str, Any] = {"device": device, "seed": seed, "train": train, "views": views}
+    if isinstance(pictures, Pictures):
+        return MemoryLoader(pictures, dataset, batch_size, **how)
+    return StreamingLoader(pictures, dataset.task, batch_size, workers=workers, **how)

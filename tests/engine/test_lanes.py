@@ -64,12 +64,12 @@ def trained(method, loader, **beside):
 
 def in_lanes(make, loader, distort=lambda h: h):
     """The methods of all lanes after training, and what each training returned or raised, by lane."""
-    methods = [make() for _ in make().modules]
+    methods = [make() for _ in range(K)]
     threads, found = Threads(len(methods), distort), {}
 
     def run(own):
         try:
-            found[own] = trained(methods[own], loader, watch=Lane(own, Thread(threads, own)))
+            found[own] = trained(methods[own], loader, watch=Lane(own, K, Thread(threads, own)))
         except (UserError, threading.BrokenBarrierError) as error:
             found[own] = error
             threads.meeting.abort()

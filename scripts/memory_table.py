@@ -1,0 +1,82 @@
+"""The least memory that each method needs at each K, with and without recomputation inside its modules.
+
+``python scripts/memory_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured, on
+the networks of InfoPro's tables: ResNet-110 of CIFAR in batches of 1024, and ResNet-101 of ImageNet in batches of 128 a
+GPU. Cuts are balanced by memory; ``recompute`` forgets what is inside each block
+(:mod:`benchmark.engine.training.recompute`). The bar is gradient checkpointing: end-to-end backpropagation that
+recomputes as well, by K segments or by blocks. Rows are kept in ``.beyond/plans`` as soon as they are done;
+``results/memory.csv`` is written after each network and K.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from benchmark.planning.network import CHECKPOINTING, Network
+from benchmark.planning.simulated import Simulated, Training, simulate_all
+from benchmark.schema.recipe import Recipe
+from benchmark.schema.suite import TWIN
+from benchmark.schema.text import write_text
+
+RESULTS = Path("results/memory.csv")
+NETWORKS = ((Network("cifar_resnet110", 32), 1024), (Network("resnet101", 224), 128))
+MODULES = (2, 4, 8, 16)
+METHODS = [TWIN, CHECKPOINTING, "dgl", "greedy_sl", "infopro", "predsim", "trgl"]
+AGAIN = ("none", "units")
+GB = 1e9
+
+console = Console()
+
+
+def trainings(network: Network, batch: int, k: int) -> list[tuple[Training, str]]:
+    """All methods, without recomputation and with it, and what is recomputed."""
+    found = []
+    for recompute in AGAIN:
+        recipe = Recipe(epochs=1, batch=batch, lr=0.1, recompute=recompute)
+        for training in network.trainings(METHODS, [k], batch):
+            if training.method != CHECKPOINTING or recompute == "none":
+                found.append((Training(**{**vars(training), "recipe": recipe}), recompute))
+    return found
+
+
+def row(network: Network, training: Training, recompute: str, made: Simulated, twin: Simulated) -> dict[str, object]:
+    """A line of the table; ratios are to end-to-end backpropagation that recomputes nothing."""
+    line: dict[str, object] = {
+        "backbone": network.backbone,
+        "batch": training.batch,
+        "method": training.method,
+        "variant": training.variant,
+        "modules": training.modules,
+        "recompute": recompute,
+        "note": made.note,
+    }
+    if made.cost is None or twin.cost is None:
+        return line
+    return line | {
+        "peak_gb": round(made.cost.peak_bytes / GB, 3),
+        "peak_ratio": round(made.cost.peak_bytes / twin.cost.peak_bytes, 3),
+        "flops_ratio": round(made.cost.step_flops / twin.cost.step_flops, 3),
+    }
+
+
+def main(
+    jobs: Annotated[int | None, typer.Option(help="so many rows side by side; by default one a core")] = None,
+) -> None:
+    """Simulate what is missing, and write the table."""
+    rows: list[dict[str, object]] = []
+    for network, batch in NETWORKS:
+        for k in MODULES:
+            asked = trainings(network, batch, k)
+            made = simulate_all([training for training, _ in asked], f"{network.backbone}, K = {k}", console, jobs)
+            twin = made[0]  # it comes first, and recomputes nothing
+            new = [row(network, t, r, m, twin) for (t, r), m in zip(asked, made, strict=True)]
+            rows += [line for line in new if line not in rows]  # the twin is the same at every K
+            order = ["backbone", "batch", "modules", "recompute", "method"]
+            write_text(pd.DataFrame(rows).sort_values(order, kind="stable").to_csv(index=False), RESULTS)
+
+
+if __name__ == "__main__":
+    typer.run(main)
