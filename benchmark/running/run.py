@@ -110,6 +110,8 @@ def run_suite(
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     for cell in wanted:
         check_shares(suites[cell].recipe, seat.size if seat else gpus_per_cell)
+        if parallel and suites[cell].recipe.parts > 1:
+            raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
