@@ -360,7 +360,7 @@ def plan(
     from benchmark.planning.published import print_published_check
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
-        raise UserError("Say what to plan: a suite (`beyond plan cifar10`), --backbone resnet50, or --published.")
+        raise UserError("Say what to plan: a suite (`beyond plan cifar10_core`), --backbone resnet50, or --published.")
     _complain_of_broken_methods()
     if published:
         print_published_check(console)

@@ -22,14 +22,15 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
 
 def main() -> None:
     """The page that the address names."""
-    st.set_page_config("Beyond Backprop", page_icon=ICON, layout="wide")
-    st.html(STYLE)
     first = next(iter(PAGES))
     pages = [
         st.Page(f"pages_shown/{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == first)
         for name, (title, icon) in PAGES.items()
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    st.set_page_config(f"{page.title} · Beyond Backprop", page_icon=ICON, layout="wide")
+    st.html(STYLE)
+    page.run()
     footer()
 
 

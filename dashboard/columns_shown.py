@@ -13,7 +13,7 @@ from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
 column = st.column_config
-GOOD, BAD, GREY = "#009E73", "#D0463B", "#8A8F98"
+GOOD, BAD, GREY = "#007A58", "#C43D4B", FAMILIES["end-to-end"][0]  # dark enough for white words
 BEST = {"best": "★ best", "not distinguishable": "≈ best"}
 VERIFIED = dict.fromkeys(STANDINGS, GREY) | {OTHERS: GOOD, FAILED: BAD}
 METRIC_NAMES = {

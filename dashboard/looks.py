@@ -8,7 +8,14 @@ STYLE = """<style>
 .stHtml a {color: light-dark(#00609A, #7CC4EF)}
 h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .stCaption, [data-testid="stCaptionContainer"] {max-width: 62rem}
-.bb-lead {max-width: 72rem; opacity: .82; margin: 0}
+[data-testid="stCaptionContainer"] {opacity: 1 !important; color: color-mix(in srgb, currentColor 82%, transparent)}
+.stCode .token {color: inherit !important}
+.stCode :is(.comment, .linenumber) {color: light-dark(#5C6570, #9AA4B0) !important}
+.stCode .token:is(.keyword, .function) {color: light-dark(#00609A, #7CC4EF) !important}
+.stCode .token:is(.string, .triple-quoted-string, .inserted) {color: light-dark(#00734F, #4CC79B) !important}
+.stCode .token:is(.number, .boolean, .builtin, .class-name) {color: light-dark(#8A4B00, #FFB27A) !important}
+.stCode .token.deleted {color: light-dark(#B23A00, #FF9A66) !important}
+.bb-lead {max-width: 72rem; color: color-mix(in srgb, currentColor 82%, transparent); margin: 0}
 .bb-cards {display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem}
 .bb-card {border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .45rem;
   padding: .6rem .9rem .65rem; min-width: 0}
@@ -33,7 +40,7 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 # Of the browser's tab: four modules. A picture of our own, since Streamlit fetches its icons for it from another host.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" width="64" height="64">'
-    '<g fill="#2A8AC4"><rect x="1" y="1" width="6" height="6" rx="1"/><rect x="9" y="1" width="6" height="6" rx="1"/>'
+    '<g fill="#2176B0"><rect x="1" y="1" width="6" height="6" rx="1"/><rect x="9" y="1" width="6" height="6" rx="1"/>'
     '<rect x="1" y="9" width="6" height="6" rx="1"/></g>'
-    '<rect x="9" y="9" width="6" height="6" rx="1" fill="#D55E00"/></svg>'
+    '<rect x="9" y="9" width="6" height="6" rx="1" fill="#BD5000"/></svg>'
 )

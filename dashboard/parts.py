@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from escaping import plain
+from markupsafe import Markup
 from reading import board, edition
 
 from benchmark.display.download import csv_for_spreadsheets
+from benchmark.display.explanations import with_code
 from benchmark.display.glossary import definitions
 from benchmark.display.sorting import aligned
 
@@ -30,9 +32,10 @@ def board_or_stop() -> pd.DataFrame:
 
 
 def heading(title: str, lead: str) -> None:
-    """Title and one sentence; both are ours, never a plugin's."""
+    """Title and one sentence, with code between backticks; both are ours, never a plugin's."""
     st.title(title, anchor=False)
-    st.html(f'<p class="bb-lead">{lead}</p>')
+    said = lead if isinstance(lead, Markup) else with_code(lead)
+    st.html(f'<p class="bb-lead">{said}</p>')
 
 
 def footer() -> None:

@@ -26,7 +26,7 @@ def show_gap(board: pd.DataFrame, rows: pd.DataFrame) -> None:
         said = {name: about for name, about in said.items() if name in set(rows["method"])}
     if not columns or not said:
         return
-    st.subheader(gap.TITLE, anchor=False)
+    st.header(gap.TITLE, anchor=False)
     st.html(gap.labels_legend() + gap.gap_table(columns, said, method_address))
     st.caption(gap.HOW + gap.left_out(columns))
 

@@ -26,7 +26,7 @@ def take_away(rows: pd.DataFrame, name: str) -> None:
         download(dictionary(), "leaderboard-columns", "What the columns mean")
         chosen = st.segmented_control("Copy as", list(FORMS), key="copied", label_visibility="collapsed")
     if chosen:
-        st.code(copied(rows, FORMS[chosen], edition()), language=None, height=260)
+        st.code(copied(rows, FORMS[chosen], edition()), language=None, wrap_lines=True)
     with st.expander("How to cite"):
         st.markdown(f"{HOW_TO_CITE} A method’s page has its citation.")
         st.code(bibtex_of_benchmark(edition()), language=None, wrap_lines=True)

@@ -60,7 +60,7 @@ def opened(page: str = "leaderboard", **query: Any) -> AppTest:
 
 def texts(app: AppTest) -> str:
     """All that is shown as Markdown."""
-    kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.title, app.subheader)
+    kinds = (app.markdown, app.caption, app.info, app.warning, app.error, app.title, app.header)
     return " ".join(str(element.value) for kind in kinds for element in kind)
 
 

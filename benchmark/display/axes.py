@@ -1,12 +1,10 @@
-"""The axes of the trade-off: ratios on a logarithmic one, accuracy on one that is stretched where most rows stand."""
+"""The axes of the charts: ratios and amounts are logarithmic; accuracy is not, so that it flatters nobody."""
 
 import altair as alt
 import pandas as pd
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-PERCENT = (100, 99, 98, 97, 96, 95, 94, 93, 92, 91, 90, 88, 85, 82, 80, 75, 70, 65, 60, 55, 50, 40, 30, 20, 10, 0)
-GAP = 0.07  # of the height: between two ticks at least
-MOST = 12  # the highest exponent
+LEAST = 20.0  # points of accuracy that an axis shows
 
 
 def ratio_axis(title: str, values: pd.Series) -> alt.X:
@@ -28,26 +26,20 @@ def compute_axis(title: str, values: pd.Series) -> alt.X:
     return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=34), axis=axis)
 
 
-def accuracy_axis(title: str, values: pd.Series) -> alt.Y:
-    """An axis of the field ``y``, percent, to the power of :func:`stretch`."""
-    power = stretch(values)
-    low, high = values.min() ** power, values.max() ** power
-    margin = 0.06 * (high - low or high or 1)
-    bottom, top = max(low - margin, 0) ** (1 / power), min((high + margin) ** (1 / power), 100.0)
-    ticks: list[float] = []
-    for tick in PERCENT:
-        if bottom <= tick <= top and (not ticks or ticks[-1] ** power - tick**power > GAP * (high - low)):
-            ticks.append(tick)
-    scale = alt.Scale(type="pow", exponent=power, domain=[bottom, top], nice=False, zero=False, padding=14)
-    chosen = {"values": ticks} if len(ticks) > 2 else {"tickCount": 6}
-    return alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(format=".2~f", **chosen))
+def accuracy_axis(title: str, values: pd.Series, field: str = "y") -> alt.Y:
+    """An axis of percent: equal distances are equal differences, and there are always ``LEAST`` points of it.
 
-
-def stretch(values: pd.Series) -> int:
-    """The least power with which the median stands below the middle of the axis, at most ``MOST``.
-
-    A few poor rows would otherwise press all the others together at the top.
+    So no row looks nearer to another than it is, and a difference of a point never fills the picture.
     """
-    low, middle, high = values.min(), values.median(), values.max()
-    powers = range(1, MOST)
-    return next((p for p in powers if middle**p - low**p <= 0.5 * (high**p - low**p)), MOST)
+    low, high = accuracy_domain(values)
+    scale = alt.Scale(domain=[low, high], nice=False, zero=False, padding=14)
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
+
+
+def accuracy_domain(values: pd.Series) -> tuple[float, float]:
+    """Where the axis begins and ends, percent: around the values, with a margin."""
+    low, high = (0.0, 100.0) if values.empty else (float(values.min()), float(values.max()))
+    margin = max(0.06 * (high - low), (LEAST - (high - low)) / 2)
+    high = min(high + margin, 100.0)
+    low = max(min(low - margin, high - LEAST), 0.0)
+    return low, max(high, low + LEAST)

@@ -9,12 +9,15 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.display.axes import accuracy_axis, compute_axis, ratio_axis, stretch
-from benchmark.display.labels import PHONE, SIDES, WIDE, Plot, place_labels
+from benchmark.display.axes import accuracy_axis, compute_axis, ratio_axis
+from benchmark.display.labels import PHONE, WIDE, Plot, place_labels
 from benchmark.display.looks import (
+    GREEN,
+    INK,
     NARROW,
     SHAPES,
     family_colour,
+    layered,
     line_colour,
     tooltip,
     with_texts,
@@ -71,7 +74,7 @@ def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str, curve: pd.Da
     layers = [_reference_curve(line, axes)] if len(line) else []
     layers += [_guides(shown, axes), _front(shown, axes), _paths(shown, axes), _intervals(shown, axes)]
     names = [name for plot in (WIDE, PHONE) for name in _labels(shown, plot, axes)]
-    return alt.layer(*layers, _points(shown, axes), *names).properties(height=500)
+    return layered(*layers, _points(shown, axes), *names).properties(height=500)
 
 
 def _reference_points(curve: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -108,9 +111,11 @@ def _with_bounds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     return rows.assign(low=(rows[measure] - half).clip(lower=0), high=(rows[measure] + half).clip(upper=most))
 
 
-def _y(field: str, title: str) -> alt.Y:
-    scale = alt.Scale(zero=False, nice=False, padding=18)
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
+def _axis_of(measure: str, shown: pd.DataFrame) -> alt.Y:
+    """The axis of the field ``y``, wide enough for the intervals; memory begins at zero."""
+    if measure == "test_top1_pct":
+        return accuracy_axis(MEASURES[measure], pd.concat([shown["low"], shown["high"]]))
+    return alt.Y("y:Q", title=MEASURES[measure], scale=alt.Scale(zero=True), axis=alt.Axis(format=".2~f", tickCount=6))
 
 
 def _at(y: alt.Y, field: str) -> alt.Y:
@@ -122,17 +127,17 @@ def _at(y: alt.Y, field: str) -> alt.Y:
 
 def _guides(shown: pd.DataFrame, axes: dict[str, Any]) -> Any:
     """A cross of dashed lines through the end-to-end twin, with its name at the top."""
-    twin = alt.Chart(shown[shown["method"] == TWIN])
+    twin = alt.Chart(shown[shown["method"] == TWIN].assign(named=_with_k))
     rule = twin.mark_rule(strokeDash=[3, 4], color=GREY, opacity=0.5, tooltip=None)
-    name = twin.mark_text(align="center", baseline="bottom", dy=-4, fontSize=12, color=GREY, tooltip=None)
-    named = name.encode(x=axes["x"], y=alt.value(0), text="label:N")
+    name = twin.mark_text(align="center", baseline="bottom", dy=-4, fontSize=12, color=INK, tooltip=None)
+    named = name.encode(x=axes["x"], y=alt.value(0), text="named:N")
     return alt.layer(rule.encode(x=axes["x"]), rule.encode(y=axes["y"]), named)
 
 
 def _front(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
     """What can be had for a given cost: a stair that goes up where the front has a point."""
     line = alt.Chart(shown[shown["front"]]).mark_line(
-        interpolate="step-after", strokeWidth=7, opacity=0.28, color="#009E73", strokeJoin="round", tooltip=None
+        interpolate="step-after", strokeWidth=7, opacity=0.28, color=GREEN, strokeJoin="round", tooltip=None
     )
     return line.encode(order="x:Q", **axes)
 
@@ -143,7 +148,7 @@ def _paths(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
 
 
 def _intervals(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
-    rule = alt.Chart(shown).mark_rule(strokeWidth=1.5, opacity=0.35, clip=True, tooltip=None)
+    rule = alt.Chart(shown).mark_rule(strokeWidth=1.5, opacity=0.6, clip=True, tooltip=None)
     return rule.encode(x=axes["x"], y=_at(axes["y"], "low"), y2="high:Q", color=family_colour())
 
 
@@ -162,21 +167,24 @@ def _points(shown: pd.DataFrame, axes: dict[str, Any]) -> alt.Chart:
 
 
 def _labels(shown: pd.DataFrame, plot: Plot, axes: dict[str, Any]) -> list[alt.Chart]:
-    """A layer for each side, as alignment belongs to the mark; drawn where the plot is about as wide as reckoned."""
-    first = shown[shown["method"] != TWIN].iloc[
-        ::-1
-    ]  # the front and the references are drawn last, but choose their labels' places first
-    placed = place_labels(first.assign(x=np.log(first["x"]), y=first["y"] ** stretch(first["y"])), plot)
-    placed = shown.loc[placed.index, ["x", "y", "label", "family"]].assign(side=placed["side"])
-    align: dict[str, Any] = {"right": "left", "left": "right"}
+    """Names, drawn where the plot is about as wide as reckoned: of the whole front with K, of others where they fit."""
+    others = shown[shown["method"] != TWIN].iloc[::-1]  # drawn last is first to choose
+    front = others["front"]
+    elsewhere = others["label"].isin(others.loc[front, "label"])
+    named = others.assign(label=_with_k(others).where(front, others["label"]), must=front)[front | ~elsewhere]
+    placed = place_labels(named.assign(x=np.log(named["x"])), plot).assign(x=shown["x"])
+    placed = placed[["x", "y", "label", "dx", "dy", "align", "far"]]
+    at: dict[str, Any] = {name: alt.ExprRef(f"datum.{name}") for name in ("dx", "dy", "align")}
     seen = alt.ExprRef(f"width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0")
-    return [
-        alt.Chart(rows)
-        .mark_text(align=align.get(side, "center"), baseline="middle", dx=dx, dy=dy, fontSize=12, opacity=seen)
-        .encode(text="label:N", color=family_colour(), **axes)
-        for side, (dx, dy) in SIDES.items()
-        if len(rows := placed[placed["side"] == side])
-    ]
+    text = alt.Chart(placed).mark_text(**at, baseline="middle", fontSize=12, color=INK, opacity=seen, tooltip=None)
+    to: dict[str, Any] = {f"{end}2Offset": alt.ExprRef(f"datum.d{end}") for end in ("x", "y")}
+    lead = alt.Chart(placed[placed["far"]]).mark_rule(**to, color=INK, opacity=seen, strokeOpacity=0.5, tooltip=None)
+    return [lead.encode(x2="x:Q", y2="y:Q", **axes), text.encode(text="label:N", **axes)]
+
+
+def _with_k(rows: pd.DataFrame) -> pd.Series:
+    """``dgl, K = 4``."""
+    return rows["label"].astype(str) + ", K = " + rows["modules"].astype(int).astype(str)
 
 
 def by_modules(rows: pd.DataFrame, measure: str) -> Any:
@@ -193,7 +201,7 @@ def by_modules(rows: pd.DataFrame, measure: str) -> Any:
     ks = sorted({int(k) for k in lines["modules"]})
     scale = alt.Scale(type="log", base=2, nice=False, padding=24)
     x = alt.X("modules:Q", title="K, number of modules", scale=scale, axis=alt.Axis(values=ks, format="d", grid=False))
-    y, colour = _y("y", MEASURES[measure]), line_colour("label:N", names, grey=TWIN)
+    y, colour = _axis_of(measure, shown), line_colour("label:N", names, grey=TWIN)
     low = _at(y, "low")
     shape = alt.Shape("label:N", legend=None, scale=alt.Scale(domain=names, range=_in_turn(SHAPES, len(names))))
     base, about = alt.Chart(lines), tooltip(**ABOUT)
@@ -205,7 +213,7 @@ def by_modules(rows: pd.DataFrame, measure: str) -> Any:
         base.mark_line(strokeWidth=2.2, tooltip=None).encode(x=x, y=y, color=colour),
         base.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour, shape=shape, tooltip=about),
     ]
-    return alt.layer(*layers).properties(height=420)
+    return layered(*layers).properties(height=420)
 
 
 def _in_turn(values: tuple[str, ...], n: int) -> list[str]:
@@ -226,13 +234,15 @@ def learning_curves(long: pd.DataFrame) -> Any:
     axis = alt.Axis(format="d", tickMinStep=1, grid=False)
     x = alt.X("epoch:Q", title="Epoch", scale=alt.Scale(nice=False, zero=False, padding=8), axis=axis)
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=6))
+    if title.endswith("%"):
+        y = accuracy_axis(title, long["value"], "value")
     base = alt.Chart(long).mark_line(strokeWidth=2, point=alt.OverlayMarkDef(size=22) if len(long) < 600 else False)
     about = [*tooltip(run="run", measure="measure", epoch="epoch"), alt.Tooltip("value:Q", format=".4~g")]
     line = base.encode(x=x, y=y, color=line_colour(f"{hue}:N", measures if hue == "measure" else runs), tooltip=about)
     line = line.encode(detail=["run:N", "measure:N"])
     if hue == "run" and len(measures) > 1:
         line = line.encode(strokeDash=alt.StrokeDash("measure:N", sort=measures, legend=None))
-    return alt.layer(*_phases(long, x), line).properties(height=340)
+    return layered(*_phases(long, x), line).properties(height=340)
 
 
 def _phases(long: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
@@ -240,6 +250,6 @@ def _phases(long: pd.DataFrame, x: alt.X) -> list[alt.Chart]:
     if "phase" not in long:
         return []
     starts = long.groupby(["run", "phase"], as_index=False)["epoch"].min()
-    starts = starts[starts["phase"] > 0].assign(phase=starts["phase"] + 1)
+    starts = starts[starts["phase"] > 0].assign(phase=lambda later: later["phase"] + 1)
     rule = alt.Chart(starts).mark_rule(strokeDash=[2, 3], color=GREY, opacity=0.7)
-    return [rule.encode(x=x, tooltip=tooltip(run="run", phase="phase", epoch="begins at epoch"))] if len(starts) else []
+    return [rule.encode(x=x, tooltip=tooltip(run="run", phase="phase", epoch="begins at epoch"))]

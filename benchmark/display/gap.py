@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmark.display.texts import FAMILIES, REFERENCES
-from benchmark.display.traits import LABELS, UNKNOWN
+from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import SMOKE_TEST, is_twin, with_interval
 
@@ -143,7 +143,8 @@ def _family(
         return Markup("")
     kind = family.split(" ")[0]
     rows = Markup("").join(
-        Markup('<tr><th scope="row">{} {} <small>{}</small></th>{}</tr>').format(
+        Markup('<tr{}><th scope="row">{} {} <small>{}</small></th>{}</tr>').format(
+            _traits(methods[name]),
             labels_glyph(str(methods[name].get("hidden_labels", UNKNOWN))),
             method_link(name, address),
             methods[name].get("year", ""),
@@ -154,6 +155,12 @@ def _family(
     return Markup(
         '<tbody class="bb-{}"><tr class="bb-family"><th scope="rowgroup" colspan="{}">{}</th></tr>{}</tbody>'
     ).format(kind, len(columns) + 1, family, rows)
+
+
+def _traits(said: Mapping[str, Any]) -> Markup:
+    """What the static page's filters ask of a row, as its table of rows says it."""
+    pairs = [Markup(' data-{}="{}"').format(trait, said[trait]) for trait in TRAITS if trait in said]
+    return Markup("").join(pairs)
 
 
 def method_link(name: str, address: Address) -> Markup:

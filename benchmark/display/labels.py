@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 LETTER, LINE, POINT = 6.6, 14, 7  # pixels: width and height of text, radius kept free around a point
-SIDES = {"right": (9, -9), "left": (-9, -9), "above": (0, -13), "below": (0, 13)}
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
@@ -19,29 +18,52 @@ class Plot(NamedTuple):
 WIDE, PHONE = Plot(1100, 360), Plot(250, 360)
 
 
+class Place(NamedTuple):
+    """Where a name stands, in pixels from its point, and which part of it stands there."""
+
+    dx: int
+    dy: int
+    align: str
+
+
+SIDES = (Place(9, -9, "left"), Place(-9, -9, "right"), Place(0, -13, "center"), Place(0, 13, "center"))
+FAR = tuple(  # a line leads to these
+    Place(dx, sign * (9 + LINE * step), align)
+    for step in range(1, 26)
+    for sign in (-1, 1)
+    for dx, align in ((14, "left"), (-14, "right"))
+)
+
+
 def place_labels(points: pd.DataFrame, plot: Plot = WIDE) -> pd.DataFrame:
-    """One row for each name that fits: a point and side where it overlaps nothing. The first rows choose first.
+    """One row for each name that fits: a point and place where it overlaps nothing. The first rows choose first.
 
     Args:
-        points: columns x, y (data units) and label; may hold several points of a label.
+        points: columns x, y (data units) and label; may hold several points of a label. Where there is a column
+            ``must`` and it holds, the name goes as far away as it has to.
 
     Returns:
-        The chosen points with a column ``side``, a key of :data:`SIDES`; a name without a free place is left out.
+        The chosen points with columns ``dx``, ``dy``, ``align`` of their places, and ``far``; a name without a free
+        place is left out.
     """
     px, py = _pixels(points["x"], plot.width), plot.height - _pixels(points["y"], plot.height)
+    must = points["must"] if "must" in points else pd.Series(False, index=points.index)
     by_label: dict[Any, list[Any]] = {}
-    for row in points[["label"]].assign(px=px, py=py).itertuples():
+    for row in points[["label"]].assign(px=px, py=py, must=must).itertuples():
         by_label.setdefault(row.label, []).append(row)
     taken = [(row.px - POINT, row.py - POINT, row.px + POINT, row.py + POINT) for g in by_label.values() for row in g]
-    chosen: list[tuple[Any, str]] = []
+    chosen: list[tuple[Any, Place]] = []
     for group in by_label.values():
-        tries = ((row, side) for side in SIDES for row in group)
-        free = (t for t in tries if _inside(_box(*t), plot) and not any(_overlap(_box(*t), b) for b in taken))
-        found = next(free, None)
+        places = (*SIDES, *FAR) if group[0].must else SIDES
+        tries = ((row, place) for place in places for row in group)
+        free = (t for t in tries if _inside(_box(*t), plot, t[1]) and not any(_overlap(_box(*t), b) for b in taken))
+        found = next(free, (group[0], SIDES[0]) if group[0].must else None)
         if found:
             taken.append(_box(*found))
             chosen.append((found[0].Index, found[1]))
-    return points.loc[[index for index, _ in chosen]].assign(side=[side for _, side in chosen])
+    placed = points.loc[[index for index, _ in chosen]]
+    said = {name: [getattr(place, name) for _, place in chosen] for name in Place._fields}
+    return placed.assign(**said, far=[place in FAR for _, place in chosen])
 
 
 def _pixels(values: pd.Series, length: int) -> pd.Series:
@@ -49,17 +71,17 @@ def _pixels(values: pd.Series, length: int) -> pd.Series:
     return (values - values.min()) / span * length
 
 
-def _box(row: Any, side: str) -> Box:
+def _box(row: Any, place: Place) -> Box:
     """What the text covers."""
-    dx, dy = SIDES[side]
     width = len(row.label) * LETTER
-    left = row.px + {"right": dx, "left": dx - width}.get(side, -width / 2)
-    return (left, row.py + dy - LINE / 2, left + width, row.py + dy + LINE / 2)
+    left = row.px + place.dx - {"left": 0.0, "right": width}.get(place.align, width / 2)
+    return (left, row.py + place.dy - LINE / 2, left + width, row.py + place.dy + LINE / 2)
 
 
-def _inside(box: Box, plot: Plot) -> bool:
-    """A name may leave the outermost points by the margin around them."""
-    return box[0] >= -30 and box[2] <= plot.width + 30
+def _inside(box: Box, plot: Plot, place: Place) -> bool:
+    """A name may leave the outermost points by the margin around them; one that is far from its point may not."""
+    within = place in SIDES or (box[1] >= 0 and box[3] <= plot.height)
+    return box[0] >= -30 and box[2] <= plot.width + 30 and within
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.tables.claims import BACKBONES
+from benchmark.tables.claims import our_backbones
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
 
 EVERY = (
@@ -69,7 +69,7 @@ def _literature(rows: pd.DataFrame, claims: pd.DataFrame) -> str:
         found = found[~found["note"].str.contains(SECOND_HAND)]
     if found.empty:
         return "and no figure of the literature is at hand for these pictures."
-    same = found[found["backbone"].replace(BACKBONES).map(_plain).isin(set(rows["backbone"].map(_plain)))]
+    same = found[our_backbones(found).map(_plain).isin(set(rows["backbone"].map(_plain)))]
     best = (same if len(same) else found).sort_values("published").iloc[0]
     network = best["backbone"] if isinstance(best["backbone"], str) and best["backbone"] else "a network unnamed"
     other = "" if len(same) else ", by other networks and longer recipes"

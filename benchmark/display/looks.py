@@ -8,7 +8,9 @@ import pandas as pd
 from benchmark.display.texts import FAMILIES, GREY, short_name
 from benchmark.tables.columns import with_interval
 
-LINES = ("#2A8AC4", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8F6BD1", "#A0782C", "#C43D4B", "#6B7A2F")
+GREEN = "#00815E"
+INK = "currentColor"  # of words in charts: no one colour is read on light and on dark pages
+LINES = ("#2176B0", "#BD5000", GREEN, "#C76AA0", "#C28500", "#3A97D2", "#8F6BD1", "#A0782C", "#C43D4B", "#6B7A2F")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 LONG = 20  # characters of a name: two such columns are too wide for a phone
 NARROW = 560  # pixels of plot: below, a legend has fewer columns and fewer names stand in a chart
@@ -55,3 +57,19 @@ def legend(**more: Any) -> alt.Legend:
     """A legend above the plot."""
     fixed: dict[str, Any] = {"title": None, "orient": "top", "symbolOpacity": 1, "labelFontSize": 12}
     return alt.Legend(**(fixed | {"labelLimit": 260} | more))
+
+
+def layered(*layers: Any) -> Any:
+    """A whole chart: the layers that have rows, on each other, with axes and legends in the page's own ink.
+
+    An empty layer is a mark without a name to screen readers; Streamlit's own grey is too light to be read.
+    """
+    chart = alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers))
+    inked: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
+    return chart.configure_axis(**inked).configure_legend(**inked)
+
+
+def _has_rows(layer: Any) -> bool:
+    if isinstance(layer.data, pd.DataFrame):
+        return len(layer.data) > 0
+    return any(_has_rows(inner) for inner in layer.layer)

@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.display.fitting import BAR, card_in_words, largest_in_words
-from benchmark.display.looks import family_colour, tooltip
+from benchmark.display.looks import GREEN, INK, family_colour, layered, tooltip
 from benchmark.display.texts import GREY
 from benchmark.tables.columns import TWIN
 
 NAMED = 4  # methods with most memory, and so many with least, whose names stand in the chart
-GREEN = "#009E73"
 ABOUT = {
     **{"label": "method", "modules": "K", "card": "on a card, GB", "fits": "on this card", "batch": "largest batch"},
     "accuracy": "accuracy, points",
@@ -53,12 +52,12 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
         bar.mark_point(filled=True, size=90, color=GREEN, opacity=1, shape="diamond").encode(x=x, y=y, tooltip=about),
         _names(cut, x, y),
     ]
-    return alt.layer(*layers).properties(height=440)
+    return layered(*layers).properties(height=440)
 
 
 def _rule(rows: pd.DataFrame, field: str, y: alt.Y, dash: list[int], says: str) -> Any:
     base = alt.Chart(rows.assign(says=says))
-    text = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=12, color=GREY)
+    text = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=12, color=INK)
     rule = base.mark_rule(strokeDash=dash, strokeWidth=1.6, color=GREY)
     return alt.layer(rule.encode(y=y), text.encode(y=y, x=alt.value(0), text="says:N"))
 
@@ -73,5 +72,5 @@ def _names(cut: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     for index in first.drop_duplicates("label").index:
         if all(abs(height[index] - height[other]) > line for other in kept):
             kept.append(index)
-    text = alt.Chart(ends.loc[kept]).mark_text(align="right", dx=-9, dy=-9, fontSize=12)
-    return text.encode(x=x, y=y, text="label:N", color=family_colour())
+    text = alt.Chart(ends.loc[kept]).mark_text(align="right", dx=-9, dy=-9, fontSize=12, color=INK)
+    return text.encode(x=x, y=y, text="label:N")

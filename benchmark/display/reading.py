@@ -18,6 +18,7 @@ from benchmark.schema.text import printable_lines
 from benchmark.tables.blocks import in_blocks
 from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, labels_in_words, rank_in_words
 from benchmark.tables.kinds import other_kind
+from benchmark.tables.reproduced import NOT_RUN
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
 TEXT_OF_CLAIMS = (
@@ -183,5 +184,5 @@ def web_address(text: object) -> str | None:
 
 def judged_first(claims: pd.DataFrame) -> pd.DataFrame:
     """The papers' figures: first those run in their own setting, then those beside some run, then all others."""
-    order = pd.DataFrame({"judged": claims["verdict"] == "", "run": claims["ours"].isna()})
+    order = pd.DataFrame({"judged": claims["verdict"].isin(["", NOT_RUN]), "run": claims["ours"].isna()})
     return claims.loc[order.sort_values(["judged", "run"], kind="stable").index]

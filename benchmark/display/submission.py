@@ -34,3 +34,15 @@ LAST = (
     "since whoever has the machines runs the suites: dvc.lock and results/, without results/verified/. New rows turn "
     "green when somebody else has trained some of their cells again. CONTRIBUTING.md says more."
 )
+REVIEW = {  # what reviewers look at
+    "One file": (
+        "in `methods/` and its test, what `beyond register` wrote, and, if it was run, its records and tables in "
+        "`results/`; no other change to the engine, nor to another method."
+    ),
+    "The docstring": "cites the paper and states the objective as an equation; departures from the paper are named.",
+    "Metadata": "are literals: title, authors, year, paper (http or https), family, which locks the method removes.",
+    "Isolation as claimed": "is tried: the check changes each loss and looks which modules’ gradients move.",
+    "The test split": "tunes nothing: the engine touches it once, after training, and a method never sees it.",
+    "Failed cells": "stay: a method that diverges somewhere has a row that says so.",
+    "Records": "agree: somebody else runs `beyond verify` on sampled cells, and the row then says so, in green.",
+}

@@ -1,11 +1,12 @@
 """Families' colours, and how rows are called: needed by tables and charts alike, so altair is not imported here."""
 
 REFERENCES = ("e2ebp", "gradient_checkpointing")
-# Okabe and Ito's colours, which colour-blind readers tell apart; the shapes say the same once more.
+# After Okabe and Ito, so that colour-blind readers tell them apart; the shapes say the same once more. Dark enough for
+# white words on them and to be seen on a light page, light enough for a dark one.
 FAMILIES = {
-    "weakly modular": ("#2A8AC4", "circle"),
-    "strictly modular": ("#D55E00", "square"),
-    "end-to-end": ("#8A8F98", "diamond"),
+    "weakly modular": ("#2176B0", "circle"),
+    "strictly modular": ("#BD5000", "square"),
+    "end-to-end": ("#70757E", "diamond"),
 }
 RECIPES = {  # by which a row was trained, in a sentence
     "shared": "All methods train by the suite's recipe.",

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from benchmark.display.axes import accuracy_axis, compute_axis
-from benchmark.display.looks import line_colour, tooltip
+from benchmark.display.looks import layered, line_colour, tooltip
 from benchmark.display.reading import TEXT_OF_TUNING, read_json, read_table, with_ranks_in_words
 from benchmark.display.recipe_line import in_words
 from benchmark.tables.columns import RECIPE_COLUMNS
@@ -87,4 +87,4 @@ def search_chart(trials: pd.DataFrame) -> Any:
     hue = line_colour("optimizer:N", sorted(shown["optimizer"].dropna().unique()))
     points = alt.Chart(shown).mark_point(filled=True, opacity=0.75).encode(color=hue, size=size, **axes)
     ring = alt.Chart(shown[shown["chosen"] != ""]).mark_point(size=330, strokeWidth=1.8, tooltip=None)
-    return alt.layer(ring.encode(color=hue, **axes), points.encode(tooltip=tooltip(**about))).properties(height=280)
+    return layered(ring.encode(color=hue, **axes), points.encode(tooltip=tooltip(**about))).properties(height=280)

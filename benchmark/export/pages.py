@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmark.display import feed, reading, texts
+from benchmark.display import explanations, feed, reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
 from benchmark.display.looks import LINES
 from benchmark.display.recipe_line import recipe_line
-from benchmark.display.submission import LAST, STEPS
+from benchmark.display.submission import LAST, REVIEW, STEPS
 from benchmark.display.traits import TRAITS
 from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
@@ -26,7 +26,7 @@ from benchmark.export.fit_page import fit_page
 from benchmark.export.map_page import first_lines, map_page
 from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
-from benchmark.export.table import Table, make_table, text, with_code
+from benchmark.export.table import Table, make_table, text
 from benchmark.export.taking import take_away, with_lines
 from benchmark.submitting.new import starting_file
 from benchmark.tables.blocks import suites_in_order
@@ -60,8 +60,8 @@ def render(results: Results) -> dict[str, bytes]:
         lstrip_blocks=True,
     )
     environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
-    environment.globals |= {"edition": results.edition, "feed": feed.NAME}
-    environment.filters["backticks"] = with_code
+    environment.globals |= {"edition": results.edition, "feed": feed.NAME, "explain": explanations}
+    environment.filters["backticks"] = explanations.with_code
     changed, made_feed = changes_page(results.folder)
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
     made["leaderboard.parquet"] = parquet(results.board[list(COLUMNS)])
@@ -102,7 +102,11 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)
     yield from _runs(results)
-    yield "submit.html", "submit.html", {"steps": STEPS, "last": LAST, "example": starting_file("my_method")}
+    yield (
+        "submit.html",
+        "submit.html",
+        {"steps": STEPS, "last": LAST, "example": starting_file("my_method"), "review": REVIEW},
+    )
 
 
 def _leaderboard(results: Results) -> dict[str, Any]:
@@ -191,11 +195,13 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "runs.html", "runs.html", {"suites": None, "failed": None}
         return
     failed = cells[cells["status"] != "ok"]
+    suites = _suites(results)
     yield (
         "runs.html",
         "runs.html",
         {
-            "suites": make_table("suites", _suites(results), columns.suites()),
+            "suites": make_table("suites", suites, columns.suites()),
+            "idle": [name for name in results.suites if name not in set(suites["suite"])],
             "failed": make_table("failed", failed, [*columns.runs()[:1], text("suite", "Suite"), *columns.runs()[1:]])
             if len(failed)
             else None,
@@ -216,10 +222,11 @@ def _runs(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _suites(results: Results) -> pd.DataFrame:
+    """The suites that have cells, or planned rows."""
     status = results.cells.groupby("suite")["status"]
     counts = pd.DataFrame({"cells": status.size(), "ok": status.agg(lambda s: (s == "ok").sum())})
     plans = results.plans.groupby("suite").size() if len(results.plans) else pd.Series(dtype=int)
-    counts = counts.reindex(sorted({*counts.index, *results.suites, *plans.index})).fillna(0).astype(int)
+    counts = counts.reindex(sorted({*counts.index, *plans.index})).fillna(0).astype(int)
     counts["title"] = [results.suites.get(suite, {}).get("title", "") for suite in counts.index]
     counts = counts.assign(other=counts["cells"] - counts["ok"], planned=plans.reindex(counts.index).fillna(0))
     return counts.rename_axis("suite").reset_index()

@@ -16,6 +16,19 @@ from benchmark.tables.columns import COLUMNS, with_interval
 
 Row = Mapping[Any, Any]
 NOTHING = ("", "–")
+CALLED = {  # tables, to who hears the page
+    "rows": "Rows of the leaderboard",
+    "ranking": "Ranks of methods",
+    "tuning": "What tuning changed",
+    "planned": "Planned rows",
+    "claims": "Published figures beside ours",
+    "methods": "Methods",
+    "suites": "Suites",
+    "failed": "Cells that did not end ok",
+    "runs": "Runs",
+    "trials": "Trials",
+    "options": "Options",
+}
 SPARK = (84, 20)  # width and height of a learning curve in a cell, in pixels
 
 
@@ -44,6 +57,11 @@ class Table(NamedTuple):
     columns: list[Column]
     rows: list[tuple[dict[str, str], list[str]]]
     filters: dict[str, tuple[str, list[str]]]
+
+    @property
+    def says(self) -> str:
+        """What it is called; the page says more where there are several."""
+        return CALLED.get(self.name, self.name)
 
 
 def make_table(name: str, frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
@@ -101,13 +119,6 @@ def _meaning(name: str) -> str:
 def link(address: str, words: str, place: str = "") -> Markup:
     """A link to a file of the folder, or to a place in it."""
     return Markup('<a href="{}{}">{}</a>').format(quote(address, safe="/-._"), f"#{place}" if place else "", words)
-
-
-def with_code(words: str) -> Markup:
-    """Our own sentence, what stands between backticks as code."""
-    parts = words.split("`")
-    shown = [Markup("<code>{}</code>" if i % 2 else "{}").format(part) for i, part in enumerate(parts)]
-    return Markup("").join(shown)
 
 
 def outward(address: object, words: str) -> str:

@@ -3,12 +3,13 @@
 import pandas as pd
 from scipy.special import stdtrit
 
-REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
-TEST_PICTURES = 10_000  # in the test splits of the settings that are run: MNIST, Fashion-MNIST, CIFAR-10
+REPRODUCED, NOT_REPRODUCED, NOT_RUN = "reproduced", "not reproduced", "not run"
+TEST_PICTURES = {"SVHN": 26_032, "STL-10": 8_000, "ImageNet": 50_000}  # in their test splits
+OTHERS = 10_000  # MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100, Tiny ImageNet
 RULE = (
     "Reproduced: the two differ by no more than 2·√(s² here + s² of the paper), and half a unit of the last printed "
     "digit. s is the standard deviation over seeds; where one seed, or a paper that prints none, leaves it unknown, it "
-    "is that of drawing 10,000 test pictures, √(p·(100 − p)/10,000) for an error of p percent."
+    "is that of drawing the N test pictures anew, √(p·(100 − p)/N) for an error of p percent."
 )
 FIGURE = ["dataset", "backbone", "modules", "method", "metric", "published", "publication", "note"]
 
@@ -17,12 +18,13 @@ def allowed_difference(table: pd.DataFrame) -> pd.Series:
     """By how much ours may differ from the paper's, in points of test error.
 
     Args:
-        table: columns published, published_std, ours, ours_half (half of the 95 % t interval) and n_ok.
+        table: columns dataset, published, published_std, ours, ours_half (half of the 95 % t interval) and n_ok.
     """
+    pictures = table["dataset"].map(TEST_PICTURES).fillna(OTHERS).astype(float)
     n = table["n_ok"].astype(float)
     spread = table["ours_half"].astype(float) * n**0.5 / stdtrit((n - 1).where(n > 1), 0.975)
-    here = spread.fillna(_of_drawing(table["ours"]))
-    theirs = table["published_std"].astype(float).fillna(_of_drawing(table["published"]))
+    here = spread.fillna(_of_drawing(table["ours"], pictures))
+    theirs = table["published_std"].astype(float).fillna(_of_drawing(table["published"], pictures))
     return 2 * (here**2 + theirs**2) ** 0.5 + table["published"].map(_half_of_the_last_digit)
 
 
@@ -48,10 +50,10 @@ def summary(claims: pd.DataFrame) -> str:
     )
 
 
-def _of_drawing(error: pd.Series) -> pd.Series:
+def _of_drawing(error: pd.Series, pictures: pd.Series) -> pd.Series:
     """Standard deviation of an error (percent) on so many test pictures, drawn anew."""
     p = error.astype(float).clip(0, 100)
-    return (p * (100 - p) / TEST_PICTURES) ** 0.5
+    return (p * (100 - p) / pictures) ** 0.5
 
 
 def _half_of_the_last_digit(value: float) -> float:

@@ -51,7 +51,7 @@ def feed(changes: list[Change]) -> None:
 def show(change: Change) -> None:
     """A commit, and what it brought, took and moved."""
     commit = change.commit
-    st.subheader(plain(f"{commit.date[:10]}: {change}"), anchor=False)
+    st.header(plain(f"{commit.date[:10]}: {change}"), anchor=False)
     st.caption(plain(f"{commit.subject} (commit {commit.hash[:12]})"))
     said = {"New": in_words(change.new), "Gone": in_words(change.gone)}
     if any(said.values()):

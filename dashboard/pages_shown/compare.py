@@ -57,7 +57,7 @@ def show_differences(a: Side, b: Side) -> None:
     pairs = comparing.paired(a, b)
     if pairs is None:
         return
-    st.subheader("Differences by seed", anchor=False)
+    st.header("Differences by seed", anchor=False)
     st.markdown(f"**{plain(pairs.says)}**")
     if pairs.seeds:
         table = pd.DataFrame(pairs.seeds, columns=["seed", "a", "b"])
@@ -66,12 +66,11 @@ def show_differences(a: Side, b: Side) -> None:
 
 def show_facts(a: Side, b: Side, records: list[str]) -> None:
     """What the two are, cost and reach; escaped, as cells of this kind of table are Markdown."""
-    st.subheader("Side by side", anchor=False)
+    st.header("Side by side", anchor=False)
     labels, mine, theirs, ratios = zip(*comparing.facts(a, b), strict=True)
     names = [f"A: {a.name}", f"B: {b.name}"]
-    said = dict(zip([*names, comparing.RATIO], (mine, theirs, ratios), strict=True))
-    table = pd.DataFrame(said, index=[plain(label) for label in labels])
-    st.table(table.map(plain).rename(columns=plain))
+    table = pd.DataFrame(dict(zip(["Of each", *names, comparing.RATIO], (labels, mine, theirs, ratios), strict=True)))
+    st.table(table.map(plain).rename(columns=plain), hide_index=True)
     for side, path, address in zip((a, b), records, objection_addresses(records), strict=True):
         links = [link(f"{side.method}’s page", method_address(side.method))]
         links += [link("object to this row", address)] if address else []
@@ -81,7 +80,7 @@ def show_facts(a: Side, b: Side, records: list[str]) -> None:
 
 def show_curves(a: Side, b: Side) -> None:
     """Both in one chart."""
-    st.subheader("Training curves", anchor=False)
+    st.header("Training curves", anchor=False)
     points: list[dict[str, Any]] = [
         {"run": f"{letter}: {side.name}", "epoch": epoch, "measure": MEASURE, "value": value}
         for letter, side in (("A", a), ("B", b))
@@ -96,7 +95,7 @@ def show_curves(a: Side, b: Side) -> None:
 
 def show_files(a: Side, b: Side) -> None:
     """The difference of the two files that were run."""
-    st.subheader("The two files", anchor=False)
+    st.header("The two files", anchor=False)
     sources = [source_of(side) for side in (a, b)]
     if a.sha and a.sha == b.sha:
         st.caption(comparing.SAME_FILE)
@@ -105,7 +104,7 @@ def show_files(a: Side, b: Side) -> None:
     else:
         mine, theirs = (str(source) for source in sources)
         st.caption(comparing.FILES)
-        st.code("\n".join(comparing.file_difference(theirs, mine)), language="diff", height=560)
+        st.code("\n".join(comparing.file_difference(theirs, mine)), language="diff", wrap_lines=True)
 
 
 def source_of(side: Side) -> str | None:

@@ -8,20 +8,20 @@ from choosers import kept, one_setting, row, some_of
 from parts import NO_CELLS, board_or_stop, heading, nothing_matches
 from reading import cells, record
 
+from benchmark.display import explanations
 from benchmark.display.charts import learning_curves
 from benchmark.display.reading import without_references
 from benchmark.display.rows import row_names
 from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import TWIN
 
-LEAD = "How picked runs learned: validation accuracy, and the training loss of every module."
 RUNS, EPOCHS = 8, 120  # at most so many runs at a time, and points a line
 ACCURACY = "Validation accuracy, %"
 
 
 def main() -> None:
     """The page."""
-    heading("Curves", LEAD)
+    heading("Curves", explanations.LEADS["curves"] + " Of picked runs, the training loss of every module, too.")
     board, everything = board_or_stop(), cells()
     if everything.empty:
         st.info(NO_CELLS)
@@ -65,9 +65,9 @@ def show(picked: pd.DataFrame) -> None:
         return
     long = pd.DataFrame(points).dropna(subset=["value"])
     accuracy = long["measure"] == ACCURACY
-    st.subheader("Validation accuracy", anchor=False)
+    st.header("Validation accuracy", anchor=False)
     st.altair_chart(learning_curves(long[accuracy]), width="stretch")
-    st.subheader("Training loss", anchor=False)
+    st.header("Training loss", anchor=False)
     st.altair_chart(learning_curves(long[~accuracy]), width="stretch")
     st.caption(
         "One colour a run; the second chart has a line for every loss that the method yields, mostly one a module: the "

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 from choosers import one_of, row, some_of
-from columns_shown import FAMILY, column, number, text
+from columns_shown import BAD, FAMILY, GOOD, column, number, text
 from escaping import plain
 from parts import download, heading, show_table
 from reading import board, fit_table
@@ -29,7 +29,7 @@ SHOWN = {
     "fits": column.MultiselectColumn(
         "On this card",
         options=["fits", "may fit", "does not fit"],
-        color=["#009E73", "#C08A00", "#D0463B"],
+        color=[GOOD, "#8A6300", BAD],
         help="fits: for sure, as far as the gap of simulations is known; may fit: within the gap",
         width=110,
     ),

@@ -12,36 +12,15 @@ from pictures import show_gap, show_lead
 from reading import plans, ranks, recipe_of, suite_title, tuning
 from taking import take_away
 
+from benchmark.display import explanations
 from benchmark.display.reading import without_references
 from benchmark.display.sorting import ORDERS, in_order
-from benchmark.display.texts import OVERALL_RANKS, RANKS, RECIPES, SMOKE_TESTS
+from benchmark.display.texts import OVERALL_RANKS, RECIPES, SMOKE_TESTS
 from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
 FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
-HOW_TO_READ = f"""
-- **Accuracy** is that of the last epoch, never the best one, and the test split is touched once, after training.
-- **±** is half of the 95 % t interval over **n** seeds; it is empty for one seed.
-- **Rank** {RANKS}
-- **Best?** ★ is the highest mean of this suite and backbone, of rows that have at least 3 seeds and lack none;
-  references apart. ≈ cannot be told from it: the 95 % t interval of the per-seed differences holds zero (no correction
-  for many comparisons). Empty: below, fewer than 3 common seeds, or a smoke test.
-- **Recipe**: *shared* is the suite's, for all methods; *tuned* is each method's best of equally many tries, chosen on
-  the validation split; *paper* is a paper's. Ranks are of one of them, and rows of different recipes are not compared.
-- **vs end-to-end** is the mean of the per-seed differences to end-to-end backpropagation on the same backbone, by the
-  same recipe, for the suite's epochs. **at equal epochs** and **at equal FLOPs** give it as many epochs, or FLOPs of
-  the whole training, as the method had, by interpolation between its runs of several lengths.
-- **Memory** counts simulated tensor bytes at the peak of a training step. It is not GPU memory: allocator slack,
-  workspaces and the CUDA context are not in it.
-- **Time** is the median ratio of interleaved training steps on one machine; **FLOPs** are those of a training step.
-- **K** alone is not comparable across papers: *Cut after* names the cut points.
-- **Verification** says who trained a cell of the row again from nothing (`beyond verify`): its authors, its authors on
-  another machine, or *somebody else*, which alone is green. *Of an older file*: the record was trained again since.
-  *Never*: nobody tried. *Failed*: it did not agree.
-- **Isolation** *held* where losses moved no further modules than the method claims, else it *leaks*.
-- A cell that failed or diverged stays in the table, counted by its **status**.
-"""
 
 
 def main() -> None:
@@ -96,7 +75,7 @@ def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
     take_away(rows, f"leaderboard-{plain_name(setting)}")
     st.caption(caption(setting, rows))
     with st.expander("How to read the numbers"):
-        st.markdown(HOW_TO_READ)
+        st.markdown("\n".join(f"- **{word}** {says}" for word, says in explanations.HOW_TO_READ.items()))
     cuts = rows[rows["cuts"] != ""].drop_duplicates(list(CUTS)).sort_values(list(CUTS))
     if len(cuts):
         with st.expander("Where the networks were cut"):
@@ -116,10 +95,7 @@ def show_tuning(setting: pd.DataFrame) -> None:
             show_table(
                 changed, columns, f"What tuning changed, {len(changed)} rows", always=("shared_pct", "tuned_pct")
             )
-            st.caption(
-                "Test accuracy by the suite's recipe and by each method's own, mean over the seeds that both finished, "
-                "and what the search chose on the validation split. A method's page shows all its trials."
-            )
+            st.caption(explanations.TUNING)
 
 
 def why_unranked(rows: pd.DataFrame) -> pd.Series:
@@ -231,11 +207,8 @@ def show_plans(suite: str) -> None:
     if planned.empty:
         return
     here = planned[planned["suite"] == suite]
-    st.subheader("Planned, not run", anchor=False)
-    st.caption(
-        "Nobody has trained these rows yet. Their memory is predicted by simulating one training step; "
-        "they have no accuracy and no rank."
-    )
+    st.header("Planned, not run", anchor=False)
+    st.caption(explanations.PLANNED)
     show_table(planned if here.empty else here, PLANNED, f"Planned rows, {len(planned)}", most=12)
 
 

@@ -27,7 +27,7 @@ from objections import how_to_object, objection_addresses
 from parts import NO_CELLS, board_or_stop, download, show_table
 from reading import cells, methods, plans, trials, tuning
 
-from benchmark.display import standing
+from benchmark.display import explanations, standing
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.reading import web_address
 from benchmark.display.trials import search_chart
@@ -61,7 +61,7 @@ def main() -> None:
     if about.get("doc"):
         st.code(about["doc"], language=None, wrap_lines=True)
     rows = board[board["method"] == method]
-    st.subheader("Results", anchor=False)
+    st.header("Results", anchor=False)
     if rows.empty:
         st.info("Nobody has run this method yet.")
     else:
@@ -104,7 +104,7 @@ def show_search(method: str) -> None:
     tried = trials(method)
     if tried.empty:
         return
-    st.subheader("Search for its recipe", anchor=False)
+    st.header("Search for its recipe", anchor=False)
     with row("-search"):
         suite = one_of("Suite", sorted(tried["suite"].unique()), "searched", 200)
     tried, changed = tried[tried["suite"] == suite], tuning()
@@ -112,21 +112,18 @@ def show_search(method: str) -> None:
         st.caption("No trial has ended yet.")
     else:
         st.altair_chart(search_chart(tried), width="stretch")
-    st.caption(
-        "Validation accuracy; the test split is not looked at. Larger points trained for more epochs; the ring is the "
-        "configuration that was chosen, the best of those trained for all epochs. Every method has as many tries."
-    )
+    st.caption(explanations.SEARCH)
     show_table(tried, TRIALS, f"Trials, {len(tried)}", most=12)
     changed = changed[(changed["method"] == method) & (changed["suite"] == suite)] if len(changed) else changed
     if len(changed):
-        st.caption("Test accuracy by the suite's recipe and by the chosen one, over the seeds that both finished.")
+        st.caption(explanations.TUNING)
         columns = {name: look for name, look in TUNING.items() if name not in ("method", "suite")}
         show_table(changed, columns, f"Shared against tuned, {len(changed)}", always=("shared_pct", "tuned_pct"))
 
 
 def show_settings(about: dict[str, Any]) -> None:
     """Hyper-parameters: what holds by default, and what the variants change."""
-    st.subheader("Hyper-parameters", anchor=False)
+    st.header("Hyper-parameters", anchor=False)
     for name, title in {"defaults": "Defaults", "variants": "Variants"}.items():
         if about.get(name):
             st.caption(title)
@@ -137,7 +134,7 @@ def show_settings(about: dict[str, Any]) -> None:
 
 def show_citation(method: str, about: dict[str, Any]) -> None:
     """A block for a bibliography."""
-    st.subheader("Citation", anchor=False)
+    st.header("Citation", anchor=False)
     st.code(bibtex(method, about), language=None, wrap_lines=True)
     if not published_title(about):
         st.caption(OWN_TITLE)
@@ -148,7 +145,7 @@ def show_published(method: str) -> None:
     claims = claims_shown()
     claims = claims[claims["our_method"] == method] if len(claims) else claims
     if len(claims):
-        st.subheader("Published against measured", anchor=False)
+        st.header("Published against measured", anchor=False)
         show_table(claims, CLAIMS, f"Published figures, {len(claims)}", most=12, always=("ours", "difference"))
 
 
@@ -157,14 +154,14 @@ def show_planned(method: str) -> None:
     planned = plans()
     planned = planned[planned["method"] == method] if len(planned) else planned
     if len(planned):
-        st.subheader("Planned, not run", anchor=False)
-        st.caption("Memory is predicted by simulating one training step; these rows are no results.")
+        st.header("Planned, not run", anchor=False)
+        st.caption(explanations.PLANNED)
         show_table(planned, PLANNED, f"Planned rows, {len(planned)}", most=12)
 
 
 def show_file(method: str, files: dict[str, dict[str, str]]) -> None:
     """The file as it was when a record was made with it; of several, that of the newest record first."""
-    st.subheader("File", anchor=False)
+    st.header("File", anchor=False)
     if not files:
         st.caption("No record names a file of this method.")
         return
@@ -181,7 +178,7 @@ def show_file(method: str, files: dict[str, dict[str, str]]) -> None:
     records = ", ".join(f"{n} of {suite}" for suite, n in suites.items())
     commit = plain(f"From commit {str(files[whole]['commit'])[:SHORT]}.")
     st.caption(commit + (plain(f" It made these records: {records}.") if records else ""))
-    st.code(files[whole]["source"], language="python", line_numbers=True, height=560)
+    st.code(files[whole]["source"], language="python", line_numbers=True, wrap_lines=True)
 
 
 main()

@@ -5,16 +5,16 @@ import streamlit as st
 from choosers import kept, one_setting, row, some_of
 from parts import board_or_stop, heading, nothing_matches
 
+from benchmark.display import explanations
 from benchmark.display.charts import by_modules
 from benchmark.display.traits import TRAITS
 
-LEAD = "What happens to accuracy and memory as the network is cut into more modules, K."
 HANDFUL, MOST = 6, 10
 
 
 def main() -> None:
     """The page."""
-    heading("Modules", LEAD)
+    heading("Modules", explanations.LEADS["modules"])
     board = board_or_stop()
     with row():
         setting = one_setting(board)
@@ -27,16 +27,12 @@ def main() -> None:
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("Accuracy", anchor=False)
+        st.header("Accuracy", anchor=False)
         st.altair_chart(by_modules(rows, "test_top1_pct"), width="stretch")
     with right:
-        st.subheader("Memory", anchor=False)
+        st.header("Memory", anchor=False)
         st.altair_chart(by_modules(rows.dropna(subset=["memory_ratio"]), "memory_ratio"), width="stretch")
-    st.caption(
-        "Bands and bars are 95 % t intervals over seeds; memory has none, as it is simulated (tensor bytes, not GPU "
-        "memory). The dashed line is end-to-end backpropagation, of one module. K alone is not comparable across "
-        "papers: the leaderboard names the cut points." + ("" if len(ks(rows)) > 1 else " This suite has a single K.")
-    )
+    st.caption(explanations.MODULES + ("" if len(ks(rows)) > 1 else " This suite has a single K."))
 
 
 def handful(local: pd.DataFrame) -> list[str]:

@@ -6,18 +6,18 @@ from columns_shown import CLAIMS, claims_shown
 from parts import download, heading, nothing_matches, show_table
 from reading import with_traits
 
+from benchmark.display import explanations
 from benchmark.display.reading import judged_first
 from benchmark.display.traits import TRAITS
 from benchmark.tables.reproduced import RULE, summary
 
-LEAD = "Each paper’s own figure, ours of the same data set, backbone, K and method, and the difference."
 FILTERS = {"dataset": "Data set", "backbone": "Backbone", "method": "Method", "metric": "Figure", "verdict": "Verdict"}
 FILTERS |= TRAITS
 
 
 def main() -> None:
     """The page."""
-    heading("Published against measured", LEAD)
+    heading("Published against measured", explanations.LEADS["published"])
     claims = claims_shown()
     if claims.empty:
         st.info("There are no published figures yet. `beyond table` sets those of published.csv beside the results.")
@@ -35,10 +35,7 @@ def main() -> None:
     download(rows, "published")
     st.caption(
         f"{int(run_here.sum())} of {len(claims)} published figures stand beside a run of the same data set, backbone, "
-        "K and method; the others are empty because nobody has run them here. Where there is no verdict, recipes may "
-        "differ: compare epochs and pictures before reading anything into a difference. A paper’s ± is its standard "
-        "deviation, ours half of the 95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of "
-        "the same table. A figure whose paper states no K stands beside each K of ours."
+        f"K and method. {explanations.PUBLISHED}"
     )
 
 

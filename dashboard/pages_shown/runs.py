@@ -12,16 +12,15 @@ from objections import how_to_object, objection_addresses
 from parts import NO_CELLS, NOTHING, download, heading, nothing_matches, show_table
 from reading import board, cells, methods, record, with_traits
 
-from benchmark.display import standing
+from benchmark.display import explanations, standing
 from benchmark.display.traits import TRAITS
 
-LEAD = "Every trained network, those that failed included, with what it was made from. Select one to see its record."
 FILTERS = {"suite": "Suite", "method": "Method", "status": "Status", **TRAITS}
 
 
 def main() -> None:
     """The page."""
-    heading("Runs", LEAD)
+    heading("Runs", explanations.LEADS["runs"] + " Select one to see its record.")
     everything = cells()
     if everything.empty:
         st.info(NO_CELLS if len(board()) else NOTHING)
@@ -70,7 +69,7 @@ def show_record(run: str, everything: pd.DataFrame) -> None:
         st.warning("The address names a run that is not here; select one in the table.")
         return
     found = record(run)
-    st.subheader("Record", anchor=False)
+    st.header("Record", anchor=False)
     st.caption(plain(f"results/{run}"))
     st.caption(people(run, everything))
     if not found:

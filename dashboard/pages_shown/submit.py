@@ -4,32 +4,21 @@ import streamlit as st
 from escaping import plain
 from parts import heading
 
-from benchmark.display.submission import LAST, STEPS
-
-LEAD = "A method is one file. Write it, check it, run it, and open a pull request; nobody needs our permission to try."
-REVIEW = """
-- **One file** in `methods/` and its test, what `beyond register` wrote, and, if it was run, its records and tables in
-  `results/`; no other change to the engine, nor to another method.
-- **The docstring** cites the paper and states the objective as an equation; departures from the paper are named.
-- **Metadata** are literals: title, authors, year, paper (http or https), family, and which locks the method removes.
-- **Isolation as claimed**: the check changes each loss and looks which modules' gradients move.
-- **Nothing tuned on the test split.** It is touched once, after training, by the engine; a method never sees it.
-- **Failed cells stay**: a method that diverges somewhere has a row that says so.
-- **Records agree**: somebody else runs `beyond verify` on sampled cells, and the row then says so, in green.
-"""
+from benchmark.display.explanations import LEADS
+from benchmark.display.submission import LAST, REVIEW, STEPS
 
 
 def main() -> None:
     """The page."""
-    heading("Submit a method", LEAD)
+    heading("Submit a method", LEADS["submit"])
     for number, (title, command, what) in enumerate(STEPS, start=1):
         st.markdown(f"**{number}. {title}**: {plain(what)}")
         st.code(command, language="sh", wrap_lines=True)
     st.markdown(f"**{len(STEPS) + 1}.** {plain(LAST)}")
-    st.subheader("The smallest complete example", anchor=False)
-    st.code(example(), language="python", line_numbers=True)
-    st.subheader("What reviewers look at", anchor=False)
-    st.markdown(REVIEW)
+    st.header("The smallest complete example", anchor=False)
+    st.code(example(), language="python", line_numbers=True, wrap_lines=True)
+    st.header("What reviewers look at", anchor=False)
+    st.markdown("\n".join(f"- **{what}** {says}" for what, says in REVIEW.items()))
 
 
 def example() -> str:

@@ -6,13 +6,13 @@ from choosers import choosing, kept, one_of, one_setting, row, some_of
 from columns_shown import LEADERBOARD, REFERENCE, as_shown
 from parts import board_or_stop, heading, nothing_matches, show_table
 
+from benchmark.display import explanations
 from benchmark.display.charts import AMOUNTS, PICKED, trade_off
 from benchmark.display.reading import reference_runs
 from benchmark.display.rows import row_names
 from benchmark.display.texts import REFERENCES
 from benchmark.display.traits import TRAITS
 
-LEAD = "What accuracy costs in memory, time or compute, beside end-to-end backpropagation on the same backbone."
 FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
 COSTS = {"memory": "memory_ratio", "time": "time_ratio", "FLOPs": "train_tflops", "epochs": "epochs"}
 ALWAYS = ("memory_ratio", "time_ratio")  # offered even where nothing was measured
@@ -24,7 +24,7 @@ SHOWN += ("cuts", "paper", "code")
 
 def main() -> None:
     """The page."""
-    heading("Trade-offs", LEAD)
+    heading("Trade-offs", explanations.LEADS["trade-offs"])
     board = board_or_stop()
     with row():
         setting = one_setting(board)
@@ -39,15 +39,12 @@ def main() -> None:
     chart = trade_off(rows, references, cost, curve.assign(times=curve["times"].astype(float)))
     st.altair_chart(chart, width="stretch", key="points", on_select=pick, selection_mode="picked")
     st.caption(
-        "Up and left is better; the axes are stretched where most rows stand. The green stair is the Pareto front of "
-        "the rows shown: of those that lack no seed, no other is at least as accurate for at most that cost. Grey "
-        "diamonds are the references, end-to-end backpropagation (the cross) and gradient checkpointing. Bars are "
-        "95 % t intervals, thin lines join the K of one method. Memory is simulated tensor bytes, not GPU memory. "
-        "Hover over a point for its name; click points (with Shift, several) to see their rows."
+        f"{explanations.TRADE_OFFS} Hover over a point for its name; click points (with Shift, several) to see their "
+        "rows."
     )
     if len(curve):
-        st.subheader("The reference curve", anchor=False)
-        st.caption("End-to-end backpropagation for multiples of the suite's epochs: the dashed line.")
+        st.header("The reference curve", anchor=False)
+        st.caption(explanations.REFERENCE_CURVE)
         show_table(curve, REFERENCE, "Reference curve")
     show_picked(pd.concat([rows, references]).drop_duplicates(list(PICKED)))
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
+from contrast import LEAST_OF_WORDS, contrast, over
 from needs import needs
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 from records import write_runs
@@ -16,6 +18,8 @@ from shown import write_results
 from time_dashboard import QUIET, serving
 
 from benchmark.display.comparing import SAME_FILE, facts, file_difference, finished, paired, side
+from benchmark.display.copying import FORMS, copied
+from benchmark.display.edition import bibtex_of_benchmark, read_edition
 from benchmark.display.fitting import batches, card_in_words, largest_in_words, on_card, read_fit, summary
 from benchmark.display.reading import read_board, read_cells, read_json, read_methods, without_references
 from benchmark.export.site import export
@@ -26,6 +30,18 @@ pytestmark = needs("chromium")
 PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes", "submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
+PAPER = {"light": "rgb(253, 252, 250)", "dark": "rgb(17, 22, 28)"}
+# Words in charts, which axe leaves out: their colours and how opaque they are.
+WORDS = """() => [...document.querySelectorAll("svg text")].filter((text) => text.textContent.trim()).map((text) => {
+  const { fill, fillOpacity, opacity } = getComputedStyle(text);
+  return [fill, fillOpacity * opacity];
+})"""
+# Rows of a table are alike, and hundreds take axe a minute; what is scrolled away it does not look at.
+FEW_ROWS = """() => {
+  for (const body of document.querySelectorAll("tbody")) [...body.rows].slice(12).forEach((row) => row.remove());
+  for (const box of document.querySelectorAll(".box, .bb-gap, .bb-grid")) box.style.overflow = "visible";
+}"""
+IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() === text"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 
@@ -94,6 +110,14 @@ def test_filter_share_and_download(page, browser, address):
     friend.goto(page.url)
     assert rows(friend) == (here["method"] == "dgl").sum()
 
+    friend.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    friend.get_by_role("radio", name="LaTeX").click()
+    code = friend.locator("[data-testid=stCode]", has_text="tabular")
+    code.hover()
+    code.locator("xpath=..").get_by_role("button", name="Copy to clipboard").dispatch_event("click")
+    text = copied(here[here["method"] == "dgl"], FORMS["LaTeX"], read_edition(ROOT / "results"))
+    friend.wait_for_function(IN_CLIPBOARD, arg=text.strip())
+
     with friend.expect_download() as waiting:
         friend.locator("[data-testid=stDownloadButton] button", has_text="CSV").click()
     got = pd.read_csv(Path(waiting.value.path()))
@@ -134,15 +158,41 @@ def test_a_filter_that_matches_nothing_says_so(page, address):
     expect(page.get_by_text("No row matches these filters")).to_be_visible()
 
 
-def test_no_page_fails_or_asks_another_host(page, address):
-    hosts, faults = set(), []
+def readable(page: Page, ground: str) -> None:
+    """Axe finds nothing in the light and in the dark, and words in charts stand out, too.
+
+    Args:
+        page: a page that is drawn.
+        ground: what has the page's background.
+    """
+    page.evaluate(FEW_ROWS)
+    for scheme, paper in PAPER.items():
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator(ground)).to_have_css("background-color", paper)
+        rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}  # nothing else hangs on colours
+        found = Axe().run(page, options={"resultTypes": ["violations"], **rules})
+        assert found.violations_count == 0, f"{page.url}, {scheme}: {found.generate_report()}"
+        for colour, opaque in page.evaluate(WORDS):
+            if opaque > 0:  # a name that the other width draws
+                assert contrast(over(colour, paper, opaque), paper) >= LEAST_OF_WORDS, (page.url, scheme, colour)
+    page.emulate_media(color_scheme="light")
+
+
+def test_every_page_is_whole_asks_no_other_host_and_can_be_read_by_all(page, address):
+    hosts, faults, titles = set(), [], set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     page.on("pageerror", lambda error: faults.append(str(error)))
+    page.set_viewport_size({"width": 1400, "height": 6000})  # the page scrolls in a box of its own
     for name in ["", *PAGES]:
         page.goto(f"{address}/{name}")
         expect(page.locator("h1").first).to_be_visible()
         settled(page)
         assert page.locator(FAULTS).count() == 0, name
+        for chart in page.locator("[data-testid=stVegaLiteChart]").all():
+            expect(chart.locator("svg").first).to_be_attached()
+        titles.add(page.title())
+        readable(page, "[data-testid=stApp]")
+    assert len(titles) == 1 + len(PAGES)
     assert faults == []
     assert {host for host in hosts if host} == {address.removeprefix("http://")}
 
@@ -224,3 +274,41 @@ def test_the_static_page_reckons_what_fits_as_the_dashboard_does(page, static):
     page.locator("select[name=k]").select_option("4")
     assert page.locator("tbody tr:visible").count() == part["modules"].isin([1, 4]).sum()
     assert faults == []
+
+
+def test_every_kind_of_static_page_can_be_read_by_all(page, static):
+    site = static / "site"
+    names = [path.stem for path in sorted(site.glob("*.html"))]
+    kinds = [name for name in names if not name.startswith("method-")] + ["method-dgl"]
+    titles = set()
+    for name in kinds:
+        page.goto(f"file://{site}/{name}.html")
+        titles.add(page.title())
+        readable(page, "body")
+    assert len(titles) == len(kinds)
+
+
+def test_the_static_board_is_filtered_passed_by_keyboard_and_copied(page, static):
+    results, site = static / "results", static / "site"
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"file://{site}/index.html")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.locator("select[name=family]").select_option("strictly modular")
+    rows = without_references(read_board(results))
+    rows = rows[rows["family"] == "strictly modular"]
+    shown = page.locator(".bb-gap tr[data-family]:visible")
+    assert set(shown.evaluate_all("rows => rows.map((row) => row.dataset.family)")) == {"strictly modular"}
+    address = page.url
+    page.locator("a.skip[href='#after-rows']").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('table') === null")
+    assert page.url == address
+
+    page.get_by_text("Take it away").click()
+    wanted = {f"Copy as {name}": copied(rows, form, read_edition(results)) for name, form in FORMS.items()}
+    for name, text in (wanted | {"Copy the citation": bibtex_of_benchmark(read_edition(results))}).items():
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("[data-copies] output")).to_have_text(re.compile("copied"))
+        page.wait_for_function(IN_CLIPBOARD, arg=text.strip())

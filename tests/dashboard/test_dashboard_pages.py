@@ -10,9 +10,10 @@ from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, writ
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display import comparing
-from benchmark.display.axes import stretch
+from benchmark.display.axes import LEAST, accuracy_domain
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
+from benchmark.display.labels import place_labels
 from benchmark.display.reading import read_board, results_folder
 from benchmark.tables.people import person
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
@@ -58,7 +59,7 @@ def test_two_rows_stand_side_by_side(results):
     app = opened("compare", a="dgl, K = 4, shared", b="dgl, K = 2, shared")
     assert "-2.00 ± 0.00 points, mean of 3 seeds" in texts(app).replace("\\", "")
     assert list(app.dataframe[0].value["difference"]) == [-2, -2, -2]
-    table = app.table[0].value
+    table = app.table[0].value.set_index("Of each")
     assert list(table.loc["Peak memory, MB \\(simulated\\)"]) == ["25\\.0", "50\\.0", "0\\.50"]
     assert set(rows_of(app)[0]["run"].dropna()) == {"A: dgl, K = 4, shared", "B: dgl, K = 2, shared"}
     assert comparing.SAME_FILE in texts(app)
@@ -76,23 +77,34 @@ def test_the_front_holds_what_nothing_beats():
     assert list(on_front(points.assign(comparable=[True, True, False, True, True]))) == [True, False, False, True, True]
 
 
-def test_the_axis_is_stretched_by_poor_rows_only():
-    assert stretch(pd.Series([90.0, 91, 92, 93, 94])) == 1
-    assert stretch(pd.Series([40.0, 97, 98, 98, 99])) > 4
+def test_no_axis_of_accuracy_is_so_short_that_a_point_fills_it():
+    for values in ([90.0, 91, 92], [99.5, 99.9], [0.2], [40.0, 97, 99]):
+        low, high = accuracy_domain(pd.Series(values))
+        assert 0 <= low < min(values)
+        assert max(values) < high <= 100
+        assert high - low >= LEAST - 1e-9
 
 
-def test_labels_do_not_lie_on_each_other():
-    from benchmark.display.labels import _box, _overlap, place_labels
-
+def test_labels_do_not_lie_on_each_other_and_those_that_must_stand_do():
     points = pd.DataFrame({"x": [0.1, 0.101, 0.5, 0.9], "y": [50, 51, 60, 90], "label": list("abcd")})
-    placed = place_labels(points)
-    boxes = [_box(row, row.side) for row in placed.assign(px=placed["x"], py=placed["y"]).itertuples()]
-    assert len(boxes) == 4
-    crowd = pd.DataFrame({"x": [0.0] * 30 + [1.0], "y": [1.0] * 31, "label": [f"name {i}" for i in range(31)]})
-    assert len(place_labels(crowd)) < 31  # a name without a free place is left out
+    assert len(place_labels(points)) == 4
+    crowd = pd.DataFrame({"x": [0.0] * 20 + [1.0], "y": [1.0] * 20 + [2.0], "label": [f"name {i}" for i in range(21)]})
+    assert len(place_labels(crowd)) < 21  # a name without a free place is left out
+    placed = place_labels(crowd.assign(must=True))
+    assert len(placed) == 21
+    assert placed["far"].any()
+    spots = placed.loc[placed["x"] == 0, ["dy", "align"]]
+    assert len(spots.drop_duplicates()) == 20
     assert place_labels(points.iloc[:0]).empty
-    assert _overlap((0, 0, 2, 2), (1, 1, 3, 3))
-    assert not _overlap((0, 0, 1, 1), (1, 0, 2, 1))
+
+
+def test_every_point_of_the_front_is_named_with_its_k(results):
+    app = opened("trade_offs")
+    rows = rows_of(app)[0]
+    front = rows[rows["front"].fillna(False).astype(bool) & (rows["method"] != "e2ebp")].drop_duplicates("label")
+    names = set(rows["label"].dropna())
+    assert len(front) > 0
+    assert {f"{row.label}, K = {row.modules:.0f}" for row in front.itertuples()} <= names
 
 
 def test_modules_show_a_line_a_method_and_the_twin(results):

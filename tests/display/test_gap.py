@@ -30,7 +30,7 @@ def cells(results):
     """By method: the cells of its row in the picture."""
     board = read_board(results)
     said = gap.said_of_methods(board, read_methods(results))
-    rows = str(gap.gap_table(gap.gap_columns(board), said, lambda name: f"#{name}")).split("<tr>")[2:]
+    rows = str(gap.gap_table(gap.gap_columns(board), said, lambda name: f"#{name}")).split("<tr data-")[1:]
     return {re.search(r'href="#(\w+)"', row)[1]: row.split("<td")[1:] for row in rows}
 
 

@@ -7,6 +7,8 @@ from torch import nn
 
 from benchmark.engine.cutting.backbone import PAPER_NETS, create_backbone
 from benchmark.engine.cutting.partition import cut, cut_points
+from benchmark.running.preflight import _check_cuts
+from benchmark.schema.suite import load_suite
 
 PICTURES = {"local_loss_mlp": (1, 28, 28), "kernet_lenet5": (1, 28, 28), "biotorch_lenet": (3, 32, 32)}
 CUTS = {
@@ -77,3 +79,19 @@ def test_the_output_layer_of_kernet_sees_vectors_of_unit_length():
 def test_the_leaky_perceptron_is_leaky():
     assert (built("local_loss_mlp", activation="leaky_relu").layers(torch.randn(4, 784)) < 0).any()
     assert not (built("local_loss_mlp").layers(torch.randn(4, 784)) < 0).any()
+
+
+def test_trgls_resnet_is_timms_without_the_pool_behind_its_stem():
+    picture = torch.empty(2, 3, 64, 64, device="meta")
+    with torch.device("meta"):
+        ours, timms = (create_backbone(name, 200, 3, 64) for name in ("trgl_resnet50", "resnet50"))
+        assert parameters(ours) == parameters(timms)
+        assert ours.forward_features(picture).shape[2:] == (4, 4)
+        assert timms.forward_features(picture).shape[2:] == (2, 2)
+
+
+@pytest.mark.parametrize("name", ["cifar100", "tiny_imagenet", "imagenet", "imagenet_vit"])
+def test_full_size_networks_have_the_cuts_of_their_suite(name: str):
+    """Those that a paper prints; a network without any is cut in balance."""
+    suite = load_suite(name)
+    _check_cuts(suite, {(backbone.key, k) for backbone in suite.backbones for k in backbone.cuts or [4]})

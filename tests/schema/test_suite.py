@@ -174,7 +174,7 @@ def test_labels_change_nothing_for_suites_that_have_none():
 
 
 FINGERPRINTS = {  # of the code before suites had labels
-    ("cifar10", "cifar_resnet110", 8): "16e4eaa50576ff97c8328222800721a4bdf3cf4c94982b1cf4a1d904e2d65c71",
+    ("digits", "cifar_resnet8", 4): "8f4e82e390a304d6d474d419e3572484b9234d24b873a02e4bfa7b383929f207",
 }
 
 

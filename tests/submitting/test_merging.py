@@ -94,11 +94,11 @@ def origin(tmp_path_factory) -> Path:
     for name in (GOLDEN, "benchmark/engine/PROTOCOL"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "suites.yaml").write_text(yaml.safe_dump(TINY))
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["cifar10"]
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["cifar100"]
     pipeline = (
         yaml.safe_dump({"stages": {"tiny": stage}})
-        .replace("datasets/cifar10.py", "datasets/digits.py")
-        .replace("cifar10", "tiny")
+        .replace("datasets/cifar100.py", "datasets/digits.py")
+        .replace("cifar100", "tiny")
     )
     (folder / "dvc.yaml").write_text(pipeline)
     (folder / "results").mkdir()

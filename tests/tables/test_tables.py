@@ -169,7 +169,7 @@ def test_a_record_in_a_wrong_place_is_not_counted_but_named(tmp_path, copy):
 
 
 def some_runs(tmp_path):
-    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+    cifar = {"suite": "cifar10_resnet32", "dataset": "cifar10", "backbone": "cifar_resnet32"}
     contrast = cifar | {"variant": "contrast", "memory": 0.41, "time": 1.2}
     return write_runs(
         tmp_path / "runs",
@@ -186,8 +186,8 @@ def test_rewriting_gives_the_same_bytes(tmp_path):
     first = contents(tmp_path)
     write_own_tables(tmp_path)
     assert contents(tmp_path) == first
-    made = {f"{name}.csv" for name in ("leaderboard", "ranking", "curves", "claims", "cells/cifar10")}
-    assert made | {"suites.json", "methods/fa.json", "metrics/cifar10/e2ebp.json"} <= set(first)
+    made = {f"{name}.csv" for name in ("leaderboard", "ranking", "curves", "claims", "cells/cifar10_resnet32")}
+    assert made | {"suites.json", "methods/fa.json", "metrics/cifar10_resnet32/e2ebp.json"} <= set(first)
 
 
 def contents(folder):
@@ -197,7 +197,7 @@ def contents(folder):
 def test_tables_of_what_is_gone_are_removed(tmp_path):
     runs = some_runs(tmp_path)
     write_own_tables(tmp_path)
-    shutil.rmtree(runs / "cifar10" / "fa")
+    shutil.rmtree(runs / "cifar10_resnet32" / "fa")
     write_own_tables(tmp_path, methods=tmp_path / "no methods")
     assert not (tmp_path / "methods" / "fa.json").exists()
     assert (tmp_path / "methods" / "infopro.json").exists()
@@ -231,7 +231,7 @@ def test_metadata_comes_from_the_method_file(tmp_path):
 
 
 def test_metrics_are_a_file_a_method_and_go_with_it(tmp_path):
-    gone = tmp_path / "metrics" / "cifar10" / "gone.json"
+    gone = tmp_path / "metrics" / "cifar10_resnet32" / "gone.json"
     gone.parent.mkdir(parents=True)
     gone.write_text("{}")
     write_own_tables(some_runs(tmp_path).parent)
@@ -279,11 +279,11 @@ def test_terminal_table_shows_names_as_text(tmp_path):
 
 def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
     board = write_own_tables(some_runs(tmp_path).parent)
-    table = claims(board, pd.read_csv(PUBLISHED))
+    table = claims(board.assign(suite="cifar10_resnet32", recipe="paper"), pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna() & table["publication"].str.contains("table 2")].set_index("method")
     assert set(found.index) == {"e2ebp", "infopro_contrast"}
     row = found.loc["infopro_contrast"]
-    assert (row["published"], row["ours"], row["n_ok"], row["suite"]) == (8.58, 11.0, 3, "cifar10")
+    assert (row["published"], row["ours"], row["n_ok"], row["suite"]) == (8.58, 11.0, 3, "cifar10_resnet32")
     assert row["difference"] == pytest.approx(2.42)
     nobody = table[(table["method"] == "dgl") & (table["backbone"] == "ResNet-32")]
     assert len(nobody) == 6
@@ -291,7 +291,7 @@ def test_claims_stand_beside_ours_in_the_same_setting(tmp_path):
 
 
 def test_claims_turn_ratios_into_the_papers_units(tmp_path):
-    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
+    cifar = {"suite": "cifar10_resnet110", "dataset": "cifar10", "backbone": "cifar_resnet110", "recipe": "paper"}
     record = make_record("gradient_checkpointing", 4, 0, 93.0, memory=0.4, flops=1.3, **cifar)
     board = rounded(board_of(tmp_path, record))
     table = claims(board, pd.read_csv(PUBLISHED))
@@ -302,7 +302,7 @@ def test_claims_turn_ratios_into_the_papers_units(tmp_path):
 
 
 def test_a_figure_without_a_k_stands_beside_each_of_ours(tmp_path):
-    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet110"}
+    cifar = {"suite": "cifar10_resnet110", "dataset": "cifar10", "backbone": "cifar_resnet110", "recipe": "paper"}
     records = [make_record("gradient_checkpointing", k, 0, 93.0, **cifar) for k in (2, 16)]
     table = claims(rounded(board_of(tmp_path, *records)), pd.read_csv(PUBLISHED))
     found = table[table["ours"].notna() & (table["metric"] == "test_error_pct")]
@@ -349,7 +349,7 @@ def test_tables_import_no_torch():
 
 
 def test_claims_know_our_names_of_the_papers_methods(tmp_path):
-    cifar = {"suite": "cifar10", "dataset": "cifar10", "backbone": "vgg8b"}
+    cifar = {"suite": "other", "dataset": "cifar10", "backbone": "vgg8b"}
     board = rounded(board_of(tmp_path, make_record("predsim", 8, 0, 94.0, variant="pred", **cifar)))
     published = pd.DataFrame(
         [("local_pred", "CIFAR-10", "VGG8B", "8", "test_error_pct", 8.4, None, "a paper", None, None)],

@@ -1,12 +1,14 @@
-"""Small networks that papers print figures for, registered with timm, so that suites can run the papers' settings.
+"""Networks that papers print figures for and timm lacks, registered with it, so that suites can run their settings.
 
-Written from the papers and from what their authors' code says of sizes and order. Every layer with weights is a block
-of its own, so that a network can be cut after each of them, where the papers apply their local losses.
+Written from the papers and from what their authors' code says of sizes and order. Every layer with weights of the small
+ones is a block of its own, so that they can be cut after each of them, where the papers apply their local losses.
 """
 
 from collections import OrderedDict
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
+import timm
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -117,6 +119,13 @@ def biotorch_lenet(num_classes: int = 10, in_chans: int = 3) -> nn.Module:
     return network
 
 
+def unpooled(name: str, **arguments: Any) -> nn.Module:
+    """The ResNet ``name`` of timm without the max-pool of its stem, as TRGL has it on Tiny ImageNet (Karkar et al.)."""
+    network = timm.create_model(name, **arguments)
+    network.set_submodule("maxpool", nn.Identity())
+    return network
+
+
 PAPER_NETS = {
     "local_loss_mlp": LocalLossMLP,
     "kernet_lenet5": kernet_lenet5,
@@ -124,3 +133,5 @@ PAPER_NETS = {
 }
 for _name, _build in PAPER_NETS.items():
     register(_name, _build)
+for _layers in (50, 101, 152):
+    register(f"trgl_resnet{_layers}", partial(unpooled, f"resnet{_layers}"))

@@ -6,7 +6,8 @@
   const collator = new Intl.Collator("en");
   const form = document.querySelector("form.filters");
   const tables = [...document.querySelectorAll("table.data")].map(prepare);
-  const main = form && tables.find((table) => form.compareDocumentPosition(table.element) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const main = form && tables.find((table) => table.element.dataset.name === form.dataset.for);
+  const gaps = [...document.querySelectorAll(".bb-gap tbody")].map((body) => ({ body, rows: [...body.querySelectorAll("tr[data-family]")] }));
 
   const more = document.createElement("button");
 
@@ -112,11 +113,20 @@
       if (row.hidden !== hide) row.hidden = hide;
     }
     join(main);
+    filterGaps(wanted);
     form.querySelector("output").value = `${shown} of ${main.rows.length} rows`;
     more.hidden = shown <= limit;
     more.textContent = `The first ${limit} are drawn: draw all`;
     form.nextElementSibling.hidden = shown > 0;
     main.element.parentElement.hidden = shown === 0;
+  }
+
+  // The picture of gaps has a row a method, so it obeys what is asked of methods: family, locks, labels.
+  function filterGaps(wanted) {
+    for (const { body, rows } of gaps) {
+      for (const row of rows) row.hidden = wanted.some(({ name, value }) => name in row.dataset && row.dataset[name] !== value);
+      body.hidden = rows.every((row) => row.hidden);
+    }
   }
 
   // The part of the address after the hash: files opened without a server may change no other.
@@ -144,6 +154,14 @@
     const column = main.heads.findIndex((head) => head.textContent === by.replace(/^-/, ""));
     if (column >= 0 || main.sorted) sort(main, column < 0 ? null : { column, down: by.startsWith("-") });
     filter();
+  }
+
+  // By hand, so that the address keeps the filters and the order.
+  for (const link of document.querySelectorAll("a.skip")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      document.querySelector(link.hash).focus();
+    });
   }
 
   if (!main) return;
