@@ -138,3 +138,20 @@ def break_in_the_second(report, how, seat):
     if how == "say":
         return Crash("oom", "No memory was left.")
     return seat.size if seat.rank == 0 else None
+
+
+def stop_before_step(report, number, *of_the_cell):
+    """A cell in several processes, the first of which is asked to stop."""
+    from benchmark.running.keep import Stop
+    from benchmark.running.keeper import Keeper
+    from benchmark.running.kept_cell import run_shared_cell
+
+    left, step = [number], Keeper.step
+
+    def counted(self, *arguments):
+        Stop.asked = Stop.asked or (left[0] == 0 and of_the_cell[-1].rank == 0)
+        left[0] -= 1
+        return step(self, *arguments)
+
+    Keeper.step = counted
+    return run_shared_cell(report, *of_the_cell)

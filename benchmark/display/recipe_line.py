@@ -46,7 +46,8 @@ def _pictures(said: Mapping[str, Any]) -> str:
 def _budget(said: Mapping[str, Any]) -> str:
     recipe = said["recipe"]
     epochs, precision = _count(recipe["epochs"], "epoch"), recipe.get("precision", "fp32")
-    return f"Each module is trained for {epochs} in batches of {recipe['batch']}, in {precision}"
+    parts = f", made in {recipe['parts']} parts" if recipe.get("parts", 1) > 1 else ""
+    return f"Each module is trained for {epochs} in batches of {recipe['batch']}{parts}, in {precision}"
 
 
 def _optimiser(recipe: Mapping[str, Any]) -> str:

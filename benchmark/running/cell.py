@@ -38,6 +38,7 @@ from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
+from benchmark.running.shared_keeper import Bystander
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
@@ -268,11 +269,12 @@ def train_phases(
     return rows
 
 
-def follow(cell: Cell, suite: Suite, beside: Team | Lane) -> None:
+def follow(cell: Cell, suite: Suite, beside: Team | Lane, keeper: Keeper | None = None) -> None:
     """Train a cell in a process that is not the first one of its team or lanes; it says nothing of it.
 
     Raises:
         Diverged: a loss is not finite.
+        Stopped, CannotGoOn: what the keeper says.
     """
     prepare_process(suite.device, suite.recipe.precision)
     loaded = load(cell, suite)
@@ -281,7 +283,11 @@ def follow(cell: Cell, suite: Suite, beside: Team | Lane) -> None:
     if method.phases():
         team, watch = (None, beside) if isinstance(beside, Lane) else (beside, UNWATCHED)
         loaders = build_loaders(cell, suite, loaded.dataset, splits, method, team)
-        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, team=team)
+        standing = None
+        if keeper:
+            watch = keeper.watching(method, Bystander(), CudaPeak(torch.device(suite.device)))
+            standing = keeper.standing
+        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=standing, team=team)
 
 
 def validate(method: Method, loader: Loader) -> float:

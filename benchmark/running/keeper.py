@@ -36,7 +36,7 @@ from benchmark.running.packed import (
 )
 from benchmark.schema.record import Cost, Provenance
 
-OTHER_MACHINE = "its checkpoint was begun on another processor, GPU, driver or number of threads"
+OTHER_MACHINE = "its checkpoint was begun on another processor, GPU, driver or number of threads or processes"
 
 
 SHARE = 0.01  # of the time, that checkpoints may take

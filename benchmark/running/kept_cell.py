@@ -16,13 +16,14 @@ from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.launch import Crash
 from benchmark.running.seat import Seat
+from benchmark.running.shared_keeper import SharedKeeper
 from benchmark.running.together import in_lanes, joined
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
 
 
 class Unkept(Keeper):
-    """Of a cell in several processes: weights are kept in the end, and nothing before."""
+    """Of a cell whose modules train beside each other: weights are kept in the end, and nothing before."""
 
     def go_on(self, method: Method, optimizers: dict[int, Optimizer]) -> None:
         """SIGTERM ends the process at once."""
@@ -33,20 +34,36 @@ class Unkept(Keeper):
 
 def run_shared_cell(
     report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
-) -> Record | Crash | None:
+) -> Record | Unfinished | Crash | None:
     """Train a cell as one of several processes; the first of them returns its record, others how they broke."""
     with joined(seat, suite.device) as team:
         assert team is not None
-        if team.rank:
-            return _followed(cell, suite, team)
-        keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
-        return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
+        keeper = partial(SharedKeeper, keep, fingerprint, torch.device(suite.device), report, team)
+        run = (
+            partial(follow, cell, suite, team) if team.rank else partial(_lead, report, cell, suite, fingerprint, team)
+        )
+        try:
+            try:
+                return run(keeper(goes_on=True))
+            except CannotGoOn as reason:
+                report(f"starts anew: {reason}")
+                return run(keeper(goes_on=False))
+        except Stopped as reason:
+            return Unfinished(str(reason))
+        except BaseException as reason:  # as in run_cell: it ends nothing but its own cell
+            return Crash(*how_it_ended(reason))
+
+
+def _lead(
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, team: Team, keeper: Keeper
+) -> Record:
+    return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
 
 
 def run_parallel_cell(
     report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
 ) -> Record | Crash | None:
-    """The same, where each process trains a module of the cell."""
+    """The same, where each process trains a module of the cell; one that is stopped starts anew."""
     with in_lanes(seat, suite.device) as lane:
         if lane.lane:
             return _followed(cell, suite, lane)

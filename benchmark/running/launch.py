@@ -152,8 +152,9 @@ def _kill(processes: Sequence[Process]) -> None:
 
 
 def _ask_to_stop(running: Sequence[_Running]) -> None:
-    for process in (process for r in running if r.job.stops for process in r.processes):
-        process.ask_to_stop()
+    for r in running:
+        if r.job.stops:
+            r.processes[0].ask_to_stop()  # which tells the others
 
 
 def _let_stop(running: Sequence[_Running]) -> None:

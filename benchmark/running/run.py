@@ -111,6 +111,8 @@ def run_suite(
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     for cell in wanted:
         check_shares(suites[cell].recipe, seat.size if seat else gpus_per_cell)
+        if parallel and suites[cell].recipe.parts > 1:
+            raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
     known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
@@ -131,8 +133,12 @@ def run_suite(
     work = [_job(cell, suites[cell], prints[cell], keeps[cell], shares[cell], seat, parallel) for cell in todo]
     with store.truthful():
         for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
+            if seat and seat.rank:
+                raise UserError(
+                    f"Process {seat.rank} of 0 to {seat.size - 1}: {record.error}"
+                )  # torchrun ends the others
             records[cell] = record
-            store.save(record, prints[cell])
+            store.save(record, prints[cell], shared=seat is not None)
             observer.finished(cell, record)
     store.complain()
     if index is None:
@@ -223,8 +229,11 @@ class _Store:
         weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
         return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
 
-    def save(self, record: Record, asked: str) -> None:
+    def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
+
+        Args:
+            shared: by processes that somebody else watches.
 
         Raises:
             UserError: in no place.
@@ -236,13 +245,15 @@ class _Store:
                 self.unkept = error.strerror or type(error).__name__
                 self.observer.note(f"{self.kept} cannot be written ({self.unkept}): {UNKEPT}.")
         self.publish(record)
-        if record.provenance or record.status == "timeout":  # it has said itself how it ended; or it never would
-            self.forget(asked)
+        of_one_of_several = shared and record.status == "failed"  # which may be all that it knows of another's death
+        if (record.provenance or record.status == "timeout") and not of_one_of_several:
+            self.forget(asked)  # it has said itself how it ended; or it never would
 
     def forget(self, fingerprint: str) -> None:
         """Remove the checkpoint of a cell that is finished."""
         with suppress(OSError):
-            self.keep(fingerprint, False).checkpoint.unlink(missing_ok=True)
+            for path in list(self.checkpoints.glob(f"{fingerprint}*.pt")):  # of all its processes
+                path.unlink(missing_ok=True)
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
@@ -317,16 +328,16 @@ def _job(
     where, seconds = "benchmark.running.kept_cell:", 60 * suite.timeout_minutes
     arguments = cell, suite, fingerprint, keep
     if seat:
-        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds)
+        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
     if processes > 1:
         together = "run_parallel_cell" if parallel else "run_shared_cell"
-        return Job(cell, f"{where}{together}", arguments, seconds, processes=processes)
+        return Job(cell, f"{where}{together}", arguments, seconds, stops=not parallel, processes=processes)
     return Job(cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
 
 
 def shared_by(processes: int) -> str:
     """In words; nothing of one process a cell."""
-    return f" Each by {processes} processes; a cell that is stopped starts anew." if processes > 1 else ""
+    return f" Each by {processes} processes." if processes > 1 else ""
 
 
 def _train(

@@ -45,7 +45,7 @@ def joined(seat: Seat | None, device: str) -> Iterator[Team | None]:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # what a machine's name resolves to is none of its business
     dist.init_process_group(BACKENDS[device], seat.address, PATIENCE, seat.size, seat.rank)
     with norms_can_be_shared():
-        yield Team(seat.rank, seat.size)
+        yield Team(seat.rank, seat.size, dist.new_group(timeout=PATIENCE, backend="gloo") if device == "cuda" else None)
 
 
 @contextmanager

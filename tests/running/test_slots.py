@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.errors import UserError
 from benchmark.running.cores import cores, quotas
-from benchmark.running.slots import described, slots, visible_gpus
+from benchmark.running.slots import described, own, slots, visible_gpus
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,11 @@ def test_a_containers_quota_is_seen(tmp_path, monkeypatch, files, membership, ex
 def test_a_core_that_affinity_takes_away_is_no_slot(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3}, raising=False)
     assert (cores(), len(slots(0))) == (1, 1)
+
+
+def test_a_cell_of_several_gpus_has_them_for_itself(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert slots(5, each=2) == ["0,1", "2,3"]
+    assert [own("2,3", 1), own("", 1), own(None, 1)] == ["3", "", None]
+    with pytest.raises(UserError, match="there are 2 GPUs here"):
+        slots(2, each=4)

@@ -15,10 +15,15 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Team:
-    """This process among those of its cell, which are one default group of ``torch.distributed``."""
+    """This process among those of its cell, which are one default group of ``torch.distributed``.
+
+    Args:
+        control: a group of the same processes on their processors, for words; none: the default one is.
+    """
 
     rank: int
     size: int
+    control: Any = None
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over all processes, in place."""
@@ -46,6 +51,18 @@ class Team:
             whole = tensor.detach().contiguous()
             dist.broadcast(whole, 0)
             tensor.data.copy_(whole)
+
+    def tell(self, said: Any) -> list[Any]:
+        """What each process says, in their order."""
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, said, self.control)
+        return found
+
+    def follow(self, answers: list[bool]) -> list[bool]:
+        """What the first process answers; no GPU waits for it."""
+        found = torch.tensor(answers, dtype=torch.uint8)
+        dist.broadcast(found, 0, self.control)
+        return [bool(answer) for answer in found.tolist()]
 
 
 @dataclass
