@@ -20,6 +20,7 @@ from benchmark.export.site import export
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+FORMULAS = {"title": "=1+1", "requires": "@a", "cuts": "-a", "device": "\tb"}  # what a spreadsheet would compute
 PAPER = {"suite": "papers_small_mlp_mnist", "dataset": "mnist", "backbone": "local_loss_mlp", "recipe": "paper"}
 PLAN = {"method": "dgl", "variant": "", "backbone": "vgg11_bn", "modules": 8, "peak_gb": 1.23, "peak_ratio": 0.41}
 
@@ -83,7 +84,12 @@ def write_results(folder: Path) -> Path:
 
 
 def spoil(folder: Path) -> None:
-    """Put a stranger's texts wherever a plugin's may stand."""
+    """Put a stranger's texts wherever a plugin's may stand, and links among the records to what is none of them."""
+    elsewhere = folder.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "secret.json").write_text("secret")
+    (folder / "runs" / "digits" / "dgl" / "secret.json").symlink_to(elsewhere / "secret.json")
+    (folder / "runs" / "digits" / "linked").symlink_to(elsewhere)
     said = json.loads((folder / "methods" / "dgl.json").read_text())
     said |= dict.fromkeys(("title", "authors", "requires", "doc"), EVIL) | {"paper": "javascript:alert(3)"}
     said |= {"defaults": {EVIL: EVIL}, "variants": {EVIL: {EVIL: EVIL}}, "files": {}}
@@ -93,6 +99,7 @@ def spoil(folder: Path) -> None:
     board.loc[board["method"] == "dgl", ["title", "requires", "cuts"]] = EVIL
     board.loc[board["method"] == "dgl", "paper"] = "javascript:alert(3)"
     board.loc[board["variant"] == "b", ["variant", "method"]] = EVIL
+    board.loc[0, list(FORMULAS)] = list(FORMULAS.values())
     board.to_csv(folder / "leaderboard.csv", index=False)
     (folder / "fit.csv").write_text(FIT.replace(",b,", f",{EVIL},").replace("resnet18", EVIL))
     cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
@@ -117,7 +124,10 @@ def site(results, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> Path:
-    results, folder = write_results(tmp_path_factory.mktemp("evil")), tmp_path_factory.mktemp("made") / "site"
+    results, folder = (
+        write_results(tmp_path_factory.mktemp("evil") / "results"),
+        tmp_path_factory.mktemp("made") / "site",
+    )
     spoil(results)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmark.git.origin", lambda: "git@github.com:a/b.git")
@@ -309,25 +319,16 @@ def test_every_cell_links_to_its_record(results, site):
         assert (site / link).read_bytes() == (results / link).read_bytes()
 
 
-def test_a_link_among_the_records_is_not_followed(tmp_path):
-    results = write_results(tmp_path / "results")
-    (tmp_path / "secret.json").write_text("secret")
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "secret.json").write_text("secret")
-    (results / "runs" / "digits" / "dgl" / "secret.json").symlink_to(tmp_path / "secret.json")
-    (results / "runs" / "digits" / "linked").symlink_to(tmp_path / "elsewhere")
-    export(results, tmp_path / "site")
-    assert not list((tmp_path / "site").rglob("secret.json"))
+def test_a_link_among_the_records_is_not_followed(hostile):
+    assert list(hostile.rglob("*.json"))
+    assert not list(hostile.rglob("secret.json"))
 
 
-def test_a_text_in_the_csv_is_no_formula(tmp_path):
-    results = write_results(tmp_path / "results")
-    board = pd.read_csv(results / "leaderboard.csv", dtype=str, keep_default_na=False)
-    board.loc[0, ["title", "requires", "cuts", "device"]] = ["=1+1", "@a", "-a", "\tb"]
-    board.to_csv(results / "leaderboard.csv", index=False)
-    export(results, tmp_path / "site")
-    found = pd.read_csv(tmp_path / "site" / "leaderboard.csv", dtype=str, keep_default_na=False)
-    assert found.loc[0, ["title", "requires", "cuts", "device"]].tolist() == ["'=1+1", "'@a", "'-a", "'\tb"]
+def test_a_text_in_the_csv_is_no_formula(results, hostile):
+    board, found = (
+        pd.read_csv(folder / "leaderboard.csv", dtype=str, keep_default_na=False) for folder in (results, hostile)
+    )
+    assert found.loc[0, list(FORMULAS)].tolist() == [f"'{text}" for text in FORMULAS.values()]
     numbers = ["test_top1_pct", "vs_e2ebp_pct", "rank_low", "modules", "auxiliary_parameters"]
     assert found[numbers].equals(board[numbers])
     assert found["vs_e2ebp_pct"].str.startswith("-").any()
