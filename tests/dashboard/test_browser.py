@@ -178,6 +178,7 @@ def readable(page: Page, ground: str) -> None:
     page.emulate_media(color_scheme="light")
 
 
+@pytest.mark.timeout(900)  # twelve pages, each looked at twice: half a minute on a quiet machine, more on a busy one
 def test_every_page_is_whole_asks_no_other_host_and_can_be_read_by_all(page, address):
     hosts, faults, titles = set(), [], set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
