@@ -285,6 +285,8 @@ def test_every_kind_of_static_page_can_be_read_by_all(page, static):
     for name in kinds:
         page.goto(f"file://{site}/{name}.html")
         titles.add(page.title())
+        for form in page.locator("form.filters").all():
+            expect(form).to_be_visible()  # its script has found its table
         readable(page, "body")
     assert len(titles) == len(kinds)
 

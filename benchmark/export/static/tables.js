@@ -6,7 +6,8 @@
   const collator = new Intl.Collator("en");
   const form = document.querySelector("form.filters");
   const tables = [...document.querySelectorAll("table.data")].map(prepare);
-  const main = form && tables.find((table) => table.element.dataset.name === form.dataset.for);
+  // not form.dataset: a filter of that name stands in its place
+  const main = form && tables.find((table) => table.element.dataset.name === form.getAttribute("data-for"));
   const gaps = [...document.querySelectorAll(".bb-gap tbody")].map((body) => ({ body, rows: [...body.querySelectorAll("tr[data-family]")] }));
 
   const more = document.createElement("button");
