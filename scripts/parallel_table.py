@@ -159,13 +159,13 @@ def read() -> dict[tuple[str, int], dict[str, str]]:
     """The rows that are there."""
     if not RESULTS.exists():
         return {}
-    with RESULTS.open(newline="") as file:
+    with RESULTS.open(newline="", encoding="utf-8") as file:
         return {(row["method"], int(row["modules"])): row for row in csv.DictReader(file)}
 
 
 def write(rows: dict[tuple[str, int], dict[str, str]]) -> None:
     """Write all rows, sorted."""
-    with RESULTS.open("w", newline="") as file:
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows[key] for key in sorted(rows))

@@ -36,7 +36,7 @@ def row(name: str, facts: Facts) -> Row:
 def taken() -> Iterator[None]:
     """Inside, no other process of the check uses the GPU for what is timed or weighed; networks are built before."""
     LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as lock:
+    with LOCK.open("w", encoding="utf-8") as lock:
         flock(lock, LOCK_EX)
         yield
 

@@ -42,6 +42,7 @@ FEW_ROWS = """() => {
   for (const box of document.querySelectorAll(".box, .bb-gap, .bb-grid")) box.style.overflow = "visible";
 }"""
 IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() === text"
+STYLED = "getComputedStyle(document.documentElement).getPropertyValue('--bb-paper') !== ''"  # it comes after the texts
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 
@@ -188,6 +189,7 @@ def test_every_page_is_whole_asks_no_other_host_and_can_be_read_by_all(page, add
         page.goto(f"{address}/{name}")
         expect(page.locator("h1").first).to_be_visible()
         settled(page)
+        page.wait_for_function(STYLED)
         assert page.locator(FAULTS).count() == 0, name
         for chart in page.locator("[data-testid=stVegaLiteChart]").all():
             expect(chart.locator("svg").first).to_be_attached()
