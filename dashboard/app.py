@@ -22,14 +22,16 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
 
 def main() -> None:
     """The page that the address names."""
+    # before the navigation, whose icons the browser would fetch for its tab from another host
+    st.set_page_config("Beyond Backprop", page_icon=ICON, layout="wide")
+    st.html(STYLE)
     first = next(iter(PAGES))
     pages = [
         st.Page(f"pages_shown/{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=name == first)
         for name, (title, icon) in PAGES.items()
     ]
     page = st.navigation(pages, position="top")
-    st.set_page_config(f"{page.title} · Beyond Backprop", page_icon=ICON, layout="wide")
-    st.html(STYLE)
+    st.set_page_config(f"{page.title} · Beyond Backprop")
     page.run()
     footer()
 

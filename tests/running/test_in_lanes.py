@@ -23,12 +23,6 @@ def test_modules_in_processes_of_their_own_end_as_in_one(workshop):
     assert [row.losses for row in alone.accuracy.curve] == [row.losses for row in apart.accuracy.curve]
 
 
-def test_a_loss_that_diverges_in_one_process_ends_them_all(workshop):
-    write_suites(workshop, changed(seeds=1, recipe={"epochs": 1, "batch": 32, "lr": 1000}))
-    record = trained("predsim", parallel=True)
-    assert record.status == "diverged", record.error
-
-
 def test_who_cannot_is_refused_with_the_reason(workshop, monkeypatch, capsys):
     said = mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp", "--parallel", "modules")
     assert "Modules of e2ebp cannot train at the same time: it does not claim to remove the update lock" in said
