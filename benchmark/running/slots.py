@@ -29,7 +29,7 @@ def slots(gpus: int, jobs: int | None = None, each: int = 1) -> list[str]:
     if not places:
         raise UserError(f"{VISIBLE} is {os.environ.get(VISIBLE)!r}, which names no GPU; name one, or unset it.")
     if gpus and len(places) < each:
-        raise UserError(f"--gpus-per-cell {each}: there are {len(places)} GPUs here.")
+        raise UserError(f"A cell is to have {each} GPUs, and there are {len(places)} GPUs here.")
     groups = [",".join(places[n : n + each]) for n in range(0, len(places) - each + 1, each)] if gpus else [""]
     count = jobs or (len(groups) if gpus else max(1, cores() // each))
     return [groups[n % len(groups)] for n in range(count)]

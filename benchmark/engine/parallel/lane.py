@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from benchmark.engine.parallel.part import make_part
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.seeding import derive_seed
+from benchmark.engine.training.seeding import derive_seed, seed_step
 from benchmark.engine.training.train import Watch
 from benchmark.errors import UserError
 
@@ -60,7 +60,7 @@ class Lane(Watch):
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
         """The loss of this lane's module at its place among those of the phase; zeros at the others'."""
         trains = method.phase.trains
-        torch.manual_seed(derive_seed("step", self.seed, self.phase, self.made))
+        seed_step(derive_seed("step", self.seed, self.phase, self.made), batch.x.device)
         learned, self.stepping = None, True
         if self.own[0] <= max(trains):
             learned = make_part(method, self.own, batch, optimizers, self.channel.receive, self.channel.hand_on)

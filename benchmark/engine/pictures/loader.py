@@ -11,7 +11,7 @@ import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Required, Self, TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -21,35 +21,32 @@ from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task
 from benchmark.errors import UserError
 
 
+class How(TypedDict, total=False):
+    """What all loaders are told, whatever keeps their pictures."""
+
+    train: Required[bool]  # shuffle, augment, and drop what fills no batch
+    device: torch.device | str
+    seed: int  # of order and augmentation
+    views: int  # of each picture in a batch, 1 or 2
+    channels_last: bool
+
+
 class Loader(ABC):
     """Batches of one split; what keeps the pictures says how they are read.
 
     Args:
         labels: (N,) int64, of the stored pictures.
-        seed: of order and augmentation.
-        train: shuffle, augment, and drop what fills no batch.
-        views: of each picture in a batch, 1 or 2.
     """
 
-    def __init__(
-        self,
-        labels: Tensor,
-        task: Task,
-        batch_size: int,
-        *,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        train: bool,
-        views: int = 1,
-        channels_last: bool = True,
-    ) -> None:
+    def __init__(self, labels: Tensor, task: Task, batch_size: int, **how: Unpack[How]) -> None:
+        views, device = how.get("views", 1), how.get("device", "cpu")
         if batch_size < 1:
             raise UserError(f"batch_size is {batch_size}, but must be at least 1.")
         if views not in (1, 2):
             raise UserError(f"views is {views}, but a batch has 1 or 2 augmented views.")
         self.task, self.device = task, device
-        self.batch_size, self.seed, self.train, self.views = batch_size, seed, train, views
-        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.batch_size, self.seed, self.train, self.views = batch_size, how.get("seed", 0), how["train"], views
+        self.layout = torch.channels_last if how.get("channels_last", True) else torch.contiguous_format
         self.labels = labels.to(device)
         self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
         self.share = 0, 1  # which of how many equal, contiguous shares of each batch is shown
@@ -107,31 +104,11 @@ class Loader(ABC):
 class MemoryLoader(Loader):
     """Of pictures that are kept whole on the device, as uint8, and augmented there, a batch at a time."""
 
-    def __init__(
-        self,
-        pictures: Pictures,
-        dataset: Dataset,
-        batch_size: int,
-        *,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        train: bool,
-        views: int = 1,
-        channels_last: bool = True,
-    ) -> None:
-        super().__init__(
-            pictures.labels,
-            dataset.task,
-            batch_size,
-            device=device,
-            seed=seed,
-            train=train,
-            views=views,
-            channels_last=channels_last,
-        )
+    def __init__(self, pictures: Pictures, dataset: Dataset, batch_size: int, **how: Unpack[How]) -> None:
+        super().__init__(pictures.labels, dataset.task, batch_size, **how)
         self.dataset = dataset
-        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, device)
-        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, device, self.layout)
+        self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, self.device)
+        self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, self.device, self.layout)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self.device)

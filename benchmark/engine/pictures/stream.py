@@ -6,7 +6,7 @@ workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import functional
 from benchmark.engine.pictures.augment import Normalise
 from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task
 from benchmark.engine.pictures.files import PictureFiles
-from benchmark.engine.pictures.loader import Loader, MemoryLoader
+from benchmark.engine.pictures.loader import How, Loader, MemoryLoader
 from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.errors import DataMissing
 
@@ -71,28 +71,18 @@ class StreamingLoader(Loader):
     """
 
     def __init__(
-        self,
-        part: PictureFiles,
-        task: Task,
-        batch_size: int,
-        *,
-        device: torch.device | str = "cpu",
-        seed: int = 0,
-        train: bool,
-        views: int = 1,
-        workers: int = 0,
+        self, part: PictureFiles, task: Task, batch_size: int, *, workers: int = 0, **how: Unpack[How]
     ) -> None:
-        super().__init__(part.labels, task, batch_size, device=device, seed=seed, train=train, views=views)
+        super().__init__(part.labels, task, batch_size, **how)
         self.workers = workers
-        self.files = _Files(part, task.image_size, seed)
-        self.normalise = Normalise(task.mean, task.std, task.image_size, device, self.layout)
+        self.files = _Files(part, task.image_size, self.seed)
+        self.normalise = Normalise(task.mean, task.std, task.image_size, self.device, self.layout)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number ``epoch``; raises DataMissing that names a file which cannot be read."""
         order = self.order(epoch)
-        yield from self._read(
-            [order[part] for part in self.parts()], epoch if self.train else -1, self.views if self.train else 1
-        )
+        places = [order[part] for part in self.parts()]
+        yield from self._read(places, epoch if self.train else -1, self.views if self.train else 1)
 
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch of the pictures at each of the places (B,), as they are evaluated on."""
@@ -122,18 +112,9 @@ class StreamingLoader(Loader):
 
 
 def loader_of(
-    pictures: Pictures | PictureFiles,
-    dataset: Dataset,
-    batch_size: int,
-    *,
-    device: torch.device | str = "cpu",
-    seed: int = 0,
-    train: bool,
-    views: int = 1,
-    workers: int = 0,
+    pictures: Pictures | PictureFiles, dataset: Dataset, batch_size: int, *, workers: int = 0, **how: Unpack[How]
 ) -> Loader:
     """The loader of pictures that are in memory, or that stay in their files and are read by so many ``workers``."""
-    how: dict[str, Any] = {"device": device, "seed": seed, "train": train, "views": views}
     if isinstance(pictures, Pictures):
         return MemoryLoader(pictures, dataset, batch_size, **how)
     return StreamingLoader(pictures, dataset.task, batch_size, workers=workers, **how)

@@ -39,6 +39,16 @@ def seeded(*axes: object) -> Iterator[None]:
         yield
 
 
+def seed_step(seed: int, device: torch.device) -> None:
+    """Seed the generators that a step on ``device`` draws from, and no others.
+
+    ``torch.manual_seed`` formats a stack trace for each kind of device that is not opened yet: 65 µs a call, against 1.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
 @contextmanager
 def own_randomness() -> Iterator[None]:
     """Fixed seeds inside; the states of Python's, numpy's and torch's global generators are put back."""
