@@ -17,7 +17,7 @@ from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import Metered, measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
-from benchmark.engine.measuring.examiner import Examiner
+from benchmark.engine.measuring.examiner import Bystander, Examiner
 from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_simulation, real_steps
@@ -38,7 +38,6 @@ from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
 from benchmark.running.origin import provenance, without_paths
-from benchmark.running.shared_keeper import Bystander
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights

@@ -75,8 +75,7 @@ def _followed(cell: Cell, suite: Suite, beside: Team | Lane) -> Crash | None:
     try:
         follow(cell, suite, beside)
     except BaseException as reason:  # as run_cell: it ends nothing but its own cell
-        status, sentence = how_it_ended(reason)
-        return Crash(status, sentence)
+        return Crash(*how_it_ended(reason))
     return None
 
 

@@ -10,40 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Examiner
-from benchmark.engine.measuring.world import World
 from benchmark.engine.objectives.team import Team
-from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import Standing, train_step
+from benchmark.engine.training.train import Standing
 from benchmark.running import checkpoint
 from benchmark.running.checkpoint import CannotGoOn, Content
 from benchmark.running.held import Held
 from benchmark.running.keep import Keep, Stop
 from benchmark.running.keeper import Keeper
-
-
-class Bystander(Examiner):
-    """In a process that is not the first one, which tries nothing."""
-
-    def __init__(self) -> None:
-        def no_world() -> World:
-            raise NotImplementedError
-
-        super().__init__(no_world)
-
-    def begin(self, method: Method, phase: int, steps: int) -> None: ...
-
-    def go_on_from(self, method: Method, made: int, tried: int) -> None: ...
-
-    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
-        return train_step(method, batch, optimizers)
-
-    def end(self, method: Method) -> None: ...
 
 
 class SharedKeeper(Keeper):

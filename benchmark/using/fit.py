@@ -133,7 +133,7 @@ def fit(
     if checkpoint is not None:
         asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]
         name = named(asked, kind, folder, torch.device(where))
-        kept = keeper(Path(checkpoint), name, built, torch.device(where), say)
+        kept = keeper(Path(checkpoint), name, built, torch.device(where), peak, say)
         watch, standing, stopping = kept, kept.standing, stoppable()
 
     def told(fraction: float) -> None:

@@ -9,14 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.optim import Optimizer
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
-from benchmark.engine.measuring.examiner import Examiner
-from benchmark.engine.pictures.data import Batch
+from benchmark.engine.measuring.examiner import Bystander
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import train_step
 from benchmark.errors import UserError
 from benchmark.running import checkpoint
 from benchmark.running.checkpoint import CannotGoOn
@@ -24,29 +20,6 @@ from benchmark.running.keep import Keep, Stop
 from benchmark.running.keeper import Keeper
 from benchmark.schema.plugins import loaded_sha256
 from benchmark.using.folder import Folder
-
-
-class Idle(Examiner):
-    """Looks at nothing, and counts."""
-
-    def __init__(self) -> None:
-        super().__init__(fresh=lambda: None)  # type: ignore[arg-type,return-value]  # nobody asks for a world
-
-    def begin(self, method: Method, phase: int, steps: int) -> None:
-        self.made = 0
-
-    def go_on_from(self, method: Method, made: int, tried: int) -> None:
-        self.made = made
-
-    def look(self, method: Method) -> None:
-        """At nothing."""
-
-    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
-        self.made += 1
-        return train_step(method, batch, optimizers)
-
-    def end(self, method: Method) -> None:
-        """Nothing was tried."""
 
 
 def named(said: Sequence[Any], method: type[Method], folder: Folder, device: torch.device) -> str:
@@ -59,8 +32,13 @@ def named(said: Sequence[Any], method: type[Method], folder: Folder, device: tor
     return digest.hexdigest()
 
 
-def keeper(path: Path, fingerprint: str, method: Method, device: torch.device, say: Callable[[str], None]) -> Keeper:
+def keeper(
+    path: Path, fingerprint: str, method: Method, device: torch.device, peak: CudaPeak, say: Callable[[str], None]
+) -> Keeper:
     """Keeps a training in the file ``path``, from which it goes on where there is one.
+
+    Args:
+        peak: of the training, which goes on from what it was.
 
     Raises:
         UserError: the file is of another training, so that to begin would overwrite it.
@@ -70,7 +48,7 @@ def keeper(path: Path, fingerprint: str, method: Method, device: torch.device, s
     except CannotGoOn as reason:
         raise UserError(f"{path}: {reason}; move it away, or go on as it was begun.") from None
     made = Keeper(Keep(path), fingerprint, device, say, found)
-    return made.watching(method, Idle(), CudaPeak(device))
+    return made.watching(method, Bystander(), peak)
 
 
 @contextmanager

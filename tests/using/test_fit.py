@@ -8,12 +8,12 @@ from PIL import Image
 from torch import nn
 
 from benchmark import fit
+from benchmark.engine.measuring import examiner
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.train import train_step
 from benchmark.errors import DataMissing, UserError
 from benchmark.running.keep import Stop
-from benchmark.using import kept as kept_module
 from benchmark.using.command import parsed
 from benchmark.using.fit import Stopped
 from benchmark.using.folder import read_folder
@@ -113,7 +113,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(pictures, tmp_path
     asked = {"method": "predsim", "modules": 2, **SMALL, "epochs": 2}
     whole = fit("cifar_resnet8", pictures, **asked).model.state_dict()
     stop = iter(range(100))
-    monkeypatch.setattr(kept_module, "train_step", lambda *step: _stop_at(9, stop) or train_step(*step))
+    monkeypatch.setattr(examiner, "train_step", lambda *step: _stop_at(9, stop) or train_step(*step))
     with pytest.raises(Stopped, match="epoch 1"):
         fit("cifar_resnet8", pictures, **asked, checkpoint=kept)
     assert kept.exists()

@@ -125,6 +125,32 @@ class Examiner(Watch):
                 torch.cuda.reset_peak_memory_stats(device)
 
 
+class Bystander(Examiner):
+    """Tries nothing, and counts steps: where nobody asks for trials, or another process makes them."""
+
+    def __init__(self) -> None:
+        def no_world() -> World:
+            raise NotImplementedError
+
+        super().__init__(no_world)
+
+    def begin(self, method: Method, phase: int, steps: int) -> None:
+        self.made = 0
+
+    def go_on_from(self, method: Method, made: int, tried: int) -> None:
+        self.made = made
+
+    def look(self, method: Method) -> None:
+        """At nothing."""
+
+    def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
+        self.made += 1
+        return train_step(method, batch, optimizers)
+
+    def end(self, method: Method) -> None:
+        """Nothing was tried."""
+
+
 def draw_starts(steps: int, parts: int, made: int = 0, tried: int = 0) -> list[int]:
     """One of so many steps in each of so many equal parts, by the system's own randomness; sorted, none twice.
 
