@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.cost import Simulation
 from benchmark.planning.network import MODULES, Network, check_network, methods_asked
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.planning.table import Row, print_rows
+from benchmark.running.loaded import dataset_of
 from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, cells, load_suite
 from benchmark.schema.text import write_text
@@ -79,7 +79,7 @@ def _training(suite: Suite, cell: Cell) -> Training:
         backbone=suite.backbone(cell.backbone),
         balance=suite.balance,
         recipe=suite.recipe,
-        task=load_dataset(suite.dataset).task,
+        task=dataset_of(suite, cell.backbone).task,
         modules=cell.modules,
         batch=suite.recipe.batch,
     )

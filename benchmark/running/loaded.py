@@ -72,10 +72,16 @@ class Loaded:
 
 def load(cell: Cell, suite: Suite) -> Loaded:
     """The classes that a cell runs, each loaded once."""
-    dataset = load_dataset(suite.dataset)
+    dataset = dataset_of(suite, cell.backbone)
     if suite.augment:
         dataset = dataset.augmented(suite.augment.pad, suite.augment.padding, suite.augment.flip)
     return Loaded(load_method(cell.method), load_method(TWIN), dataset)
+
+
+def dataset_of(suite: Suite, backbone: str) -> Dataset:
+    """The suite's data set, of whose classes the rows of that name tell apart what their task says."""
+    dataset, groups = load_dataset(suite.dataset), suite.backbone(backbone).groups
+    return dataset.grouped(groups) if groups else dataset
 
 
 def _sha256(path: Path) -> str:

@@ -24,12 +24,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.company import dependence, other_company, unforeseeable
 from benchmark.engine.pictures.data import Splits, data_root, in_memory, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.tf32 import set_tf32
 from benchmark.engine.training.train import Diverged
+from benchmark.running.loaded import dataset_of
 from benchmark.running.loaders import EVALUATION_BATCH
 from benchmark.running.origin import provenance
 from benchmark.sandbox.run import GIB, Ending, Limits, protections, run_sandboxed
@@ -64,7 +64,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         UserError: the suite's pictures are missing.
     """
     set_tf32(suite.recipe.precision)  # in the sandbox, too: the record says so
-    splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
+    splits = load_splits(dataset_of(suite, cell.backbone), data_root(), suite.validation, suite.limit)
     sha256 = file_sha256(plugin_path(METHODS, cell.method))
     with scratch_folder(folder) as place:
         trial = _Trial(place, cell, suite, splits)
@@ -82,7 +82,7 @@ class _Trial:
         self.cell, self.suite, self.splits = cell, suite, splits
         self.first, self.second, self.weights = folder / "first", folder / "second", folder / WEIGHTS
         self.cuda = suite.device == "cuda"
-        self.dataset, self.handed_out = load_dataset(suite.dataset), False
+        self.dataset, self.handed_out = dataset_of(suite, cell.backbone), False
         self.order = torch.randperm(len(splits.test), generator=unforeseeable())
 
     def training(self, report: Callable[[float], None]) -> Record:
@@ -99,7 +99,7 @@ class _Trial:
         """The record with the accuracy that was counted here, or with why there is none."""
         labels = self.splits.test.labels
         try:
-            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.classes), "test")
+            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.task.classes), "test")
             found = torch.empty_like(shuffled).index_copy_(0, self.order, shuffled)
             self._examine_alone(found)
         except Diverged as reason:
@@ -135,7 +135,7 @@ class _Trial:
         if ending.how != "done":
             raise _Refused(CRASH_STATUS.get(ending.how, "failed"), f"From its weights: {ending.sentence}")
         places = torch.cat(batches)
-        again = _answers(self.second / ANSWERS, len(places), self.dataset.classes)
+        again = _answers(self.second / ANSWERS, len(places), self.dataset.task.classes)
         if fault := dependence(found, again, places, "test"):
             raise _Refused("failed", fault)
 

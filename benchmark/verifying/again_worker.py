@@ -19,6 +19,7 @@ from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
 from benchmark.running.cell import builder, run_cell
+from benchmark.running.loaded import dataset_of
 from benchmark.schema.suite import Cell, Suite
 from benchmark.verifying.again import ANSWERS, EXAM, JOB, PICTURES, SECOND, WEIGHTS
 
@@ -54,7 +55,7 @@ def _sit_exam(method: Method, suite: Suite) -> None:
 def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     """The same in a process that knows nothing of the training but the weights."""
     prepare_process(suite.device, suite.recipe.precision)
-    method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
+    method = builder(cell, suite, dataset_of(suite, cell.backbone).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
     method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):

@@ -33,6 +33,10 @@ class PictureFiles:
         """The files at ``indices`` (n,), in that order."""
         return PictureFiles(self.root, tuple(self.files[i] for i in indices.tolist()), self.labels[indices])
 
+    def labelled(self, labels: Tensor) -> "PictureFiles":
+        """The same pictures under other labels (N,)."""
+        return PictureFiles(self.root, self.files, labels)
+
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""
         for file in self.files:

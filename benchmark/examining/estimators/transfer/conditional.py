@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
-from benchmark.transfer.checked import checked, checked_probabilities
+from benchmark.examining.estimators.transfer.checked import checked, checked_probabilities
 
 ENERGY = 0.8  # of the features' variance that NLEEP keeps
 CLUSTERS = 5  # of NLEEP, a target class
@@ -38,8 +38,8 @@ def leep(probabilities: NDArray, labels: NDArray) -> float:
 def nleep(features: NDArray, labels: NDArray) -> float:
     """LEEP with the posteriors of a Gaussian mixture on the features in place of a source classifier.
 
-    Li, Jia, Sang, Zhu, Green, Wang & Gong, CVPR 2021, Sec. 3.2: principal components that hold 80 % of the variance, then
-    five Gaussians (full covariance) a target class, fitted without labels; the logarithm stays.
+    Li, Jia, Sang, Zhu, Green, Wang & Gong, CVPR 2021, Sec. 3.2: principal components that hold 80 % of the variance,
+    then five Gaussians (full covariance) a target class, fitted without labels; the logarithm stays.
 
     Args:
         features: (N, D).

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, pearsonr, weightedtau
 
-from benchmark.transfer.ranking import kendall, pearson, regret, weighted_kendall
-from benchmark.transfer.trial import RANDOM, SOURCE, STATIC, changes, repeatable, static_list, trials
+from benchmark.examining.estimators.transfer.ranking import kendall, pearson, regret, weighted_kendall
+from benchmark.examining.estimators.transfer.trial import (
+    RANDOM,
+    SOURCE,
+    STATIC,
+    changes,
+    repeatable,
+    static_list,
+    trials,
+)
 
 
 def lists(rows=30, n=12, ties=False):

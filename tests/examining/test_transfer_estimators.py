@@ -1,4 +1,4 @@
-"""Each estimator of transferability against an independent computation: brute force, a closed form, scikit-learn, scipy."""
+"""Each estimator of transferability against an independent computation: brute force, closed forms, scikit-learn."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,9 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import mutual_info_score
 
-from benchmark.transfer.conditional import leep, nce, nleep
-from benchmark.transfer.evidence import logme
-from benchmark.transfer.scatter import etran, gbc, h_score, sfda
+from benchmark.examining.estimators.transfer.conditional import leep, nce, nleep
+from benchmark.examining.estimators.transfer.evidence import logme
+from benchmark.examining.estimators.transfer.scatter import etran, gbc, h_score, sfda
 
 FROM_FEATURES = {score.__name__: score for score in (logme, nleep, h_score, sfda, etran, gbc)}
 FROM_PROBABILITIES = {score.__name__: score for score in (leep, nce)}
@@ -81,7 +81,7 @@ def test_leep_of_hard_predictions_is_nce():
 
 
 def test_nleep_finds_the_share_of_classes_in_clusters_that_lie_apart():
-    """Ten tight clusters: in eight all pictures are of one class, in two half are; the logarithm of 1/2 is left of them."""
+    """Ten tight clusters: in eight all pictures are of one class, in two half are, of which log(1/2) is left."""
     draw = np.random.default_rng(3)
     cluster = np.repeat(np.arange(10), 30)
     f = 100 * np.stack([np.cos(cluster), np.sin(cluster)], 1) * (1 + cluster[:, None]) + draw.normal(size=(300, 2))
@@ -126,7 +126,7 @@ def test_sfda_is_two_discriminant_analyses_with_harder_pictures_between():
 
 
 def test_sfda_of_one_feature_has_the_ridge_of_the_paper():
-    """With one feature of variance s within classes the direction is 1 / sqrt((1 - λ) s + λ); no eigenvectors needed."""
+    """One feature, of variance s within classes: the direction is 1 / sqrt((1 - λ) s + λ), without eigenvectors."""
     f = np.array([0.0, 0.2, 0.4, 0.9, 1.1, 1.3])
     y = np.array([0, 0, 0, 1, 1, 1])
 

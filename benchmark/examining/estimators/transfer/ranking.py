@@ -1,7 +1,7 @@
 """How well scores order sources: rank correlations and the price of the pick, for many draws of sources at once.
 
-All take scores and truths (..., S) and `valid` (..., S), which sources count; the leading axes are targets, or draws of a
-bootstrap. What scores all sources alike orders nothing: its correlations are 0, and its pick is any of them.
+All take scores and truths (..., S) and `valid` (..., S), which sources count; the leading axes are targets, or draws of
+a bootstrap. What scores all sources alike orders nothing: its correlations are 0, and its pick is any of them.
 """
 
 import numpy as np

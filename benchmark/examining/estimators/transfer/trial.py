@@ -4,14 +4,15 @@ A table of scores and one of truths, targets by sources, the same tasks in both.
 was trained on the answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.transfer.ranking import kendall, pearson, regret, weighted_kendall
+from benchmark.examining.estimators.transfer.ranking import kendall, pearson, regret, weighted_kendall
 
+Statistic = Callable[[NDArray, NDArray, NDArray], NDArray]  # of benchmark.examining.estimators.transfer.ranking
 SURVEY = "proxy"  # the survey's score
 STATIC, SOURCE, RANDOM = "static list", "source accuracy", "random"
 BASELINES = (STATIC, SOURCE, RANDOM)
@@ -127,8 +128,8 @@ class Resampled:
         self.sources = draw.integers(0, tasks, size=(draws, tasks))
         self.tasks = np.arange(tasks)
 
-    def of(self, statistic, scores: NDArray, truths: NDArray) -> Sample:  # type: ignore[no-untyped-def]
-        """A statistic of :mod:`benchmark.transfer.ranking`, per target, and its mean over targets in every draw."""
+    def of(self, statistic: Statistic, scores: NDArray, truths: NDArray) -> Sample:
+        """A statistic per target, and its mean over targets in every draw."""
         by_target = statistic(scores, truths, self.tasks[None] != self.tasks[:, None])
         drawn = np.stack(
             [statistic(scores[t][self.sources], truths[t][self.sources], self.sources != t) for t in self.tasks], axis=1
@@ -149,10 +150,10 @@ def changes(truths: NDArray, draws: int = DRAWS) -> Interval:
             alike[a, b] = alike[b, a] = kendall(truths[a], truths[b], valid)
     drawn = np.random.default_rng(SEED).integers(0, tasks, size=(draws, tasks))
     means = np.array([np.nanmean(alike[np.ix_(d, d)]) if len(set(d)) > 1 else 1.0 for d in drawn])
-    return Interval(float(np.nanmean(alike)), *map(float, np.quantile(means, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])))
+    return Sample(alike[~np.isnan(alike)], means).interval()
 
 
 def repeatable(halves: NDArray) -> float:
-    """Mean τ_b over targets between the truths on two halves of the test pictures, (2, T, T): what noise leaves of it."""
+    """Mean τ_b over targets between the truths on two halves of the test pictures, (2, T, T): what noise leaves."""
     others = ~np.eye(halves.shape[1], dtype=bool)
     return float(kendall(halves[0], halves[1], others).mean())

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from benchmark.transfer.checked import checked
+from benchmark.examining.estimators.transfer.checked import checked
 
 RANGE = 25.0  # |log λ| at most, in units of the features' scale: beyond it the evidence is flat, or has no maximum
 GRID = 101  # starting points: the evidence may have more than one peak

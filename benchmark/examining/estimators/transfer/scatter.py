@@ -6,10 +6,10 @@ from scipy.linalg import eigh, solve
 from scipy.special import log_softmax, logsumexp
 from sklearn.covariance import LedoitWolf
 
-from benchmark.transfer.checked import checked
+from benchmark.examining.estimators.transfer.checked import checked
 
 DECAY = 5.0  # a of SFDA's Eq. 3, as its code has it
-FLOOR = 1e-6  # of the ridge, in mean variances within classes: without it dead features leave nothing to divide by
+FLOOR = 1e-6  # of the ridge, in mean variances within classes: dead features would leave nothing to divide by
 COMPONENTS = 64  # principal ones of GBC
 
 
@@ -18,9 +18,9 @@ def h_score(features: NDArray, labels: NDArray) -> float:
 
         H_α = tr( Σ_α⁻¹ (1 - α) Σ_z ),   Σ_α = (1 - α) Σ_f + α tr(Σ_f)/D I,   Σ_z = cov( E[f | y] )
 
-    Ibrahim, Ponomareva & Mazumder, ECML 2022, Eq. 4, with α of Ledoit & Wolf; α = 0 is Bao et al., ICIP 2019, which
-    takes an inverse of a singular matrix where D is not far below N. Both covariances divide by N here (in released code
-    one divides by N, the other by N - 1), so that 0 <= H_α <= C - 1.
+    Ibrahim, Ponomareva & Mazumder, ECML 2022, with α of Ledoit & Wolf; α = 0 is Bao et al., ICIP 2019, which takes an
+    inverse of a singular matrix where D is not far below N. Both covariances divide by N here (in released code one
+    divides by N, the other by N - 1), so that 0 <= H_α <= C - 1.
 
     Args:
         features: f, (N, D).
@@ -48,9 +48,9 @@ def sfda(features: NDArray, labels: NDArray) -> float:
         4. once more 1 and 2 with the same λ; the score is mean_n log p(y_n | f_n)
 
     Shao et al., ECCV 2022, Eq. 1 to 7. Of λ the paper has two forms that contradict each other (Eq. 3, Algorithm 1);
-    this is Eq. 3 with the a = 5 of the code. λ is at least 1e-6 mean variances within classes, as Eq. 3 vanishes where a
-    ridge is needed. The authors' code scales the ridge, softens p_n by a second softmax, leaves out the logarithm, keeps
-    all D eigenvectors, and writes into its caller's features; the paper says none of these.
+    this is Eq. 3 with the a = 5 of the code. λ is at least 1e-6 mean variances within classes, as Eq. 3 vanishes where
+    a ridge is needed. The authors' code scales the ridge, softens p_n by a second softmax, leaves out the logarithm,
+    keeps all D eigenvectors, and writes into its caller's features; the paper says none of these.
 
     Args:
         features: (N, D).
@@ -73,12 +73,13 @@ def sfda(features: NDArray, labels: NDArray) -> float:
 def etran(features: NDArray, labels: NDArray) -> float:
     """Energy plus discriminant score.
 
-        S = S_en + S_cls,   S_en = mean_i log Σ_d exp f_id,   S_cls = mean_i p(y_i | f_i) of a linear discriminant analysis
+        S = S_en + S_cls,   S_en = mean_i log Σ_d exp f_id,   S_cls = mean_i p(y_i | f_i)
 
-    Gholami et al., ICCV 2023. S_en says how far the pictures lie in what the network knows (low energy), without labels.
-    The discriminant directions are those of S_B u = v S̃_W u; the authors' code decomposes S̃_W⁻¹ S_B, which is not
-    symmetric, by a solver for symmetric matrices, which gives others, and averages S_en over a tail of the pictures that
-    it picks by data set. Which probability of p and log p the paper prints we could not read: p is the code's.
+    Gholami et al., ICCV 2023; p of a linear discriminant analysis. S_en says how far the pictures lie in what the
+    network knows (low energy), without labels. The discriminant directions are those of S_B u = v S̃_W u; the authors'
+    code decomposes S̃_W⁻¹ S_B, which is not symmetric, by a solver for symmetric matrices, which gives others, and
+    averages S_en over a tail of the pictures alone. Whether the paper prints p or log p we could not read: p is the
+    code's.
 
     Args:
         features: (N, D).
@@ -99,8 +100,8 @@ def gbc(features: NDArray, labels: NDArray) -> float:
         GBC = -Σ_{c≠c'} exp( -D_B(c, c') )
         D_B = 1/8 |μ_c - μ_c'|² / s + d/2 log( s / √(s_c s_c') ),   s = (s_c + s_c')/2
 
-    Pándy et al., CVPR 2022, Eq. 1 to 3: over ordered pairs, s_c the mean variance of a class over d principal components,
-    64 of them where there are as many.
+    Pándy et al., CVPR 2022, Eq. 1 to 3: over ordered pairs, s_c the mean variance of a class over d principal
+    components, 64 of them where there are as many.
 
     Args:
         features: (N, D).
@@ -137,7 +138,7 @@ def _within(f: NDArray, y: NDArray, classes: int) -> NDArray:
 
 
 def _log_posterior(f: NDArray, y: NDArray, classes: int, ridge: float) -> NDArray:
-    """log p(y_n | f_n), (N,), of a linear discriminant analysis with (1 - ridge) S_W + ridge I, in its C - 1 directions."""
+    """log p(y_n | f_n), (N,), of a discriminant analysis with (1 - ridge) S_W + ridge I, in its C - 1 directions."""
     means = _means(f, y, classes)
     apart = means[y] - f.mean(0)
     within = (1 - ridge) * _within(f, y, classes) + ridge * np.eye(f.shape[1])
