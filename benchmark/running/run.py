@@ -15,7 +15,7 @@ from typing import Protocol
 
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
-from benchmark.running.keep import Keep, Unfinished
+from benchmark.running.keep import NETWORKS, Keep, Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.seat import Seat, check_shares
@@ -115,7 +115,7 @@ def run_suite(
             raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
-    known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
+    known = {} if again else {c: _finished(c, prints[c], kept, record_path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
     for cell, record in records.items():
@@ -129,7 +129,7 @@ def run_suite(
     if todo:
         together = shared_by(seat.size if seat else max(shares.values()))
         observer.note(f"{len(todo)} to train: {described(places)}{together}")
-    keeps = {cell: store.keep(prints[cell], keep_weights) for cell in todo}
+    keeps = {cell: store.keep(prints[cell], keep_weights, bool(suite.examine)) for cell in todo}
     work = [_job(cell, suites[cell], prints[cell], keeps[cell], shares[cell], seat, parallel) for cell in todo]
     with store.truthful():
         for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
@@ -142,7 +142,7 @@ def run_suite(
             observer.finished(cell, record)
     store.complain()
     if index is None:
-        _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+        _remove_others(runs / name, methods, {record_path(runs, identify(cell, suite)) for cell in today})
     if seat and seat.rank:
         return []
     if left := len(wanted) - len(records):
@@ -210,7 +210,7 @@ class _Store:
         Raises:
             UserError: something else stands in its place, or the folder cannot be written.
         """
-        for path in (_path(self.runs, who) for who in wanted):
+        for path in (record_path(self.runs, who) for who in wanted):
             if path.is_dir():
                 raise UserError(f"{path} is a folder, where a record belongs; move it away.")
         try:
@@ -224,10 +224,11 @@ class _Store:
         for folder in (self.runs / name, self.kept, self.checkpoints):
             remove_leftovers(folder)
 
-    def keep(self, fingerprint: str, weights: bool) -> Keep:
-        """Where a cell leaves what it has before it is finished; and its weights, if they are asked for."""
+    def keep(self, fingerprint: str, weights: bool, examined: bool) -> Keep:
+        """Where a cell leaves what it has before it is finished; its weights, and networks, if they are asked for."""
         weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
-        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
+        networks = self.kept.with_name(NETWORKS.name) / fingerprint if examined else None
+        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file, networks=networks)
 
     def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
@@ -257,7 +258,7 @@ class _Store:
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
-        path = _path(self.runs, record.identity)
+        path = record_path(self.runs, record.identity)
         try:
             write_record(record, path)
         except OSError as error:
@@ -387,7 +388,8 @@ def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
     return record if record.genuine and same and record.status in WORTH_KEEPING else None
 
 
-def _path(runs: Path, i: Identity) -> Path:
+def record_path(runs: Path, i: Identity) -> Path:
+    """Where the record of a cell stands below a folder of them."""
     return runs / i.suite / i.method / f"{i.file_stem}.json"
 
 

@@ -54,6 +54,7 @@ Multiple = Annotated[float, Field(gt=0, le=1000)]
 Options = Annotated[dict[str, Any], BeforeValidator(_plain)]
 Class = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
 Groups = Annotated[list[Annotated[list[Class], Field(min_length=1)]], Field(min_length=2)]  # of a data set's classes
+Moment = Annotated[float, Field(gt=0, lt=1)]  # a fraction of all epochs of a training, of all its phases
 
 
 class Backbone(Strict):
@@ -147,6 +148,9 @@ class Suite(Strict):
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
+    # A track: by name, the examinations that its trained networks sit, each with its options (benchmark/examinations).
+    examine: dict[str, Options] | None = Field(default=None, min_length=1, exclude_if=lambda value: value is None)
+    moments: list[Moment] | None = added()  # of the training, at which networks are kept, beside its end
 
     @model_validator(mode="before")
     @classmethod
@@ -161,7 +165,7 @@ class Suite(Strict):
     def _has_tasks_of_classes(self) -> Self:
         for name, groups in (self.tasks or {}).items():
             classes = [c for group in groups for c in group]
-            if twice := next((c for i, c in enumerate(classes) if c in classes[:i]), None):
+            if (twice := next((c for i, c in enumerate(classes) if c in classes[:i]), None)) is not None:
                 raise ValueError(f"tasks.{name} has class {twice} twice; a class is in one group at most")
         return self
 
@@ -213,6 +217,12 @@ class Suite(Strict):
                 raise ValueError(f"overrides has no backbone {override.backbone!r} to match; there are {_list(keys)}")
             if override.modules is not None and override.modules not in {1, *self.modules}:
                 raise ValueError(f"overrides has no K = {override.modules} to match; there are {_list(self.modules)}")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_networks_for_someone(self) -> Self:
+        if self.moments and not self.examine:
+            raise ValueError("moments names when to keep networks for examinations, and `examine` names none")
         return self
 
     @property

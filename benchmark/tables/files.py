@@ -24,6 +24,7 @@ from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
+from benchmark.tables.tracks import tables_of_tracks
 from benchmark.tables.tuning import TUNED, read_searches, tuning
 
 RESULTS = Path("results")
@@ -87,6 +88,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         texts["claims.csv"] = claims(board, papers_figures(results / "published.csv"), methods_say).to_csv(index=False)
     if searches:
         texts["tuning.csv"] = changed.to_csv(index=False)
+    texts |= {
+        f"{name}.csv": table.to_csv(index=False) for name, table in tables_of_tracks(results / "examined").items()
+    }
     for name, text in texts.items():
         _write(text, results / name)
     _remove_others(results, texts)

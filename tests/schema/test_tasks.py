@@ -37,7 +37,7 @@ def test_a_suite_without_tasks_says_nothing_of_them():
     assert {"task", "groups"}.isdisjoint(said["backbones"][0])
 
 
-@pytest.mark.parametrize("groups", [[[1, 2], [2, 3]], [[1, 2]], [[1], []], [[True], [2]]])
+@pytest.mark.parametrize("groups", [[[1, 2], [2, 3]], [[0], [1, 0]], [[1, 2]], [[1], []], [[True], [2]]])
 def test_groups_that_tell_nothing_apart_are_refused(groups):
     with pytest.raises(ValidationError):
         Suite.model_validate(SAID | {"tasks": {"bad": groups}})
