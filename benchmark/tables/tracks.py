@@ -11,7 +11,7 @@ DIGITS = 6  # of numbers in the tables
 
 
 def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
-    """By examination: its table; none of one that nothing has sat.
+    """By examination: its table, and what goes further; none of one that nothing has sat.
 
     Raises:
         UserError: a file is no examination.
@@ -21,4 +21,9 @@ def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
         if found.status == "ok" and found.examination in examination_names():
             block = load_examination(found.examination).finds.model_validate(found.block)
             by_name.setdefault(found.examination, []).append(Sat(found.identity, block))
-    return {name: load_examination(name).table(sat).round(DIGITS) for name, sat in sorted(by_name.items())}
+    tables = {}
+    for name, sat in sorted(by_name.items()):
+        examination = load_examination(name)
+        tables[name] = examination.table(sat)
+        tables |= {f"{name}_{part}": table for part, table in examination.further(sat).items()}
+    return {name: table.round(DIGITS) for name, table in tables.items()}
