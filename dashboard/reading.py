@@ -110,6 +110,19 @@ def _ranks(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_ranks(Path(results))
 
 
+def tracks() -> dict[str, Any]:
+    """The examinations that have tables, as ``benchmark.display.tracks.Track``."""
+    results = reading.results_folder()
+    return _tracks(str(results), _changed(*sorted(results.glob("*.csv"))))
+
+
+@cached
+def _tracks(results: str, changed: Changed) -> dict[str, Any]:
+    from benchmark.display.tracks import read_tracks  # no other page needs it
+
+    return read_tracks(Path(results))
+
+
 def claims() -> pd.DataFrame:
     """The papers' figures beside ours; empty without claims.csv."""
     return _table("claims.csv", reading.TEXT_OF_CLAIMS)

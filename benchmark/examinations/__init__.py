@@ -28,9 +28,8 @@ How to add one: a file ``NAME.py`` here, with one subclass of
   suite's largest K and the input of the classifier, the same for all methods), on any pictures, at any moment that was
   kept, as numpy arrays; and the cell, the suite, the labels, the training's record, and other cells' networks, if the
   examination's ``beside`` asks for them;
-* ``table(found) -> DataFrame``: ``results/NAME.csv``, from the blocks alone;
-* ``pictures(table)``: Altair charts, each with a caption and the section that it stands in;
-* where one table does not hold it, ``further(found)`` and ``further_pictures(further)``: more of both.
+* ``table(found) -> DataFrame``: ``results/NAME.csv``, from the blocks alone; ``details(found)``: further tables;
+* ``pictures(table)``: Altair charts, each with a caption and the section that it stands in.
 
 Files here import no torch, as tables and pages read them, too; what computes with torch imports it inside ``examine``.
 Estimators that several share, or that are tested against closed forms, are in ``benchmark/examining/estimators``.

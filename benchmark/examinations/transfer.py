@@ -138,7 +138,7 @@ class Transfer(Examination[Options, Block]):
     def table(self, found: Sequence[Sat[Block]]) -> pd.DataFrame:
         return summary(found).reindex(columns=list(self.columns))
 
-    def further(self, found: Sequence[Sat[Block]]) -> Mapping[str, pd.DataFrame]:
+    def details(self, found: Sequence[Sat[Block]]) -> dict[str, pd.DataFrame]:
         return {"pairs": pairs(found)}
 
     def pictures(self, table: pd.DataFrame) -> Iterator[Picture]:
@@ -148,10 +148,10 @@ class Transfer(Examination[Options, Block]):
             says = "Weighted Kendall's τ between each score and the truth, 95 % intervals"
             yield Picture(section, says, correlations(rows, NAMES))
 
-    def further_pictures(self, further: Mapping[str, pd.DataFrame]) -> Iterator[Picture]:
+    def pictures_of_details(self, details: Mapping[str, pd.DataFrame]) -> Iterator[Picture]:
         from benchmark.examining.task_map_charts import task_map
 
-        for section, rows in _sections(further["pairs"]):
+        for section, rows in _sections(details["pairs"]):
             for score, name in NAMES.items():
                 yield Picture(
                     section, f"{name}, beside the truth: which source for which target", task_map(rows, score)

@@ -18,7 +18,7 @@ def task_map(pairs: pd.DataFrame, score: str) -> Any:
     targets are of different difficulty. A target's own source, which is in no list, is left white.
 
     Args:
-        pairs: rows of one setting of ``results/transfer_pairs.csv``.
+        pairs: rows of one setting of ``results/transfer-pairs.csv``.
     """
     tasks = list(dict.fromkeys(pairs["target"]))
     others = pairs[pairs["source"] != pairs["target"]]

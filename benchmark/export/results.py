@@ -9,6 +9,7 @@ from benchmark.display import objecting, reading
 from benchmark.display.edition import read_edition
 from benchmark.display.fitting import read_fit
 from benchmark.display.standing import standing
+from benchmark.display.tracks import read_tracks
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -43,6 +44,7 @@ class Results:
         self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
         if len(self.claims):
             self.claims = with_traits_of_methods(self.claims, self.board, "our_method")
+        self.tracks = read_tracks(folder)
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

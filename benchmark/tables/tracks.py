@@ -11,7 +11,7 @@ DIGITS = 6  # of numbers in the tables
 
 
 def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
-    """By examination: its table, and what goes further; none of one that nothing has sat.
+    """By name of the file, without its end: the tables of each examination that something has sat.
 
     Raises:
         UserError: a file is no examination.
@@ -23,7 +23,6 @@ def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
             by_name.setdefault(found.examination, []).append(Sat(found.identity, block))
     tables = {}
     for name, sat in sorted(by_name.items()):
-        examination = load_examination(name)
-        tables[name] = examination.table(sat)
-        tables |= {f"{name}_{part}": table for part, table in examination.further(sat).items()}
+        tables[name] = load_examination(name).table(sat)
+        tables |= {f"{name}-{key}": table for key, table in load_examination(name).details(sat).items()}
     return {name: table.round(DIGITS) for name, table in tables.items()}

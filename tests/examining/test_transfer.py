@@ -73,13 +73,13 @@ def test_truth_is_a_head_on_the_frozen_features_and_the_proxy_the_cosine_of_two_
     for name, part, limit in (("train", shared.train, 60), ("test", shared.test, None)):
         numbers = [i for i, label in enumerate(part.labels.tolist()) if label in (0, 1)]
         assert limit is None or len(numbers) == limit
-        of = Network(*(getattr(network, n) for n in ("cell", "suite", "loaded")),
-    """The last map is 2x2: pooled whole, and not negative, so that features are φ but for their length."""
+        as_splits = SimpleNamespace(train=part, validation=part, test=part)
+        of = Network(network.cell, SUITE, network.loaded, as_splits, network.folder, network.record)
         f = of.outputs("train", np.array(numbers), [of.places[-1]])[of.places[-1]].astype(float)
         own[name] = f / np.linalg.norm(f, axis=1, keepdims=True), part.labels[numbers].numpy()
     head = LogisticRegression(C=10, max_iter=1000).fit(*own["train"])
     assert block.targets[1].truth == pytest.approx(100 * head.score(*own["test"]))
-    phi, y = own["train"]  # the last map is 2x2: pooled whole, and not negative, so features are φ but for their length
+    phi, y = own["train"]  # the last map is pooled whole and is not negative: features are φ but for their length
     upper = np.triu_indices(len(y), 1)
     gram, ideal = (phi @ phi.T)[upper], (y[:, None] == y)[upper] * 1.0
     expected = gram @ ideal / np.linalg.norm(gram) / np.linalg.norm(ideal)
@@ -156,7 +156,7 @@ def found(tasks=6, seeds=2):
 
 def test_tables_say_what_became_of_each_score_and_of_each_pair():
     sats = list(found())
-    table, further = Transfer().table(sats), Transfer().further(sats)["pairs"]
+    table, details = Transfer().table(sats), Transfer().details(sats)["pairs"]
     assert table["score"].tolist()[0] == SURVEY
     verdicts = table.set_index("score")["verdict"]
     assert verdicts[SURVEY] == "estimate"
@@ -165,8 +165,8 @@ def test_tables_say_what_became_of_each_score_and_of_each_pair():
     assert table.set_index("score").loc[SURVEY, "tau"] == pytest.approx(1)
     assert table.set_index("score").loc[RANDOM, "over_static"] == -table.set_index("score").loc[STATIC, "weighted_tau"]
     assert set(table["seeds"]) == {2}
-    assert len(further) == 36
-    one = further[(further["source"] == "t3") & (further["target"] == "t5")].iloc[0]
+    assert len(details) == 36
+    one = details[(details["source"] == "t3") & (details["target"] == "t5")].iloc[0]
     assert one["truth_pct"] == pytest.approx(sats[3].block.targets[5].truth + 0.005)  # the mean over seeds
     assert Transfer().table(sats[::-1]).equals(table)
 
@@ -180,8 +180,8 @@ def test_sources_that_are_missing_are_left_out_of_targets_too():
 
 def test_pictures_are_a_chart_of_scores_and_a_map_of_each_beside_the_truth():
     sats = list(found())
-    table, further = Transfer().table(sats), Transfer().further(sats)
-    pictures = [*Transfer().pictures(table), *Transfer().further_pictures(further)]
+    table, details = Transfer().table(sats), Transfer().details(sats)
+    pictures = [*Transfer().pictures(table), *Transfer().pictures_of_details(details)]
     assert len(pictures) == 1 + len(NAMES)
     assert {p.section for p in pictures} == {"tasks, resnet8: m K=1"}
     (rows,) = pictures[1].chart.to_dict()["datasets"].values()
