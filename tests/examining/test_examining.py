@@ -95,7 +95,7 @@ def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tm
         Networks(method, suite, tmp_path / name, print).heard_by(lambda fraction: None)(1.0)
         record = Record(identity=identify(cell, suite), status="ok", fingerprint="")
         found[name] = Network(cell, suite, loaded, splits, tmp_path / name, record)
-    assert {network.places for network in found.values()} == {("layer1.0", "layer2.0", "layer3.0")}
+    assert {network.places for network in found.values()} == {("act1", "layer1.0", "layer2.0", "layer3.0")}
     which = np.array([5, 1, 40])
     ours = {name: network.outputs("validation", which) for name, network in found.items()}  # untrained: all the same
     for place in ours["e2ebp"]:
