@@ -65,6 +65,10 @@ def plan_suite(name: str, console: Console | None = None, jobs: int | None = Non
     first = next(iter(suite.seeds))  # of one protocol: its cells differ from the others' in seeds and recipe alone
     every = [cell for method in plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method)]
     planned = [cell for cell in every if cell.protocol == first and not cell.seed and not cell.times]
+    one = next(
+        iter(suite.tasks or [None])
+    )  # tasks of one network cost the same, but for a few weights of its classifier
+    planned = [cell for cell in planned if suite.backbone(cell.backbone).task == one]
     rows = plan([_training(suite, cell) for cell in planned], f"Planning {name}", console, jobs)
     place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
