@@ -19,6 +19,7 @@ PAGES = (
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "method",

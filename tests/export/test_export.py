@@ -147,6 +147,7 @@ def test_every_page_is_there(site):
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "methods",
