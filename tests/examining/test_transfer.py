@@ -64,6 +64,7 @@ def test_a_block_has_every_score_and_the_truth_of_each_target(block):
         assert set(worth.scores) == set(NAMES)
         assert np.isfinite(list(worth.scores.values())).all()
         assert worth.truth == pytest.approx(np.mean(worth.halves), abs=1.0)
+    assert np.ptp(block.targets[0].halves) < 15  # both are of both groups: 180 pictures each
     assert block.targets[1].truth > 90  # zeros and ones, even on random features
 
 
@@ -108,6 +109,7 @@ def test_targets_train_on_pictures_that_no_source_of_a_limited_suite_saw():
     assert not seen(shared.train) & seen(shared.test)
     numbers, groups = targets.of_task(shared.train.labels, TASKS["round_straight"], 60)
     assert len(numbers) == 60
+    assert groups[:30].bincount().tolist() == pytest.approx([30 * 4 / 7, 30 * 3 / 7], abs=2)  # each half, too
     assert groups.bincount().tolist() == pytest.approx([60 * 4 / 7, 60 * 3 / 7], abs=2)
 
 
@@ -182,7 +184,7 @@ def test_pictures_are_a_chart_of_scores_and_a_map_of_each_beside_the_truth():
     sats = list(found())
     table, details = Transfer().table(sats), Transfer().details(sats)
     pictures = [*Transfer().pictures(table), *Transfer().pictures_of_details(details)]
-    assert len(pictures) == 1 + len(NAMES)
+    assert len(pictures) == 3  # the scores, the survey's map, its best rival's
     assert {p.section for p in pictures} == {"tasks, resnet8: m K=1"}
     (rows,) = pictures[1].chart.to_dict()["datasets"].values()
     assert len(rows) == 2 * 6 * 5  # the score's and the truth's, without each target's own source
