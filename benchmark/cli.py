@@ -77,6 +77,19 @@ Parallel = Annotated[
     Literal["modules"] | None,
     typer.Option(help="train each module of a cell in a process, and on a GPU or core, of its own"),
 ]
+Where = Annotated[
+    Literal["local", "slurm", "ray"],
+    typer.Option("--executor", envvar="BEYOND_EXECUTOR", help="train cells here, or as jobs of a cluster"),
+]
+NeedsOfJob = Annotated[
+    str,
+    typer.Option(
+        "--needs",
+        envvar="BEYOND_NEEDS",
+        metavar="NEEDS",
+        help="of a job of a cluster, where not as the suite says: gpus=1,cpus=8,memory=32GB,minutes=600",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
@@ -151,9 +164,12 @@ def run(
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
+    where: Where = "local",
+    needs: NeedsOfJob = "",
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
+    from benchmark.running.executors import executor
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
     from benchmark.running.seat import Seat
@@ -175,22 +191,22 @@ def run(
     seconds = float("inf") if time_limit is None else time_limit
     chosen = method or methods_of(asked, left_out)
     if parallel:
-        if gpus_per_cell > 1:
-            raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell out.")
+        _check_alone(gpus_per_cell)
         refused = not_parallel(chosen)
         if method and refused:
             raise UserError(next(iter(refused.values())))
         for sentence in refused.values():
             console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
         chosen = [name for name in chosen if name not in refused]
+    trains = executor(where, jobs, needs)
     try:
         with ProgressBar(suite, console) as bar:
             records = run_suite(
                 suite,
                 chosen,
                 bar,
+                executor=trains,
                 again=again,
-                jobs=jobs,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
@@ -217,37 +233,52 @@ def cell(
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
+    parallel: Parallel = None,
+    again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    heartbeat: Annotated[
+        Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
+    ] = None,
 ) -> None:
     """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards.
 
     Processes that torchrun has started train it together.
     """
     at_the_top()
+    from benchmark.running.executors.heartbeat import Heartbeat
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
     from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
-    seconds = float("inf") if time_limit is None else time_limit
+    seconds, seat = float("inf") if time_limit is None else time_limit, Seat.given()
+    if parallel:
+        _check_alone(gpus_per_cell if seat is None else seat.size)
     try:
-        with ProgressBar(f"{suite} {index}", console) as bar:
+        with Heartbeat(heartbeat, console) if heartbeat else ProgressBar(f"{suite} {index}", console) as observer:
             records = run_suite(
                 suite,
                 chosen,
-                bar,
+                observer,
+                again=again,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
                 index=index,
                 gpus_per_cell=gpus_per_cell,
-                seat=Seat.given(),
+                seat=seat,
+                parallel=parallel is not None,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
     if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
+
+
+def _check_alone(processes: int) -> None:
+    if processes > 1:
+        raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell and torchrun out.")
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
