@@ -483,7 +483,10 @@ def verify(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="a folder of pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone")],
+    data: Annotated[
+        Path,
+        typer.Option(help="pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone; or tar, WebDataset, Arrow files"),
+    ],
     backbone: Annotated[str, typer.Option(help="a network that timm knows")] = "resnet50",
     method: Annotated[str, typer.Option(help="a method's id, or its file")] = "infopro",
     modules: Annotated[int, typer.Option(min=1, help="so many gradient-isolated modules")] = 4,
@@ -496,6 +499,12 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="not of biases and normalisation")] = 0.05,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="such as 0.1, of methods that learn by cross-entropy")
+    ] = None,
+    mixup: Annotated[float | None, typer.Option(help="alpha, such as 0.2; cross-entropy alone")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="alpha, such as 1; cross-entropy alone")] = None,
+    rand_augment: Annotated[int | None, typer.Option(help="magnitude, such as 9")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
@@ -518,6 +527,7 @@ def train(
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
+        **{"label_smoothing": label_smoothing, "mixup": mixup, "cutmix": cutmix, "rand_augment": rand_augment},
         **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
         "recompute": "units" if recompute else "none",
     }

@@ -93,6 +93,7 @@ class Dataset:
     pad: ClassVar[int] = 4
     padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
+    placeable: ClassVar[bool] = False  # the suite says where it lies and what it is, and not its file
 
     def load(self, root: Path) -> tuple[Pictures, Pictures, str] | tuple[PictureFiles, PictureFiles, str]:
         """Training pictures, test pictures and the source's name; `PictureFiles` of any size stay in their files.
@@ -106,6 +107,10 @@ class Dataset:
         other: Any = copy.copy(self)  # of the very class, whose file is what a record names
         other.pad, other.padding, other.flip = pad, padding, flip
         return other
+
+    def placed(self, path: str, classes: int, image: int) -> Dataset:
+        """The data set in the folder `path` of the data folder, where it is `placeable`."""
+        raise NotImplementedError
 
     @property
     def task(self) -> Task:
