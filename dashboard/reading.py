@@ -110,9 +110,9 @@ def _ranks(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_ranks(Path(results))
 
 
-def claims() -> pd.DataFrame:
-    """The papers' figures beside ours; empty without claims.csv."""
-    return _table("claims.csv", reading.TEXT_OF_CLAIMS)
+def reproductions() -> pd.DataFrame:
+    """The papers' figures beside ours; empty without reproductions.csv."""
+    return _table("reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
 
 
 def tuning() -> pd.DataFrame:

@@ -131,7 +131,7 @@ def _of_suite(suite: str) -> Column:
     )
 
 
-def claims() -> list[Column]:
+def reproductions() -> list[Column]:
     """A paper's figure beside ours."""
     return [
         text("method", "Method", filter=True),

@@ -163,11 +163,11 @@ def _tuning(results: Results) -> Table | None:
 
 
 def _published(results: Results) -> dict[str, Any]:
-    claims = results.claims
-    if claims.empty:
-        return {"claims": None}
-    table = make_table("claims", reading.judged_first(claims), columns.claims())
-    return {"claims": table, "summary": summary(claims), "rule": RULE}
+    reproductions = results.reproductions
+    if reproductions.empty:
+        return {"reproductions": None}
+    table = make_table("reproductions", reading.judged_first(reproductions), columns.reproductions())
+    return {"reproductions": table, "summary": summary(reproductions), "rule": RULE}
 
 
 def _methods(results: Results) -> dict[str, Any]:

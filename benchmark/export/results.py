@@ -40,9 +40,9 @@ class Results:
             self.cells = with_traits_of_methods(self.cells, self.board)
         self.plans = reading.read_plans(folder, self.board)
         self.fit = read_fit(folder, self.board)
-        self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
-        if len(self.claims):
-            self.claims = with_traits_of_methods(self.claims, self.board, "our_method")
+        self.reproductions = reading.read_table(folder / "reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
+        if len(self.reproductions):
+            self.reproductions = with_traits_of_methods(self.reproductions, self.board, "our_method")
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

@@ -21,7 +21,7 @@ CALLED = {  # tables, to who hears the page
     "ranking": "Ranks of methods",
     "tuning": "What tuning changed",
     "planned": "Planned rows",
-    "claims": "Published figures beside ours",
+    "reproductions": "Published figures beside ours",
     "methods": "Methods",
     "suites": "Suites",
     "failed": "Cells that did not end ok",

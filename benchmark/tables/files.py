@@ -17,13 +17,13 @@ from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load, published
-from benchmark.tables.claims import claims
 from benchmark.tables.columns import SMOKE_TEST, dictionary
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
+from benchmark.tables.reproductions import reproductions
 from benchmark.tables.tuning import TUNED, read_searches, tuning
 
 RESULTS = Path("results")
@@ -45,7 +45,7 @@ PUBLISHED = (
 def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
     """Write all tables of ``results`` anew from its records; returns the leaderboard.
 
-    ``claims.csv`` needs the papers' figures in ``published.csv``. What a suite asks for is read from the file
+    ``reproductions.csv`` needs the papers' figures in ``published.csv``. What a suite asks for is read from the file
     ``suites``; of suites that are not in it, or without the file, it is taken from their records.
 
     Raises:
@@ -84,7 +84,8 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
     if (results / "published.csv").exists():
-        texts["claims.csv"] = claims(board, papers_figures(results / "published.csv"), methods_say).to_csv(index=False)
+        figures = reproductions(board, papers_figures(results / "published.csv"), methods_say)
+        texts["reproductions.csv"] = figures.to_csv(index=False)
     if searches:
         texts["tuning.csv"] = changed.to_csv(index=False)
     for name, text in texts.items():

@@ -146,7 +146,7 @@ def test_papers_figures_stand_beside_ours(results):
     assert set(shown["method"]) == {"e2ebp", "dgl"}
     assert shown["ours"].notna().all()
     everything = opened("published").dataframe[0].value
-    assert len(everything) == len(pd.read_csv(results / "claims.csv"))
+    assert len(everything) == len(pd.read_csv(results / "reproductions.csv"))
     assert everything["difference"].isna().any()  # nobody has run it here: an empty cell
     assert set(opened("published", dataset="STL-10").dataframe[0].value["dataset"]) == {"STL-10"}
 

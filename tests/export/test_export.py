@@ -289,7 +289,7 @@ def test_a_row_that_lacks_seeds_is_not_on_the_front(site):
 
 
 def test_a_method_shows_the_papers_figures_under_the_papers_names(site):
-    page = (site / "method-man.html").read_text().split('data-name="claims"')[1].split("</table>")[0]
+    page = (site / "method-man.html").read_text().split('data-name="reproductions"')[1].split("</table>")[0]
     row = next(row for row in page.split("<tr") if "man_dgl" in row and ">91.50" not in row and ">8.50" in row)
     assert ">ok<" in row
     assert "1437 full" in row
@@ -346,7 +346,7 @@ def contents(folder):
 def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     results = write_results(tmp_path / "results")
     for name in (
-        "claims.csv",
+        "reproductions.csv",
         "ranking.csv",
         "curves.csv",
         "suites.json",

@@ -67,7 +67,7 @@ METRICS = {
 }
 
 
-def claims(board: pd.DataFrame, published: pd.DataFrame, methods: Collection[str] = ()) -> pd.DataFrame:
+def reproductions(board: pd.DataFrame, published: pd.DataFrame, methods: Collection[str] = ()) -> pd.DataFrame:
     """One row per published figure and row of ours in that setting.
 
     Args:
