@@ -322,6 +322,29 @@ def tune(
 
 
 @app.command()
+def examine(
+    suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
+    jobs: Jobs = None,
+) -> None:
+    """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
+    at_the_top()
+    from benchmark.examining.run import examine_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import methods_of
+    from benchmark.schema.suite import load_suite
+    from benchmark.tables.files import write_tables
+
+    chosen = method or methods_of(load_suite(suite))
+    try:
+        with ProgressBar(f"examine {suite}", console) as bar:
+            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
+    finally:
+        write_tables()
+
+
+@app.command()
 def reproduce(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,

@@ -52,6 +52,7 @@ K = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10_000)]
 Seeds = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=FIRST_TUNING_SEED)]
 Multiple = Annotated[float, Field(gt=0, le=1000)]
 Options = Annotated[dict[str, Any], BeforeValidator(_plain)]
+Moment = Annotated[float, Field(gt=0, lt=1)]  # a fraction of all epochs of a training, of all its phases
 
 
 class Backbone(Strict):
@@ -156,6 +157,9 @@ class Suite(Strict):
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
+    # A track: by name, the examinations that its trained networks sit, each with its options (benchmark/examinations).
+    examine: dict[str, Options] | None = Field(default=None, min_length=1, exclude_if=lambda value: value is None)
+    moments: list[Moment] | None = added()  # of the training, at which networks are kept, beside its end
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> Self:
@@ -205,6 +209,12 @@ class Suite(Strict):
                 raise ValueError(f"overrides has no backbone {override.backbone!r} to match; there are {_list(keys)}")
             if override.modules is not None and override.modules not in {1, *self.modules}:
                 raise ValueError(f"overrides has no K = {override.modules} to match; there are {_list(self.modules)}")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_networks_for_someone(self) -> Self:
+        if self.moments and not self.examine:
+            raise ValueError("moments names when to keep networks for examinations, and `examine` names none")
         return self
 
     @property
