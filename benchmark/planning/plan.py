@@ -79,7 +79,7 @@ def _training(suite: Suite, cell: Cell) -> Training:
         backbone=suite.backbone(cell.backbone),
         balance=suite.balance,
         recipe=suite.recipe,
-        task=dataset_of(suite).task,
+        task=dataset_of(suite, cell.backbone).task,
         modules=cell.modules,
         batch=suite.recipe.batch,
     )
