@@ -5,9 +5,9 @@ Siddiqui, Krueger, LeCun & Deny, "Blockwise self-supervised learning at scale", 
     L_k = s [ Σ_i (1 - C_ii)² + λ Σ_{i≠j} C_ij² ],   C = norm(z)ᵀ norm(z') / B,   z = p_k( avgpool( e_k(h_k) ) )
     h_k = f_k(stop-gradient(h_{k-1})) + 0.25 σ_k N(0, 1),   σ_k: standard deviation of all of f_k's output
 
-z, z': embeddings of a batch's two views; norm: to mean 0 and variance 1 over the batch. e_k: 1x1 convolution, BatchNorm,
-ReLU ("expansion", before the global pool); p_k: three linear layers, BatchNorm and ReLU between them. The next
-module sees the noise, too. No loss reads a label; the classifier is trained afterwards, on frozen features.
+z, z': embeddings of a batch's two views; norm: to mean 0 and variance 1 over the batch. e_k: 1x1 convolution,
+BatchNorm, ReLU ("expansion", before the global pool); p_k: three linear layers, BatchNorm and ReLU between them. The
+next module sees the noise, too. No loss reads a label; the classifier is trained afterwards, on frozen features.
 
 The two views go through the network one after the other, each with statistics of BatchNorm of its own; running ones are
 the first view's. The authors' code keeps the graphs of all blocks to the end of the forward pass; here a module's is
