@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 CONFIGURATION = """
@@ -80,7 +81,8 @@ def ray_nodes(*cores: int) -> Iterator[list]:
 
     cluster = Cluster()
     try:
-        nodes = [cluster.add_node(num_cpus=number, object_store_memory=2**27, include_dashboard=False) for number in cores]
+        add = partial(cluster.add_node, object_store_memory=2**27, include_dashboard=False)
+        nodes = [add(num_cpus=number) for number in cores]
         os.environ["RAY_ADDRESS"] = cluster.address
         yield [cluster, *nodes]
     finally:
