@@ -40,6 +40,8 @@ class PEPITA(Method):
     steps_early = True
     defaults = {"strength": 0.05}
     tunes = {"strength": (0.01, 1.0)}
+    # of their code, for one convolution and one linear layer
+    recipe = {"optimizer": "momentum", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0, "batch": 50, "epochs": 100}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         if k:

@@ -64,7 +64,8 @@ class PredictiveCoding(Method):
         states = [z.detach().requires_grad_() for z in states]
         if not states:
             return states
-        predicted = [*lowest, *(self.predicted(k, z) for k, z in enumerate(states, start=1))]
+        # views: counters of FLOPs hang hooks on what enters a module, and autograd.grad refuses them on leaves
+        predicted = [*lowest, *(self.predicted(k, z.view_as(z)) for k, z in enumerate(states, start=1))]
         energy = nudge * F.cross_entropy(predicted.pop(), batch.y, reduction="sum")
         for z, mean in zip(states, predicted, strict=True):
             energy = energy + 0.5 * (z - mean).square().sum()

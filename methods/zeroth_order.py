@@ -41,6 +41,7 @@ class ZerothOrder(Method):
     family = "weakly modular"
     removes = ("backward",)
     cut_matters = False
+    descends = False
     defaults = {"noise": "weights", "epsilon": 1e-3}
     variants = {"mezo": {"noise": "weights"}, "node": {"noise": "activities"}}
 
