@@ -80,7 +80,9 @@ def ray_nodes(*cores: int) -> Iterator[list]:
 
     cluster = Cluster()
     try:
-        nodes = [cluster.add_node(num_cpus=number, object_store_memory=2**27, include_dashboard=False) for number in cores]
+        nodes = [
+            cluster.add_node(num_cpus=number, object_store_memory=2**27, include_dashboard=False) for number in cores
+        ]
         os.environ["RAY_ADDRESS"] = cluster.address
         yield [cluster, *nodes]
     finally:
