@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 CONFIGURATION = """
@@ -81,8 +80,7 @@ def ray_nodes(*cores: int) -> Iterator[list]:
 
     cluster = Cluster()
     try:
-        add = partial(cluster.add_node, object_store_memory=2**27, include_dashboard=False)
-        nodes = [add(num_cpus=number) for number in cores]
+        nodes = [_node(cluster, number) for number in cores]
         os.environ["RAY_ADDRESS"] = cluster.address
         yield [cluster, *nodes]
     finally:
@@ -91,6 +89,16 @@ def ray_nodes(*cores: int) -> Iterator[list]:
 
         ray.shutdown()
         cluster.shutdown()
+
+
+def _node(cluster, cores: int, tries: int = 5):
+    """Ray gives a node half a minute to start, which is too little on a busy machine."""
+    try:
+        return cluster.add_node(num_cpus=cores, object_store_memory=2**27, include_dashboard=False)
+    except Exception:
+        if tries == 1:
+            raise
+        return _node(cluster, cores, tries - 1)
 
 
 def until(true, seconds: float, what: str) -> None:
