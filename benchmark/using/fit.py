@@ -12,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.pictures.mixing import mixing_of
@@ -50,6 +51,22 @@ class Fitted:
     curve: list[Epoch]
     seconds: float  # of training alone
     cuda_peak_bytes: int | None  # of the allocator; None without a GPU
+    recipe: Recipe
+
+    def step_bytes(self) -> int:
+        """Bytes of all tensors that live at the peak of a training step, simulated; never GPU memory.
+
+        Raises:
+            UserError: as :func:`benchmark.engine.measuring.cost.simulate`.
+        """
+
+        def again() -> Method:
+            method = copy.deepcopy(self.method)
+            method.modules.cpu()
+            method.auxiliaries.cpu()
+            return method
+
+        return simulate(again, self.recipe, self.method.task, self.recipe.batch).peak_bytes
 
     def save(self, path: str | Path) -> None:
         """Write a plain checkpoint as safetensors, which timm's ``create_model(..., checkpoint_path=path)`` reads.
@@ -155,6 +172,7 @@ def fit(
         curve,
         sum(row.seconds for row in curve),
         peak.bytes,
+        chosen,
     )
     _check_alone(net, built, loaders["validation"])
     if save is not None:
