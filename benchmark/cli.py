@@ -393,6 +393,17 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
+@app.command()
+def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
+    """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
+    at_the_top()
+    from benchmark.tables.claims_printed import print_claims
+    from benchmark.tables.files import RESULTS, write_tables
+
+    write_tables()
+    print_claims(RESULTS, claim, console)
+
+
 Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
 Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]

@@ -32,6 +32,9 @@ def results(tmp_path, monkeypatch):
     figures = pd.read_csv(tmp_path / "reproductions.csv")
     figures = figures.assign(note=HOSTILE, publication=HOSTILE, metric=HOSTILE)
     figures.to_csv(tmp_path / "reproductions.csv", index=False)
+    claims = pd.read_csv(tmp_path / "claims.csv")
+    claims = claims.assign(says=HOSTILE, source=HOSTILE, why=HOSTILE, test=HOSTILE, link="javascript:alert(1)")
+    claims.to_csv(tmp_path / "claims.csv", index=False)
     said = dict.fromkeys(SAID, HOSTILE) | {"removes": [HOSTILE], "variants": {HOSTILE: {}}, "defaults": {"a": HOSTILE}}
     said |= {
         "paper": "javascript:alert(1)",

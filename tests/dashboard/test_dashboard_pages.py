@@ -140,6 +140,18 @@ def test_charts_bear_no_rows(results):
         assert chart.to_dict()
 
 
+def test_claims_stand_with_their_verdicts_and_lead_to_the_rows(results):
+    app = opened("claims")
+    assert "Of 3 claims, 1 are supported, 1 are contradicted, 0 are not distinguishable" in texts(app)
+    page = html_of(app)
+    assert page.index('id="matches"') < page.index('id="saves"') < page.index('id="unseen"')
+    assert 'href="compare?suite=cifar10&amp;backbone=cifar_resnet32&amp;a=dgl%2C+K+%3D+4%2C+shared' in page
+    assert 'href="./?suite=cifar10&amp;backbone=cifar_resnet32&amp;recipe=shared"' in page
+    chosen = html_of(opened("claims", verdict="contradicted"))
+    assert 'id="matches"' in chosen
+    assert 'id="saves"' not in chosen
+
+
 def test_papers_figures_stand_beside_ours(results):
     app = opened("published", run_here="true")
     shown = app.dataframe[0].value
