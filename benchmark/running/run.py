@@ -114,7 +114,7 @@ def run_suite(
 
     def finished(cell: Cell) -> Record | None:
         asked = fingerprint(cell, effective(suite, cell), data)
-        return records.get(cell) or _finished(cell, asked, kept, _path(runs, identify(cell, suite)))
+        return records.get(cell) or _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
 
     told = {} if again else _told_by_others(todo, today, finished)
     work = [
