@@ -1,9 +1,9 @@
 """Hours on a GPU that has a name, from FLOPs: an assumption, stated as an interval, and never a measurement.
 
-A data sheet says how many FLOPs a second a GPU could do at most, dense, by the kind of its arithmetic; a training does a
-share of them. How large it is hangs on the network (a CIFAR ResNet of 16 channels keeps no large GPU busy), the batch
-and the loader. The interval below is wide on purpose, and what a method does beside convolutions and matrix products is
-not in the FLOPs.
+A data sheet says how many FLOPs a second a GPU could do at most, dense, by the kind of its arithmetic; a training does
+a share of them. How large it is hangs on the network (a CIFAR ResNet of 16 channels keeps no large GPU busy), the batch
+and the loader. The interval is wide on purpose, and what a method does beside convolutions and matrix products is not
+in the FLOPs.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Precision, Recipe
 
-# TFLOP/s at most, dense, of NVIDIA's data sheets: fp32 outside tensor cores, tf32 and bf16 (accumulated in fp32) in them
+# TFLOP/s at most, dense, of NVIDIA's data sheets: fp32 outside tensor cores, tf32 and bf16 (summed in fp32) in them
 PEAKS: dict[str, dict[Precision, float]] = {
     "t4": {"fp32": 8.1},
     "v100": {"fp32": 15.7},  # SXM2
@@ -62,7 +62,7 @@ class On:
         if self.gpu:
             peak, (least, most) = PEAKS[self.gpu][precision], SHARES[precision]
             console.print(
-                f"hours: of one {self.gpu} for {self.pictures:,} pictures shown, in {precision}; assumed, not measured: "
+                f"hours: of one {self.gpu}, for {self.pictures:,} pictures in {precision}; assumed, not measured: "
                 f"{least:.0%} to {most:.0%} of the {peak:g} TFLOP/s that its data sheet names, in convolutions and "
                 "matrix products alone.",
                 style="dim",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -178,7 +179,8 @@ def speedup(training: Training) -> SpeedRow:
     return row.model_copy(update=numbers)
 
 
-def _run(job: Job) -> "tuple[float, float] | float | str":
+def _run(job: Job) -> Any:
+    """What it answers, or in words why it does not."""
     ((_, outcome),) = run_jobs([job], [""])
     if isinstance(outcome, Crash | UserError):
         return outcome.sentence if isinstance(outcome, Crash) else str(outcome)
