@@ -37,7 +37,7 @@ from benchmark.running.together import in_lanes
 from benchmark.schema.suite import Suite
 
 WARMUP = 2  # steps before those that are timed
-STEPS = 5
+STEPS = 8
 SHOWN = {
     **{"name": "method", "modules": "K", "serial_ms": "serial ms", "slowest_ms": "slowest module ms"},
     **{"predicted": "predicted ×", "measured": "measured ×"},
