@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from benchmark.ending import Interrupted
 from benchmark.engine.training.train import Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.progress import ProgressBar
@@ -29,14 +31,16 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     """
     method = asked["method"]
     try:
-        with ProgressBar(method, console) as bar:
+        with ProgressBar(method, console, counted=False) as bar:
             bar.begin(1, 0)
-
-            def told(fraction: float, row: Epoch) -> None:
-                bar.progress(0, fraction)
-                console.print(_line(row), highlight=False, markup=False, soft_wrap=True)
-
-            found = fit(**asked, save=save, on_epoch=told, say=console.print)
+            if not asked["checkpoint"]:
+                bar.note("A stop loses this training; with --checkpoint FILE the same command goes on from there.")
+            told = partial(bar.progress, 0)
+            found = fit(**asked, save=save, on_epoch=lambda _, row: bar.note(_line(row)), on_step=told, say=bar.note)
+    except Interrupted as stop:
+        if not asked["checkpoint"]:
+            stop.kept = "nothing is kept, as no --checkpoint says where"
+        raise
     except Diverged as error:
         raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
     except Stopped as reason:
