@@ -178,6 +178,10 @@ def run(
 
     asked = load_suite(suite)  # a misspelt name is said first
     check_asked(suite, asked, method or [], protocol)
+    if asked.examine:
+        from benchmark.examining.examination import options_of
+
+        options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
     if Seat.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = {} if method else unusable_methods()

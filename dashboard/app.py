@@ -12,6 +12,7 @@ PAGES = {  # file in pages_shown/, also its address: title and icon
     "fit": ("Does it fit?", "memory"),
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),
+    "tracks": ("Tracks", "route"),
     "published": ("Published", "menu_book"),
     "compare": ("Compare", "compare"),
     "method": ("Method", "article"),

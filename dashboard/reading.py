@@ -127,6 +127,19 @@ def _claims(results: str, changed: Changed) -> Said:
     return read_said(Path(results))
 
 
+def tracks() -> dict[str, Any]:
+    """The examinations that have tables, as ``benchmark.display.tracks.Track``."""
+    results = reading.results_folder()
+    return _tracks(str(results), _changed(*sorted(results.glob("*.csv"))))
+
+
+@cached
+def _tracks(results: str, changed: Changed) -> dict[str, Any]:
+    from benchmark.display.tracks import read_tracks  # no other page needs it
+
+    return read_tracks(Path(results))
+
+
 def tuning() -> pd.DataFrame:
     """What tuning changed, with the ranks in words; empty where nothing was tuned."""
     return reading.with_ranks_in_words(_table("tuning.csv", reading.TEXT_OF_TUNING))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 ALL, FEW = "all", 5
 ALONE = "alone"
+FEWER_PAIRS = "_tenth|_hundredth"  # variants whose encoders see a part of the pairs
+WORDS = {"logistic": "logistic regression", "mean": "nearest class mean"}
+LEGEND: dict[str, Any] = {"orient": "bottom", "columns": 2, "labelLimit": 400}
 
 
 class Options(Strict):
@@ -130,26 +133,40 @@ class Labels(Examination[Options, Block]):
         return pd.DataFrame(rows, columns=list(self.columns)).astype({"pairs": "Int64"})
 
     def pictures(self, table: pd.DataFrame) -> Iterator[Picture]:
-        import altair as alt
-
-        order = [str(n) for n in sorted({int(n) for n in table["per_class"] if n != ALL})] + [ALL]
+        few = table["variant"].fillna("").str.contains(FEWER_PAIRS)
+        fewer = table[few | (table["method"].isin(table.loc[few, "method"]) & ~few)]
         for (suite, backbone), part in table.groupby(["suite", "backbone"], sort=True):
-            for head in HEADS:
-                shown = part[part["head"].isin([head, ALONE])]
-                rows = shown.assign(row=said(shown) + shown["head"].map(lambda h: ", alone" if h == ALONE else ""))
-                chart = (
-                    alt.Chart(rows[["row", "per_class", "test_top1_pct"]].astype({"per_class": str}))
-                    .mark_line(point=True)
-                    .encode(
-                        x=alt.X("per_class:O", sort=order, title="labelled pictures a class"),
-                        y=alt.Y("test_top1_pct:Q", title="test accuracy, %", scale=alt.Scale(zero=False)),
-                        color=alt.Color("row:N", title=None, legend=alt.Legend(columns=1, labelLimit=400)),
-                        strokeDash=alt.StrokeDash("row:N", title=None),
-                        tooltip=["row", "per_class", alt.Tooltip("test_top1_pct", format=".2f")],
-                    )
+            section = f"{suite}, {backbone}"
+            for head, words in WORDS.items():
+                rows = part[part["head"].isin([head, ALONE]) & ~few.reindex(part.index)]
+                yield Picture(section, f"Accuracy by labels: {words} on frozen features", _curves(rows))
+            rows = fewer[(fewer["suite"] == suite) & (fewer["backbone"] == backbone) & (fewer["head"] == "mean")]
+            if few.reindex(part.index).any():
+                yield Picture(
+                    section, "How many pairs are enough: nearest class mean, end-to-end encoders", _curves(rows)
                 )
-                words = {"logistic": "logistic regression", "mean": "nearest class mean"}[head]
-                yield Picture(f"{suite}, {backbone}", f"Accuracy by labels, {words} on frozen features", chart)
+
+
+def _curves(rows: pd.DataFrame) -> Any:
+    """Accuracy by labelled pictures a class, a line a row."""
+    import altair as alt
+
+    order = [str(n) for n in sorted({int(n) for n in rows["per_class"] if n != ALL})] + [ALL]
+    shown = rows.assign(row=said(rows) + rows["head"].map(lambda head: ", alone" if head == ALONE else ""))
+    names = sorted(shown["row"].unique())
+    return (
+        alt.Chart(shown[["row", "per_class", "test_top1_pct"]].astype({"per_class": str}))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("per_class:O", sort=order, title="labelled pictures a class"),
+            y=alt.Y("test_top1_pct:Q", title="test accuracy, %", scale=alt.Scale(zero=False)),
+            color=alt.Color(
+                "row:N", title=None, sort=names, scale=alt.Scale(scheme="tableau20"), legend=alt.Legend(**LEGEND)
+            ),
+            tooltip=["row", "per_class", alt.Tooltip("test_top1_pct", format=".2f")],
+        )
+        .properties(height=300)
+    )
 
 
 def draws_of(labels: np.ndarray, options: Options) -> Iterator[tuple[int | None, int, np.ndarray]]:

@@ -30,6 +30,7 @@ from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
 from benchmark.export.taking import take_away, with_lines
+from benchmark.export.track_pages import track_pages
 from benchmark.submitting.new import starting_file
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import COLUMNS, dictionary
@@ -44,6 +45,7 @@ NAVIGATION = {
     "fit.html": "Does it fit?",
     "modules.html": "Modules",
     "curves.html": "Curves",
+    "tracks.html": "Tracks",
     "published.html": "Published",
     "compare.html": "Compare",
     "methods.html": "Methods",
@@ -102,6 +104,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield from chart_pages(results.board, results.curves)
     yield "fit.html", "fit.html", fit_page(results.fit)
     yield "published.html", "published.html", _published(results)
+    yield from track_pages(results)
     yield "compare.html", "compare.html", compare_page(results)
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)

@@ -10,6 +10,7 @@ from benchmark.display.claims import read_said
 from benchmark.display.edition import read_edition
 from benchmark.display.fitting import read_fit
 from benchmark.display.standing import standing
+from benchmark.display.tracks import read_tracks
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -45,6 +46,7 @@ class Results:
         self.reproductions = reading.read_table(folder / "reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
         if len(self.reproductions):
             self.reproductions = with_traits_of_methods(self.reproductions, self.board, "our_method")
+        self.tracks = read_tracks(folder)
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
+from benchmark.examining.examination import examination_names
 from benchmark.schema.authors import NAME as AUTHORS
 from benchmark.schema.authors import read_authors
 from benchmark.schema.claims import NAME as CLAIMS
@@ -167,7 +168,8 @@ def _data(name: str) -> dict[str, Any]:
 
 def _remove_others(results: Path, written: Collection[str]) -> None:
     """Remove tables of suites, methods, rows and searches that are gone."""
-    tables = ("methods/*.json", "metrics/*/*.json", "cells/*.csv", "tuning.csv", *OF_CLAIMS)
+    tracks = [f"{name}{end}" for name in examination_names() for end in (".csv", "-*.csv")]
+    tables = ("methods/*.json", "metrics/*/*.json", "cells/*.csv", "tuning.csv", *tracks, *OF_CLAIMS)
     for path in [path for pattern in tables for path in results.glob(pattern)]:
         if str(path.relative_to(results)) not in written:
             path.unlink(missing_ok=True)
