@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
-from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
+from shown import DASHBOARD, TOP, charts_of, html_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display import comparing
