@@ -77,6 +77,19 @@ Parallel = Annotated[
     Literal["modules"] | None,
     typer.Option(help="train each module of a cell in a process, and on a GPU or core, of its own"),
 ]
+Where = Annotated[
+    Literal["local", "slurm", "ray"],
+    typer.Option("--executor", envvar="BEYOND_EXECUTOR", help="train cells here, or as jobs of a cluster"),
+]
+NeedsOfJob = Annotated[
+    str,
+    typer.Option(
+        "--needs",
+        envvar="BEYOND_NEEDS",
+        metavar="NEEDS",
+        help="of a job of a cluster, where not as the suite says: gpus=1,cpus=8,memory=32GB,minutes=600",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
@@ -151,9 +164,12 @@ def run(
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
+    where: Where = "local",
+    needs: NeedsOfJob = "",
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
+    from benchmark.running.executors import executor
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
     from benchmark.running.seat import Seat
@@ -175,22 +191,22 @@ def run(
     seconds = float("inf") if time_limit is None else time_limit
     chosen = method or methods_of(asked, left_out)
     if parallel:
-        if gpus_per_cell > 1:
-            raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell out.")
+        _check_alone(gpus_per_cell)
         refused = not_parallel(chosen)
         if method and refused:
             raise UserError(next(iter(refused.values())))
         for sentence in refused.values():
             console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
         chosen = [name for name in chosen if name not in refused]
+    trains = executor(where, jobs, needs)
     try:
         with ProgressBar(suite, console) as bar:
             records = run_suite(
                 suite,
                 chosen,
                 bar,
+                executor=trains,
                 again=again,
-                jobs=jobs,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
@@ -217,37 +233,52 @@ def cell(
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
+    parallel: Parallel = None,
+    again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    heartbeat: Annotated[
+        Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
+    ] = None,
 ) -> None:
     """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards.
 
     Processes that torchrun has started train it together.
     """
     at_the_top()
+    from benchmark.running.executors.heartbeat import Heartbeat
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
     from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
-    seconds = float("inf") if time_limit is None else time_limit
+    seconds, seat = float("inf") if time_limit is None else time_limit, Seat.given()
+    if parallel:
+        _check_alone(gpus_per_cell if seat is None else seat.size)
     try:
-        with ProgressBar(f"{suite} {index}", console) as bar:
+        with Heartbeat(heartbeat, console) if heartbeat else ProgressBar(f"{suite} {index}", console) as observer:
             records = run_suite(
                 suite,
                 chosen,
-                bar,
+                observer,
+                again=again,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
                 index=index,
                 gpus_per_cell=gpus_per_cell,
-                seat=Seat.given(),
+                seat=seat,
+                parallel=parallel is not None,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
     if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
+
+
+def _check_alone(processes: int) -> None:
+    if processes > 1:
+        raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell and torchrun out.")
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
@@ -288,6 +319,29 @@ def tune(
         _complain(f"No full trial of {name} ended; see results/tuned/{suite}/{name}.json.", "red")
     if unended or left_out:
         sys.exit(1 if unended else MISTAKE)
+
+
+@app.command()
+def examine(
+    suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
+    jobs: Jobs = None,
+) -> None:
+    """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
+    at_the_top()
+    from benchmark.examining.run import examine_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import methods_of
+    from benchmark.schema.suite import load_suite
+    from benchmark.tables.files import write_tables
+
+    chosen = method or methods_of(load_suite(suite))
+    try:
+        with ProgressBar(f"examine {suite}", console) as bar:
+            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
+    finally:
+        write_tables()
 
 
 @app.command()
@@ -463,7 +517,10 @@ def verify(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="a folder of pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone")],
+    data: Annotated[
+        Path,
+        typer.Option(help="pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone; or tar, WebDataset, Arrow files"),
+    ],
     backbone: Annotated[str, typer.Option(help="a network that timm knows")] = "resnet50",
     method: Annotated[str, typer.Option(help="a method's id, or its file")] = "infopro",
     modules: Annotated[int, typer.Option(min=1, help="so many gradient-isolated modules")] = 4,
@@ -476,6 +533,12 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="not of biases and normalisation")] = 0.05,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="such as 0.1, of methods that learn by cross-entropy")
+    ] = None,
+    mixup: Annotated[float | None, typer.Option(help="alpha, such as 0.2; cross-entropy alone")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="alpha, such as 1; cross-entropy alone")] = None,
+    rand_augment: Annotated[int | None, typer.Option(help="magnitude, such as 9")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
@@ -498,6 +561,7 @@ def train(
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
+        **{"label_smoothing": label_smoothing, "mixup": mixup, "cutmix": cutmix, "rand_augment": rand_augment},
         **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
         "recompute": "units" if recompute else "none",
     }

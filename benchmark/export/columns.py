@@ -14,6 +14,7 @@ from benchmark.tables.trust import FAILED, OTHERS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
 RANK = f"{COLUMNS['rank_low'].meaning}; to {COLUMNS['rank_high'].meaning}"
+BRANCH = "where the objective, or the gradient, of a hidden module comes from"
 HIDDEN_LABELS = "; ".join(f"{kind}: {words}" for kind, words in reversed(LABELS.items()))
 METRICS = {
     "test_error_pct": "test error, %",
@@ -95,6 +96,7 @@ def _traits() -> list[Column]:
     """What tells methods apart, and what readers choose by in every table that has a row a method, or several."""
     return [
         Column(TRAITS["family"], _family, COLUMNS["family"].meaning, filter="family"),
+        text("branch", TRAITS["branch"], filter=True, meaning=BRANCH),
         text("locks", TRAITS["locks"], filter=True, meaning=COLUMNS["removes"].meaning),
         text("hidden_labels", TRAITS["hidden_labels"], filter=True, meaning=HIDDEN_LABELS),
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import dataset_of
 from benchmark.engine.measuring.cost import Simulation
 from benchmark.planning.network import MODULES, Network, check_network, methods_asked
 from benchmark.planning.simulated import Simulated, Training, simulate_all
@@ -79,7 +79,7 @@ def _training(suite: Suite, cell: Cell) -> Training:
         backbone=suite.backbone(cell.backbone),
         balance=suite.balance,
         recipe=suite.recipe,
-        task=load_dataset(suite.dataset).task,
+        task=dataset_of(suite, cell.backbone).task,
         modules=cell.modules,
         batch=suite.recipe.batch,
     )

@@ -30,6 +30,7 @@ from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
 from benchmark.tables.reproductions import reproductions
+from benchmark.tables.tracks import tables_of_tracks
 from benchmark.tables.tuning import TUNED, read_searches, tuning
 
 RESULTS = Path("results")
@@ -96,6 +97,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         texts["reproductions.csv"] = figures.to_csv(index=False)
     if searches:
         texts["tuning.csv"] = changed.to_csv(index=False)
+    texts |= {
+        f"{name}.csv": table.to_csv(index=False) for name, table in tables_of_tracks(results / "examined").items()
+    }
     for name, text in texts.items():
         _write(text, results / name)
     if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables

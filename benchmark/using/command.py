@@ -9,15 +9,11 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.engine.measuring.cost import simulate
-from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.progress import ProgressBar
-from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN
-from benchmark.using.fit import Fitted, Stopped, chosen_recipe, fit
-from benchmark.using.network import build, freeze, method_class, network
+from benchmark.using.fit import Fitted, Stopped, fit
 
 STOPPED = 130  # exit code, as shells have it of Ctrl-C
 
@@ -86,10 +82,10 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
     if method == TWIN:
         raise UserError(f"{TWIN} is what methods are compared with; say another --method.")
     of_twin = {**asked, "method": TWIN, "modules": 1, "options": {}}
-    rows = {method: (trained(console, asked, save), asked), TWIN: (trained(console, of_twin, None), of_twin)}
+    rows = {method: trained(console, asked, save), TWIN: trained(console, of_twin, None)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
-    for name, (found, said) in rows.items():
-        peak = f"{_simulated(found, said) / 2**20:.0f}"
+    for name, found in rows.items():
+        peak = f"{found.step_bytes() / 2**20:.0f}"
         cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
         table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
     console.print(table)
@@ -98,16 +94,3 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
         "seconds hang on what else the machine did.",
         soft_wrap=True,
     )
-
-
-def _simulated(found: Fitted, asked: Mapping[str, Any]) -> int:
-    """Bytes of all tensors that live at the peak of a step."""
-    recipe = chosen_recipe({key: value for key, value in asked.items() if key in Recipe.model_fields})
-    task = found.method.task
-
-    def make() -> Method:
-        net = network(asked["model"], task, 0, pretrained=False)
-        freeze(net, asked["frozen"])
-        return build(net, method_class(asked["method"]), asked["options"], task, asked["modules"], 0)
-
-    return simulate(make, recipe, task, recipe.batch).peak_bytes

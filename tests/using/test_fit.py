@@ -37,6 +37,13 @@ def test_timm_builds_the_trained_network_from_the_checkpoint(pictures, tmp_path,
     monkeypatch.chdir(tmp_path)  # where there is no checkout
     out = tmp_path / "out.safetensors"
     more = {"clip_norm": 1.0, "ema": 0.5, "precision": "bf16", "frozen": ["conv1"]}
+    more |= {
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "label_smoothing": 0.1,
+        "rand_augment": 9,
+        "options": {"task_loss": "softmax"},
+    }
     found = fit("cifar_resnet8", pictures, "infopro", 2, save=out, **more, **SMALL)
     again = timm.create_model("cifar_resnet8", checkpoint_path=str(out), num_classes=3).eval()
     x = torch.randn(2, 3, 16, 16)
@@ -89,7 +96,8 @@ def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
     ("said", "sentence"),
     [
         ({"method": "forward_forward"}, "does not end in the plain network"),
-        ({"method": "dgl", "label_smoothing": 0.1}, "soft labels"),
+        ({"method": "predsim", "label_smoothing": 0.1}, r"losses that are cross-entropies.*\(one_hot\)"),
+        ({"method": "infopro", "mixup": 0.2}, r"losses that are cross-entropies.*\(indexing\)"),
         ({"method": "greedy_layerwise", "ema": 0.9}, "needs one"),
         ({"method": "dgl", "frozen": ["conv9"]}, "no part 'conv9'"),
         ({"method": "dgl", "save": "out.pt"}, "ends in .safetensors"),
