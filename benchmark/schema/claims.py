@@ -72,7 +72,9 @@ class Claim(Strict):
     holds: Literal["everywhere", "somewhere"] = "everywhere"
     where: Rows = Field(default_factory=dict)  # of both sides
     table: str | None = None  # results/<table>.csv in place of the cells of suites
-    pair_by: str = "seed"  # column of that table
+    pair_by: str = "seed"  # column of that table; or, of one that has means over seeds alone,
+    half: str | None = None  # its column of half of the 95 % t interval, and
+    count: str = "n"  # its column of the seeds
     unit: str = "points"  # of that table's metric
 
     @property

@@ -179,9 +179,14 @@ def judge(
         return case._replace(supports=float(not holds), contradicts=float(holds))
     if n < ENOUGH:  # no test; but what did not end keeps a claim from holding everywhere
         return case._replace(supports=1.0, contradicts=1.0) if case.failed else case
-    own, freedom = variance or (max(float(np.var(differences, ddof=1)), LEAST**2), n - 1)
-    error = (own / n) ** 0.5
-    beyond = claim.sign * (effect - claim.threshold) / error
+    own, freedom = variance or (float(np.var(differences, ddof=1)), n - 1)
+    return _tested(claim, case, max(own, LEAST**2) / n, freedom)
+
+
+def _tested(claim: Claim, case: Case, variance: float, freedom: float) -> Case:
+    """The case with its p; ``variance`` is that of its effect."""
+    error = variance**0.5
+    beyond = claim.sign * (case.effect - claim.threshold) / error
     supports = 1.0 if case.failed else float(stdtr(freedom, -beyond))  # what did not end would not have raised the mean
     return case._replace(error=error, freedom=freedom, supports=supports, contradicts=float(stdtr(freedom, beyond)))
 
@@ -195,6 +200,8 @@ def cases_of_table(claim: Claim, table: pd.DataFrame, smoke: Collection[str] = (
         UserError: the table lacks a column that the claim names.
     """
     _check_column(table, claim.metric, "metric")
+    if claim.half:
+        return _cases_of_means(claim, table, smoke)
     _check_column(table, claim.pair_by, "pair_by")
     setting = [name for name in TABLE_SETTING if name in table]
     rows = _kept(table, claim.where, "where")
@@ -218,6 +225,50 @@ def cases_of_table(claim: Claim, table: pd.DataFrame, smoke: Collection[str] = (
             )
         )
     return [case for case in cases if case.n]
+
+
+def _cases_of_means(claim: Claim, table: pd.DataFrame, smoke: Collection[str]) -> list[Case]:
+    """Of a table that has means and intervals over seeds: each row beside each of the other side, by Welch's t test.
+
+    Seeds are no pairs there, so that what a seed does to both counts as scatter.
+    """
+    for name, said_in in ((claim.half or "", "half"), (claim.count, "count")):
+        _check_column(table, name, said_in)
+    setting = [name for name in TABLE_SETTING if name in table]
+    rows = _kept(table, claim.where, "where")
+    first = _kept(rows, claim.compare, "compare").to_dict("records")
+    second: list[Row | None] = [None]
+    if isinstance(claim.against, dict):
+        second = list(_kept(rows, claim.against, "against").to_dict("records"))
+    return [
+        _beside_means(claim, row, other, setting, smoke)
+        for row in first
+        for other in second
+        if other is None or all(row[name] == other[name] for name in setting)
+    ]
+
+
+def _beside_means(claim: Claim, row: Row, other: Row | None, setting: list[str], smoke: Collection[str]) -> Case:
+    sides = [row] if other is None else [row, other]
+    counts = [int(side[claim.count]) for side in sides]
+    less = claim.against if isinstance(claim.against, float) else (other or row)[claim.metric]
+    case = Case(
+        where={name: row[name] for name in setting},
+        compare={name: row[name] for name in claim.compare},
+        against={name: other[name] for name in claim.against} if other and isinstance(claim.against, dict) else {},
+        failed=0,
+        smoke=bool({row[name] for name in setting} & {*smoke}),
+        effect=float(row[claim.metric] - less),
+        n=min(counts),
+    )
+    if case.n < ENOUGH:
+        return case
+    halves = [float(side[claim.half]) for side in sides]
+    squares = [
+        max((half / float(stdtrit(n - 1, 0.975))) ** 2, LEAST**2 / n) for half, n in zip(halves, counts, strict=True)
+    ]
+    freedom = sum(squares) ** 2 / sum(square**2 / (n - 1) for square, n in zip(squares, counts, strict=True))
+    return _tested(claim, case, sum(squares), freedom)
 
 
 def _by_pair(rows: pd.DataFrame, claim: Claim, setting: list[str]) -> dict[tuple[Any, ...], dict[Any, float]]:
@@ -286,7 +337,9 @@ def _side(row: Row) -> dict[str, Any]:
 def _kept(rows: pd.DataFrame, wanted: Rows, said_in: str) -> pd.DataFrame:
     for name, value in wanted.items():
         _check_column(rows, name, said_in)
-        rows = rows[rows[name].isin(value if isinstance(value, list) else [value])]
+        wanted_values = value if isinstance(value, list) else [value]
+        said = rows[name].isin(wanted_values) | rows[name].astype(str).isin(map(str, wanted_values))  # 1 among texts
+        rows = rows[said]
     return rows
 
 

@@ -200,7 +200,8 @@ def _why(weighed: Weighed, said: str, needed: int | None) -> str:
     if not weighed.claim.tested:
         return f"Compared without a test in {cases}: no seed moves it."
     if said != OPEN:
-        return f"Tested in {cases}, paired by {weighed.claim.pair_by}.{lost}"
+        pairs = "by means and intervals, unpaired" if weighed.claim.half else f"paired by {weighed.claim.pair_by}"
+        return f"Tested in {cases}, {pairs}.{lost}"
     if needed is None:
         return f"Tested in {cases}: what did not end keeps it open, whatever other seeds say.{lost}"
     if needed > MOST:

@@ -104,8 +104,10 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     for name, text in texts.items():
         _write(text, results / name)
     if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
-        contests = {name: suite for name, suite in defined.items() if name not in smoke}
-        evidence = Evidence(board, cells, rows_asked(board, contests), smoke)
+        tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
+        contests = {name: suite for name, suite in defined.items() if name not in {*smoke, *tracks}}
+        rows = board[~board["suite"].isin(tracks)]
+        evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke)
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)
     _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})

@@ -42,7 +42,7 @@ def test_each_claim_has_its_sentence_verdict_source_and_finding(page):
     assert 'Quoted: <a href="https://example.org/paper"' in first
     assert "stated for ImageNet" in first
     assert "is above −0.5 points, in every setting." in first
-    assert re.search(r"dgl, K = 4, in cifar10, cifar_resnet32: −4.00 ± \d\.\d\d points, n = 3, p (=|<) ", first)
+    assert re.search(r"dgl, K = 4, in cifar10, cifar_resnet32: −4.00 ± \d\.\d\d points, n = 3, p (=|&lt;) ", first)
     assert 'bb-supported" id="saves"' in second
     assert "−50.00 %, n = 3. Compared without a test in 2 settings" in second
     assert 'bb-untested" id="unseen"' in third

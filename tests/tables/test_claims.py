@@ -250,6 +250,26 @@ def test_a_claim_may_be_of_a_tracks_table(evidence, tmp_path):
     assert decided(evidence, tmp_path / "gone", against=against).loc["against", "verdict"] == UNTESTED
 
 
+def test_a_table_of_means_is_tested_unpaired(evidence, tmp_path):
+    """Welch's t by hand: half = 0.5 of three seeds is a standard error of 0.5 / 4.303."""
+    rows = [
+        {"method": m, "per_class": p, "top1": top, "half": 0.5, "n": 3}
+        for m, top in (("a", 62.0), ("b", 60.0))
+        for p in ("1", "all")
+    ]
+    rows += [{"method": "c", "per_class": "1", "top1": 70.0, "half": None, "n": 1}]
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
+    of_track = {"table": "labels", "metric": "top1", "half": "half", "where": {"per_class": 1}}
+    claims = {"above": claim("a", against="b", **of_track), "one_seed": claim("c", against="b", **of_track)}
+    claims["number"] = claim("a", against=61.9, **of_track)
+    found = decided(evidence, tmp_path, **claims)
+    assert found["verdict"].tolist() == [SUPPORTED, UNTESTED, OPEN]
+    error = 2**0.5 * 0.5 / 4.302653
+    assert found.loc["above", "half"] == pytest.approx(2.776445 * error, abs=1e-3)  # 4 degrees of freedom
+    assert found.loc["number", "half"] == pytest.approx(0.5, abs=1e-3)
+    assert "by means and intervals, unpaired" in found.loc["above", "why"]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
