@@ -31,7 +31,7 @@ class Weight(NamedTuple):
 
 def weights_of(modules: Iterable[nn.Module]) -> list[Weight]:
     """All weights of ``modules`` that learn, each once."""
-    found = {}
+    found: dict[nn.Parameter, Weight] = {}
     for part in (part for module in modules for part in module.modules()):
         for name, value in part.named_parameters(recurse=False):
             if value.requires_grad:
