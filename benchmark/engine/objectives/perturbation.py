@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmark.engine.objectives.plain_norms import norms_written_out
+
 Pair = tuple[Tensor, Tensor]
 
 
@@ -29,7 +31,7 @@ class Weight(NamedTuple):
 
 def weights_of(modules: Iterable[nn.Module]) -> list[Weight]:
     """All weights of ``modules`` that learn, each once."""
-    found = {}
+    found: dict[nn.Parameter, Weight] = {}
     for part in (part for module in modules for part in module.modules()):
         for name, value in part.named_parameters(recurse=False):
             if value.requires_grad:
@@ -57,8 +59,8 @@ def holding(weights: Sequence[Weight], values: Iterable[Tensor]) -> Iterator[Non
 
 @contextmanager
 def tangents() -> Iterator[None]:
-    """Inside, tensors may have tangents; attention is computed in steps that know theirs."""
-    with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
+    """Inside, tensors may have tangents; attention and norms are computed in steps that know theirs."""
+    with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH), norms_written_out():
         yield
 
 
@@ -85,7 +87,6 @@ class Activities:
         weights = weights_of(modules)
         self.layers = list(dict.fromkeys(w.part for w in weights if not _holds_layers(w.part)))
         self.loose = [w for w in weights if _holds_layers(w.part)]
-        self.scales = [w for w in weights if w.value.ndim <= 1 and not _holds_layers(w.part)]  # and shifts, and biases
         self.calls: list[Pair] = []  # what layers put out, on their graphs, and the noise on it
         self.shifts = [noise(w.value) for w in self.loose]
 
@@ -93,9 +94,7 @@ class Activities:
     def dual(self) -> Iterator[None]:
         """The noise is a tangent; values are those of a forward pass without noise."""
         values = [forward_ad.make_dual(w.value.detach(), u) for w, u in zip(self.loose, self.shifts, strict=True)]
-        # tangents of zero: those that a norm would make for itself are where no simulation finds them
-        still = [forward_ad.make_dual(w.value, torch.zeros_like(w.value)) for w in self.scales]
-        with holding(self.loose, values), holding(self.scales, still), self._hooked(self._with_tangent):
+        with holding(self.loose, values), self._hooked(self._with_tangent):
             yield
 
     @contextmanager
