@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.load import dataset_of, load_method
 from benchmark.engine.pictures.data import Dataset
 from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
@@ -72,16 +72,7 @@ class Loaded:
 
 def load(cell: Cell, suite: Suite) -> Loaded:
     """The classes that a cell runs, each loaded once."""
-    dataset = dataset_of(suite, cell.backbone)
-    if suite.augment:
-        dataset = dataset.augmented(suite.augment.pad, suite.augment.padding, suite.augment.flip)
-    return Loaded(load_method(cell.method), load_method(TWIN), dataset)
-
-
-def dataset_of(suite: Suite, backbone: str) -> Dataset:
-    """The suite's data set, of whose classes the rows of that name tell apart what their task says."""
-    dataset, groups = load_dataset(suite.dataset), suite.backbone(backbone).groups
-    return dataset.grouped(groups) if groups else dataset
+    return Loaded(load_method(cell.method), load_method(TWIN), dataset_of(suite, cell.backbone))
 
 
 def _sha256(path: Path) -> str:

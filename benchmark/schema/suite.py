@@ -107,6 +107,20 @@ class Augmentation(Strict):
     flip: bool  # horizontally, half of them
 
 
+class Folder(Strict):
+    """Where pictures of one's own lie, and what they are: of the data set ``image_folder``."""
+
+    path: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")  # below the data folder: a suite names no machine's
+    classes: int = Field(gt=1, le=100_000)
+    image: int = Field(gt=0, le=4096)  # side that they are shown at, pixels
+
+    @model_validator(mode="after")
+    def _stays_below(self) -> Self:
+        if ".." in Path(self.path).parts:
+            raise ValueError("a path below the data folder is meant, without `..`")
+        return self
+
+
 class Tune(Strict):
     """What each method's search may spend: 2 * share * configurations full trainings.
 
@@ -130,6 +144,7 @@ class Suite(Strict):
     title: str = Field(min_length=1, max_length=300)
     role: Literal["smoke test", "comparison"] = "comparison"  # whether methods run and learn, or which is better
     dataset: str
+    folder: Folder | None = added()  # of the data set image_folder
     backbones: list[Backbone] = Field(min_length=1)
     methods: list[str] | None = Field(default=None, min_length=1)  # these alone, where a paper compares a few
     modules: list[K] = Field(min_length=1)

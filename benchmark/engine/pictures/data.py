@@ -99,6 +99,7 @@ class Dataset:
     pad: ClassVar[int] = 4
     padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
+    placeable: ClassVar[bool] = False  # the suite says where it lies and what it is, and not its file
     groups: Sequence[Sequence[int]] | None = None  # of its classes, that are told apart in their place
 
     def load(self, root: Path) -> tuple[Pictures, Pictures, str] | tuple[PictureFiles, PictureFiles, str]:
@@ -113,6 +114,10 @@ class Dataset:
         other: Any = copy.copy(self)  # of the very class, whose file is what a record names
         other.pad, other.padding, other.flip = pad, padding, flip
         return other
+
+    def placed(self, path: str, classes: int, image: int) -> Dataset:
+        """The data set in the folder `path` of the data folder, where it is `placeable`."""
+        raise NotImplementedError
 
     def grouped(self, groups: Sequence[Sequence[int]]) -> Dataset:
         """The same pictures, of which groups of classes are told apart; those of other classes are left out.
