@@ -45,10 +45,10 @@ class Trial:
 
     @property
     def verdict(self) -> str:
-        """A score that does not beat the static list is no estimate; a baseline is none anyway."""
+        """A score that does not beat the static list, and chance, is no estimate; a baseline is none anyway."""
         if self.score in BASELINES:
             return "baseline"
-        return "estimate" if self.over_static.low > 0 else "no estimate"
+        return "estimate" if min(self.over_static.low, self.weighted_tau.low) > 0 else "no estimate"
 
 
 def static_list(truths: NDArray) -> NDArray:
