@@ -64,8 +64,8 @@ class Transfer(Examination[Options, Block]):
         "what the pick costs, in points of accuracy, against the best source.",
         "How much there is to estimate: *alike* is the mean τ between the true rankings of two targets; at 1, one list "
         "serves all; near 0, none serves two, and to beat the static list is to beat chance. *Repeatable* is the mean "
-        "τ between the rankings by two halves of the test pictures: where the truth does not agree with itself, no score "
-        "can agree with it.",
+        "τ between the rankings by two halves of the test pictures: where the truth does not agree with itself, no "
+        "score can agree with it.",
     )
     columns = {  # noqa: RUF012
         **ROW,
