@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from benchmark.engine.cutting.partition import Features, Partition
-    from benchmark.engine.objectives import heads, losses
+    from benchmark.engine.objectives import feedback, heads, losses, perturbation
     from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
     from benchmark.engine.pictures.archives import load_cifar, load_halves
@@ -40,7 +40,7 @@ _HOME = {
     "training.buffers": ("on_copies_of_buffers",),
     "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }
-_MODULES = ("heads", "losses")
+_MODULES = ("feedback", "heads", "losses", "perturbation")
 
 __all__ = [
     "READOUT_SHARE",
@@ -58,6 +58,7 @@ __all__ = [
     "Task",
     "as_pictures",
     "download",
+    "feedback",
     "fit",
     "heads",
     "in_float32",
@@ -70,6 +71,7 @@ __all__ = [
     "losses",
     "narrowed",
     "on_copies_of_buffers",
+    "perturbation",
     "stratified_order",
     "widened",
 ]

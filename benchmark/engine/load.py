@@ -20,8 +20,11 @@ def load_dataset(name: str) -> Dataset:
     return load_class(plugin_path(DATASETS, name), Dataset)()
 
 
-def dataset_of(suite: Suite) -> Dataset:
+def dataset_of(suite: Suite, backbone: str = "") -> Dataset:
     """The data set of a suite, in the folder and with the augmentation that the suite says.
+
+    Args:
+        backbone: whose rows tell apart what their task says (``groups``), where the suite is of several tasks.
 
     Raises:
         UserError: it is not one that takes a folder, or it lacks one.
@@ -35,4 +38,5 @@ def dataset_of(suite: Suite) -> Dataset:
         dataset = dataset.placed(**suite.folder.model_dump())
     if suite.augment:
         dataset = dataset.augmented(suite.augment.pad, suite.augment.padding, suite.augment.flip)
-    return dataset
+    groups = suite.backbone(backbone).groups if backbone else None
+    return dataset.grouped(groups) if groups else dataset

@@ -72,7 +72,7 @@ class Loaded:
 
 def load(cell: Cell, suite: Suite) -> Loaded:
     """The classes that a cell runs, each loaded once."""
-    return Loaded(load_method(cell.method), load_method(TWIN), dataset_of(suite))
+    return Loaded(load_method(cell.method), load_method(TWIN), dataset_of(suite, cell.backbone))
 
 
 def _sha256(path: Path) -> str:

@@ -67,7 +67,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         UserError: the suite's pictures are missing.
     """
     set_tf32(suite.recipe.precision)  # in the sandbox, too: the record says so
-    splits = load_splits(dataset_of(suite), data_root(), suite.validation, suite.limit)
+    splits = load_splits(dataset_of(suite, cell.backbone), data_root(), suite.validation, suite.limit)
     sha256 = file_sha256(plugin_path(METHODS, cell.method))
     with scratch_folder(folder) as place:
         trial = _Trial(place, cell, suite, splits)
@@ -85,7 +85,7 @@ class _Trial:
         self.cell, self.suite, self.splits = cell, suite, splits
         self.first, self.second, self.weights = folder / "first", folder / "second", folder / WEIGHTS
         self.cuda = suite.device == "cuda"
-        self.dataset, self.handed_out = dataset_of(suite), False
+        self.dataset, self.handed_out = dataset_of(suite, cell.backbone), False
         self.order = torch.randperm(len(splits.test), generator=unforeseeable())
 
     def training(self, report: Callable[[float], None]) -> Record:
@@ -102,7 +102,7 @@ class _Trial:
         """The record with the accuracy that was counted here, or with why there is none."""
         labels = self.splits.test.labels
         try:
-            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.classes), "test")
+            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.task.classes), "test")
             found = torch.empty_like(shuffled).index_copy_(0, self.order, shuffled)
             self._examine_alone(found)
         except Diverged as reason:
@@ -138,7 +138,7 @@ class _Trial:
         if ending.how != "done":
             raise _Refused(CRASH_STATUS.get(ending.how, "failed"), f"From its weights: {ending.sentence}")
         places = torch.cat(batches)
-        again = _answers(self.second / ANSWERS, len(places), self.dataset.classes)
+        again = _answers(self.second / ANSWERS, len(places), self.dataset.task.classes)
         if fault := dependence(found, again, places, "test"):
             raise _Refused("failed", fault)
 

@@ -55,7 +55,7 @@ def _sit_exam(method: Method, suite: Suite) -> None:
 def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     """The same in a process that knows nothing of the training but the weights."""
     prepare_process(suite.device, suite.recipe.precision)
-    method = builder(cell, suite, dataset_of(suite).task, load_method(cell.method))()
+    method = builder(cell, suite, dataset_of(suite, cell.backbone).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
     method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):

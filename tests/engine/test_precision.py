@@ -26,7 +26,11 @@ NEAR = 0.05
 TRAINED = [name for name in METHOD_IDS if name != "untrained"]
 METERED = ["ddg", "e2ebp", "fa", "forward_forward", "gradient_checkpointing", "hsic_bottleneck", "infopro"]
 METERED += ["layerwise_hsic", "target_propagation"]
-VARIANTS = [(name, variant) for name in TRAINED for variant in load_method(name).variants or [""]]
+VARIANTS = [
+    pytest.param(name, variant, marks=pytest.mark.further if place else ())
+    for name in TRAINED
+    for place, variant in enumerate(load_method(name).variants or [""])
+]
 
 
 def build(name, digits, variant="", k=4):

@@ -77,6 +77,10 @@ class PictureFiles:
         except OSError as error:
             raise DataMissing(f"{file} in {self.root} cannot be read ({error.strerror}).") from error
 
+    def labelled(self, labels: Tensor) -> "PictureFiles":
+        """The same pictures under other labels (N,)."""
+        return PictureFiles(self.root, self.files, labels)
+
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""
         for file, size in zip(self.files, self.sizes(), strict=True):
