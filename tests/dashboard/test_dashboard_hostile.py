@@ -37,7 +37,7 @@ def results(tmp_path, monkeypatch):
     claims = claims.assign(says=HOSTILE, source=HOSTILE, why=HOSTILE, test=HOSTILE, link="javascript:alert(1)")
     claims.to_csv(tmp_path / "claims.csv", index=False)
     write_tracks(tmp_path)
-    for name in ("labels", "roles", "roles-cka"):
+    for name in ("labels", "roles", "roles-cka", "transfer", "transfer-pairs"):
         track = pd.read_csv(tmp_path / f"{name}.csv")
         track.assign(suite=HOSTILE, variant=HOSTILE).to_csv(tmp_path / f"{name}.csv", index=False)
     said = dict.fromkeys(SAID, HOSTILE) | {"removes": [HOSTILE], "variants": {HOSTILE: {}}, "defaults": {"a": HOSTILE}}
