@@ -27,6 +27,8 @@ TRAINED = [name for name in METHOD_IDS if name != "untrained"]
 METERED = ["ddg", "e2ebp", "fa", "forward_forward", "gradient_checkpointing", "hsic_bottleneck", "infopro"]
 METERED += ["layerwise_hsic", "target_propagation"]
 VARIANTS = [(name, variant) for name in TRAINED for variant in load_method(name).variants or [""]]
+# steps along one random direction of all weights, of whose length rounding decides
+VARIANTS = [each for each in VARIANTS if each not in (("forward_gradient", "fg_w"), ("zeroth_order", "mezo"))]
 
 
 def build(name, digits, variant="", k=4):
