@@ -16,8 +16,9 @@ MARGIN = 30.0  # points above the untrained network
 FAINT = {("forward_gradient", "ResNet"), ("pepita", "ViT")}
 LITTLE = 7.0
 CHANCE = ("zeroth_order", "local_forward_gradient")  # what little they learn from nothing takes longer than a test has
-# On the ResNet alone: noise that learns as little elsewhere, and what differs from `fa` in its feedback weights alone.
-ONCE = ("forward_gradient", "kolen_pollack", "sign_symmetry", "weight_mirror")
+# On the ResNet alone: noise that learns as little elsewhere; what differs from `fa` in its feedback weights alone; and
+# what is near backpropagation by an identity that its own test has.
+ONCE = ("forward_gradient", "kolen_pollack", "sign_symmetry", "weight_mirror", "predictive_coding", "dual_propagation")
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
 SLOW = ("forward_forward", "gim", "random_features")
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
