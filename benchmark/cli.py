@@ -178,6 +178,10 @@ def run(
 
     asked = load_suite(suite)  # a misspelt name is said first
     check_asked(suite, asked, method or [], protocol)
+    if asked.examine:
+        from benchmark.examining.examination import options_of
+
+        options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
     if Seat.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = {} if method else unusable_methods()
@@ -322,6 +326,29 @@ def tune(
 
 
 @app.command()
+def examine(
+    suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
+    jobs: Jobs = None,
+) -> None:
+    """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
+    at_the_top()
+    from benchmark.examining.run import examine_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import methods_of
+    from benchmark.schema.suite import load_suite
+    from benchmark.tables.files import write_tables
+
+    chosen = method or methods_of(load_suite(suite))
+    try:
+        with ProgressBar(f"examine {suite}", console) as bar:
+            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
+    finally:
+        write_tables()
+
+
+@app.command()
 def reproduce(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
@@ -368,6 +395,17 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
             f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
         )
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
+
+
+@app.command()
+def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
+    """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
+    at_the_top()
+    from benchmark.tables.claims_printed import print_claims
+    from benchmark.tables.files import RESULTS, write_tables
+
+    write_tables()
+    print_claims(RESULTS, claim, console)
 
 
 Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
@@ -500,7 +538,10 @@ def verify(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="a folder of pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone")],
+    data: Annotated[
+        Path,
+        typer.Option(help="pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone; or tar, WebDataset, Arrow files"),
+    ],
     backbone: Annotated[str, typer.Option(help="a network that timm knows")] = "resnet50",
     method: Annotated[str, typer.Option(help="a method's id, or its file")] = "infopro",
     modules: Annotated[int, typer.Option(min=1, help="so many gradient-isolated modules")] = 4,
@@ -513,6 +554,12 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="not of biases and normalisation")] = 0.05,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="such as 0.1, of methods that learn by cross-entropy")
+    ] = None,
+    mixup: Annotated[float | None, typer.Option(help="alpha, such as 0.2; cross-entropy alone")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="alpha, such as 1; cross-entropy alone")] = None,
+    rand_augment: Annotated[int | None, typer.Option(help="magnitude, such as 9")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
@@ -535,6 +582,7 @@ def train(
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
+        **{"label_smoothing": label_smoothing, "mixup": mixup, "cutmix": cutmix, "rand_augment": rand_augment},
         **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
         "recompute": "units" if recompute else "none",
     }

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field
 from rich.console import Console
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import dataset_of
 from benchmark.engine.measuring.cost import Simulation
 from benchmark.planning.gpus import On
 from benchmark.planning.network import MODULES, Network, check_network, methods_asked, recipe_of
@@ -79,7 +79,9 @@ def plan_suite(name: str, console: Console | None = None, jobs: int | None = Non
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    rows = plan(trainings_of(name), f"Planning {name}", console, jobs)
+    one = next(iter(suite.tasks or [None]))  # of several tasks, which all cost the same on one network
+    planned = [training for training in trainings_of(name) if training.backbone.task == one]
+    rows = plan(planned, f"Planning {name}", console, jobs)
     place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
 
@@ -93,7 +95,7 @@ def _training(suite: Suite, cell: Cell) -> Training:
         backbone=suite.backbone(cell.backbone),
         balance=suite.balance,
         recipe=suite.recipe,
-        task=load_dataset(suite.dataset).task,
+        task=dataset_of(suite, cell.backbone).task,
         modules=cell.modules,
         batch=suite.recipe.batch,
     )

@@ -28,7 +28,7 @@ from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
-from benchmark.engine.training.method import Method
+from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, train_phase
@@ -37,6 +37,7 @@ from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
+from benchmark.running.networks import Networks
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
@@ -222,6 +223,8 @@ def _train(
     peak = CudaPeak(torch.device(suite.device))
     watch = lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
     standing = keeper.standing if keeper else None
+    if keeper and keeper.keep.networks:
+        on_progress = Networks(method, suite, keeper.keep.networks, keeper.say).heard_by(on_progress)
     rows = train_phases(
         cell, suite, loaders, on_progress, method, watch=watch, metered=peak.measured, standing=standing, team=team
     )
@@ -345,10 +348,15 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     """Training pictures by the kind of label (full, pairs, none) that was used of them."""
     used: dict[str, int] = {}
     for phase in method.phases():
-        few = phase.labels_per_class
-        count = pictures if few is None else min(pictures, few * method.task.classes)
+        count = pictures_shown(phase, pictures, method.task.classes)
         used[phase.labels] = max(count, used.get(phase.labels, 0))
     return used
+
+
+def pictures_shown(phase: Phase, pictures: int, classes: int) -> int:
+    """How many of the training pictures a phase is shown."""
+    few = phase.labels_per_class
+    return pictures if few is None else min(pictures, few * classes)
 
 
 def how_it_ended(reason: BaseException) -> tuple[Status, str]:

@@ -7,7 +7,7 @@ import torch
 from timm.optim import list_optimizers
 from torch import nn
 
-from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.load import dataset_of, load_method
 from benchmark.engine.parallel.refusal import why_not_parallel
 from benchmark.engine.pictures.data import Splits, Task, data_root, load_splits
 from benchmark.engine.training.build import build_partition
@@ -69,7 +69,7 @@ def hardware_and_data(report: object, name: str, here: bool = True) -> tuple[str
     if cuda and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
     _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, "cuda" if cuda else "cpu")
-    dataset = load_dataset(suite.dataset)
+    dataset = dataset_of(suite)
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     _check_pictures(f"{SUITES}: {name}", suite, splits, dataset.task)
     return splits.fingerprint, torch.cuda.device_count() if cuda else 0
@@ -133,7 +133,7 @@ def _check_variants(place: str, suite: Suite, loaded: dict[str, type[Method]]) -
 
 
 def _check_cuts(suite: Suite, wanted: set[tuple[str, int]]) -> None:
-    task = load_dataset(suite.dataset).task
+    task = dataset_of(suite).task
     for label in (b.label for b in suite.backbones if b.label):
         if timm.is_model(label):
             raise UserError(f"{label} is a model of timm's; give the suite's backbone another label.")

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
 from benchmark.running.executors import Executor, Local, Work
-from benchmark.running.keep import Keep
+from benchmark.running.keep import NETWORKS, Keep
 from benchmark.running.launch import run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.observer import Observer
@@ -104,7 +104,7 @@ def run_suite(
             raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
-    known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
+    known = {} if again else {c: _finished(c, prints[c], kept, record_path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
     for cell, record in records.items():
@@ -114,7 +114,7 @@ def run_suite(
 
     def finished(cell: Cell) -> Record | None:
         asked = fingerprint(cell, effective(suite, cell), data)
-        return records.get(cell) or _finished(cell, asked, kept, _path(runs, identify(cell, suite)))
+        return records.get(cell) or _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
 
     told = {} if again else _told_by_others(todo, today, finished)
     work = [
@@ -123,8 +123,8 @@ def run_suite(
             suites[cell],
             identities[cell],
             prints[cell],
-            store.keep(prints[cell], keep_weights),
-            _path(runs, identities[cell]),
+            store.keep(prints[cell], keep_weights, bool(suite.examine)),
+            record_path(runs, identities[cell]),
             processes=cell.modules if parallel else gpus_per_cell,
             parallel=parallel and cell.modules > 1,
             again=again,
@@ -139,7 +139,7 @@ def run_suite(
             observer.finished(cell, record)
     store.complain()
     if index is None:
-        _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+        _remove_others(runs / name, methods, {record_path(runs, identify(cell, suite)) for cell in today})
     if seat and seat.rank:
         return []
     if left := len(wanted) - len(records):
@@ -219,7 +219,7 @@ class _Store:
         Raises:
             UserError: something else stands in its place, or the folder cannot be written.
         """
-        for path in (_path(self.runs, who) for who in wanted):
+        for path in (record_path(self.runs, who) for who in wanted):
             if path.is_dir():
                 raise UserError(f"{path} is a folder, where a record belongs; move it away.")
         try:
@@ -233,10 +233,11 @@ class _Store:
         for folder in (self.runs / name, self.kept, self.checkpoints):
             remove_leftovers(folder)
 
-    def keep(self, fingerprint: str, weights: bool) -> Keep:
-        """Where a cell leaves what it has before it is finished; and its weights, if they are asked for."""
+    def keep(self, fingerprint: str, weights: bool, examined: bool) -> Keep:
+        """Where a cell leaves what it has before it is finished; its weights, and networks, if they are asked for."""
         weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
-        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
+        networks = self.kept.with_name(NETWORKS.name) / fingerprint if examined else None
+        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file, networks=networks)
 
     def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
@@ -266,7 +267,7 @@ class _Store:
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
-        path = _path(self.runs, record.identity)
+        path = record_path(self.runs, record.identity)
         try:
             write_record(record, path)
         except OSError as error:
@@ -350,7 +351,8 @@ def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
     return record if record.genuine and same and record.status in WORTH_KEEPING else None
 
 
-def _path(runs: Path, i: Identity) -> Path:
+def record_path(runs: Path, i: Identity) -> Path:
+    """Where the record of a cell stands below a folder of them."""
     return runs / i.suite / i.method / f"{i.file_stem}.json"
 
 
