@@ -63,9 +63,13 @@ class Weighed(NamedTuple):
         if not self.counting:
             return None
         everywhere, holds = self.claim.holds == "everywhere", self.supports <= self.contradicts
-        if everywhere == holds:
-            return max(self.counting, key=lambda case: case.supports if holds else case.contradicts)
-        return min(self.counting, key=lambda case: case.supports if holds else case.contradicts)
+        worst_first = 1 if everywhere else -1  # of cases with the same p, such as costs, which are not tested
+
+        def order(case: Case) -> tuple[float, float]:
+            p = case.supports if holds else case.contradicts
+            return (-p if everywhere == holds else p, worst_first * self.claim.sign * case.effect)
+
+        return min(self.counting, key=order)
 
 
 def weigh(claim: Claim, cases: Sequence[Case], waiting: int = 0) -> Weighed:
@@ -133,7 +137,11 @@ def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
     needed = seeds_needed(weighed, tested) if said == OPEN else None
     row = {field: getattr(claim, field) for field in ("family", "says", "words", "source", "link", "stated_for")}
     row |= {"claim": name, "test": said_of_test(claim), "verdict": said, "unit": claim.in_unit}
-    row |= {"threshold": claim.threshold, "p": p, "seeds_needed": needed if needed and needed <= MOST else None}
+    row |= {
+        "threshold": claim.threshold,
+        "p": nan if said == UNTESTED else p,
+        "seeds_needed": needed if needed and needed <= MOST else None,
+    }
     row |= {"cases": len(weighed.counting), "suites": ", ".join(_suites(weighed.counting))}
     smoke_alone = bool(weighed.cases) and all(case.smoke for case in weighed.cases)
     row["only_smoke_test"] = "yes" if smoke_alone else "no"

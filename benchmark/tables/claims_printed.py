@@ -52,7 +52,8 @@ def _print(found: pd.DataFrame, console: Console) -> None:
     table.add_column("verdict")
     for row in found.to_dict("records"):
         seeds = "" if pd.isna(row["seeds_needed"]) else f"{row['seeds_needed']:.0f}"
-        n, p = ("" if pd.isna(row[name]) else f"{row[name]:g}" for name in ("n", "p"))
+        n = "" if pd.isna(row["n"]) else f"{row['n']:g}"
+        p = "" if pd.isna(row["p"]) else f"{row['p']:.2g}" if row["p"] >= 0.001 else "<.001"
         verdict = Text(str(row["verdict"]), STYLES.get(str(row["verdict"]), ""))
         table.add_row(Text(str(row["claim"])), Text(_effect(row)), n, p, seeds, verdict)
     console.print(table)
