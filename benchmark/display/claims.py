@@ -144,8 +144,8 @@ def _picture(row: Mapping[Any, Any], cases: pd.DataFrame, compare: Address, rows
         return Markup("")
     scale = _scale(shown[:MOST], float(row["threshold"]))
     lines = Markup("").join(_setting(case, row, scale, compare, rows) for case in shown[:MOST].to_dict("records"))
-    more = max(int(row["cases"]), len(shown)) - MOST
-    left = Markup('<p class="bb-more">{} further settings were compared.</p>').format(more)
+    more = int(row["found"]) - MOST
+    left = Markup('<p class="bb-more">{} further settings have rows of both.</p>').format(more)
     return Markup('<div class="bb-cases" tabindex="0" role="region" aria-label="{}"><table>{}</table></div>{}').format(
         f"Settings of {row['claim']}", lines, left if more > 0 else ""
     )

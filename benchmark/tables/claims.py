@@ -29,7 +29,19 @@ POWER = 0.8  # the chance with which the seeds that a claim is said to need woul
 KEPT = 30  # cases of a claim in the table: the headline alone has thousands once all suites were run
 MOST = 1000  # seeds; a claim that needs more will not be decided by them
 CLAIMS = ["claim", "family", "says", "words", "source", "link", "stated_for", "test", "verdict", "effect", "half"]
-CLAIMS += ["unit", "threshold", "n", "p", "seeds_needed", "decided_by", "cases", "suites", "only_smoke_test", "why"]
+CLAIMS += [
+    "unit",
+    "threshold",
+    "n",
+    "p",
+    "seeds_needed",
+    "decided_by",
+    "cases",
+    "found",
+    "suites",
+    "only_smoke_test",
+    "why",
+]
 CASES = ["claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row"]
 CASES += ["effect", "half", "n", "failed", "smoke_test", "decides"]
 
@@ -143,7 +155,8 @@ def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
         "p": nan if said == UNTESTED else p,
         "seeds_needed": needed if needed and needed <= MOST else None,
     }
-    row |= {"cases": len(weighed.counting), "suites": ", ".join(_suites(weighed.counting))}
+    found = sum(not case.smoke for case in weighed.cases)
+    row |= {"cases": len(weighed.counting), "found": found, "suites": ", ".join(_suites(weighed.counting))}
     smoke_alone = bool(weighed.cases) and all(case.smoke for case in weighed.cases)
     row["only_smoke_test"] = "yes" if smoke_alone else "no"
     if said != UNTESTED:

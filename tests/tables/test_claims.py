@@ -202,6 +202,18 @@ def test_times_are_tested(evidence):
     assert found["effect"] == pytest.approx(30, abs=0.1)
 
 
+def test_the_table_of_cases_keeps_the_nearest_and_says_how_many_there_are(evidence, monkeypatch):
+    monkeypatch.setattr("benchmark.tables.claims.KEPT", 2)
+    claims = {"it": claim(["better", "worse", "equal"], holds="somewhere")}
+    table, cases = tables_of_claims(claims, evidence, Path("nowhere"))
+    assert table.loc[0, ["cases", "found"]].tolist() == [6, 6]
+    assert set(cases["compare"]) == {"better, K = 2", "better, K = 4"}
+    assert cases["decides"].tolist() == ["yes", "no"]
+    everywhere = {"it": claim(["better", "worse", "equal"])}
+    _, cases = tables_of_claims(everywhere, evidence, Path("nowhere"))
+    assert set(cases["compare"]) == {"worse, K = 2", "worse, K = 4"}
+
+
 def test_the_other_side_has_the_same_k_or_the_k_that_the_claim_names(evidence):
     _, cases = tables_of_claims({"it": claim("better", against="worse")}, evidence, Path("nowhere"))
     assert set(zip(cases["compare"], cases["against"], strict=True)) == {
