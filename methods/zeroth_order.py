@@ -46,7 +46,8 @@ class ZerothOrder(Method):
     variants = {"mezo": {"noise": "weights"}, "node": {"noise": "activities"}}
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
-        with perturbation.without_dropout(self.modules):
+        # of a difference so small bf16 would leave nothing
+        with perturbation.without_dropout(self.modules), torch.autocast(batch.x.device.type, enabled=False):
             loss = self.by_activities(batch) if self.options.noise == "activities" else self.by_weights(batch)
         yield loss
 

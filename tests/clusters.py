@@ -76,6 +76,7 @@ def slurm(folder: Path) -> Iterator[None]:
 @contextmanager
 def ray_nodes(*cores: int) -> Iterator[list]:
     """A cluster of nodes on this machine, the first of which is its head; found by ``RAY_ADDRESS``."""
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # or its workers get nothing of a busy machine
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()

@@ -8,6 +8,7 @@ import pandas as pd
 from records import CLAIMS, make_record, write_own_tables, write_runs
 from streamlit import dataframe_util as arrow
 from streamlit.testing.v1 import AppTest
+from tracks_written import write_tracks
 
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
@@ -20,6 +21,7 @@ PAGES = (
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "method",
@@ -43,6 +45,7 @@ def write_results(folder: Path) -> Path:
     (folder / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
     (folder / "claims.yaml").write_text(CLAIMS)
     write_own_tables(folder, TOP / "methods")
+    write_tracks(folder)
     (folder / "plans").mkdir()
     heading = "method,variant,backbone,modules,peak_gb,peak_ratio,saved_gb,step_gflops,flops_ratio,parameters"
     planned = PLANNED.removeprefix("cifar100,")

@@ -46,6 +46,11 @@ class Track(NamedTuple):
     table: pd.DataFrame
     details: dict[str, pd.DataFrame]  # further tables, by what their files are called after the track
 
+    @property
+    def files(self) -> list[str]:
+        """What its tables are called among the results, the one of its page first."""
+        return [f"{self.name}.csv", *(f"{self.name}-{key}.csv" for key in sorted(self.details))]
+
     def sections(self) -> Iterator[tuple[str, list[Picture]]]:
         """Headings, and the charts under each."""
         examination = load_examination(self.name)

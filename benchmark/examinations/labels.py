@@ -66,15 +66,16 @@ class Labels(Examination[Options, Block]):
     )
     notes = (
         "Hidden modules that saw all pairs have seen the partition into classes: n labels only name its parts. The "
-        "column *Seen before the head* says of how many pictures which labels were used before the head, as the engine "
-        "counted them; *Pairs* is how many pairs these pictures make. A pair tells at most 1 bit, a class log2 C.",
+        "column “Seen before the head” says of how many pictures which labels were used before the head, as the engine "
+        "counted them; “Pairs” is how many pairs these pictures make. A pair tells at most 1 bit, a class log2 C.",
         "Fair rivals of rows that learned from pairs are others whose features learned from pairs as well "
-        "(`supervised_contrastive`, end to end); the upper bound is `e2ebp`, whose features learned from all labels; "
-        "the floor is `untrained`. *Alone* is end-to-end training on the n labels and nothing else, from the twin's "
-        "initial weights, by the suite's recipe, for a fixed number of steps.",
+        "(`supervised_contrastive`, end to end; its `alignment` is the survey's own objective at its own cut, where "
+        "everything before the classifier is the one hidden module); the upper bound is `e2ebp`, whose features "
+        "learned from all labels; the floor is `untrained`. “Alone” is end-to-end training on the n labels and nothing "
+        "else, from the twin's initial weights, by the suite's recipe, for a fixed number of steps.",
         "Heads: multinomial logistic regression with an L2 penalty fixed beforehand (C = 10), and the nearest class "
         "mean, which has nothing to tune; both on pooled features of unit length. ± is a 95 % t interval over seeds of "
-        "the mean over draws, and stands where there are two seeds or more; *Spread* is the standard deviation over "
+        "the mean over draws, and stands where there are two seeds or more; “Spread” is the standard deviation over "
         "draws. Nothing is selected on the test split.",
         "Published, for comparison: 94.88 % on CIFAR-10 with one label a class (ResNet-18, Duan et al. 2023).",
     )
@@ -158,7 +159,7 @@ def _curves(rows: pd.DataFrame) -> Any:
         alt.Chart(shown[["row", "per_class", "test_top1_pct"]].astype({"per_class": str}))
         .mark_line(point=True)
         .encode(
-            x=alt.X("per_class:O", sort=order, title="labelled pictures a class"),
+            x=alt.X("per_class:O", sort=order, title="labelled pictures a class", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("test_top1_pct:Q", title="test accuracy, %", scale=alt.Scale(zero=False)),
             color=alt.Color(
                 "row:N", title=None, sort=names, scale=alt.Scale(scheme="tableau20"), legend=alt.Legend(**LEGEND)

@@ -69,8 +69,8 @@ class Roles(Examination[Options, Block]):
     notes = (
         "Information plane: nHSIC = tr(R_x R_z), R = K(K + εmI)⁻¹ of centred Gram matrices, ε = 1e-5, σ = 5, in "
         "float64, on one sample of the validation split, the same for all networks; it grows with the sample's size m, "
-        "which stands in the table, and compares only within it. Two kernels: *gaussian*, exp(-d²/(2σ²D)), as the "
-        "paper says, and *authors*, exp(-d/(2σ²D)), as its code has it.",
+        "which stands in the table, and compares only within it. Two kernels: “gaussian”, exp(-d²/(2σ²D)), as the "
+        "paper says, and “authors”, exp(-d/(2σ²D)), as its code has it.",
         "Probes: a ridge classifier on standardised outputs averaged over positions, its penalty chosen on the "
         "training pictures, judged on the validation split. Epoch 0 is the untrained network: what a probe reads there "
         "no training put in. The dashed line is chance. A probe describes; a low one early in the network is no fault.",
@@ -274,7 +274,8 @@ def _map(means: pd.DataFrame, places: Sequence[str]) -> Any:
     import altair as alt
 
     base = alt.Chart(means).encode(
-        x=alt.X("place:N", sort=list(places), title=None), y=alt.Y("other_place:N", sort=list(places), title=None)
+        x=alt.X("place:N", sort=list(places), title=None, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("other_place:N", sort=list(places), title=None),
     )
     scale = alt.Scale(domain=[0, 1], clamp=True, scheme="blues")
     boxes = base.mark_rect().encode(color=alt.Color("cka:Q", title="CKA", scale=scale))

@@ -123,7 +123,8 @@ class Transfer(Examination[Options, Block]):
             else:
                 answers = logistic(at_unit_norm(train.features[shown]), y, at_unit_norm(test.features[judged]))
             hits = 100.0 * (answers == truth.numpy())
-            halves = float(hits[::2].mean()), float(hits[1::2].mean())
+            middle = len(hits) // 2  # the order has all classes in both halves, in proportion
+            halves = float(hits[:middle].mean()), float(hits[middle:].mean())
             found.append(Worth(target=target, scores=scores, truth=float(hits.mean()), halves=halves))
         assert network.record.accuracy is not None
         return Block(
@@ -149,13 +150,12 @@ class Transfer(Examination[Options, Block]):
             yield Picture(section, says, correlations(rows, NAMES))
 
     def pictures_of_details(self, details: Mapping[str, pd.DataFrame]) -> Iterator[Picture]:
-        from benchmark.examining.task_map_charts import task_map
+        from benchmark.examining.task_map_charts import best_rival, task_map
 
         for section, rows in _sections(details["pairs"]):
-            for score, name in NAMES.items():
-                yield Picture(
-                    section, f"{name}, beside the truth: which source for which target", task_map(rows, score)
-                )
+            for score in (SURVEY, best_rival(rows, [name for name in NAMES if name != SURVEY])):
+                says = f"{NAMES[score]}, beside the truth: which source for which target"
+                yield Picture(section, says, task_map(rows, score))
 
 
 def _sections(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

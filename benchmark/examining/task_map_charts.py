@@ -1,6 +1,6 @@
 """The pictures of transferability: a score beside the truth as heat maps, and how well each score orders sources."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -63,6 +63,13 @@ def _within_target(pairs: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
     deviation = ((value - of.transform("mean")) / spread.where(spread > 0)).fillna(0.0)
     rows = pairs[["source", "target"]].assign(value=value, deviation=deviation, map=name)
     return rows.assign(column=name + "|" + rows["source"])
+
+
+def best_rival(pairs: pd.DataFrame, scores: Sequence[str]) -> str:
+    """Of the scores, the one that goes with the truth best: by their correlation within targets."""
+    others = pairs[pairs["source"] != pairs["target"]]
+    truth = _within_target(others, "truth_pct", "truth")["deviation"]
+    return max(scores, key=lambda score: float((_within_target(others, score, "score")["deviation"] * truth).sum()))
 
 
 def correlations(rows: pd.DataFrame, names: Mapping[str, str]) -> Any:

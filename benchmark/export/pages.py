@@ -71,6 +71,7 @@ def render(results: Results) -> dict[str, bytes]:
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
     made["leaderboard.parquet"] = parquet(results.board[list(COLUMNS)])
     made["leaderboard-columns.csv"] = csv_for_spreadsheets(dictionary())
+    made |= {name: _as_file(results.folder / name) for track in results.tracks.values() for name in track.files}
     made[feed.NAME] = made_feed
     made |= compare_data(results)
     made |= {name: path.read_bytes() for name, path in results.records.items()}

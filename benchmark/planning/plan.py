@@ -79,7 +79,9 @@ def plan_suite(name: str, console: Console | None = None, jobs: int | None = Non
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    rows = plan(trainings_of(name), f"Planning {name}", console, jobs)
+    one = next(iter(suite.tasks or [None]))  # of several tasks, which all cost the same on one network
+    planned = [training for training in trainings_of(name) if training.backbone.task == one]
+    rows = plan(planned, f"Planning {name}", console, jobs)
     place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
 

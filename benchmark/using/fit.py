@@ -154,7 +154,7 @@ def fit(
     _check_soft_labels(built, chosen)
     peak = CudaPeak(torch.device(where))
     standing = Standing()
-    watch: Watch = UNWATCHED if ema is None else Averaging(built, ema)
+    watch: Watch = UNWATCHED if ema is None else Averaging(ema)
     stopping: AbstractContextManager[None] = nullcontext()
     if checkpoint is not None:
         asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]

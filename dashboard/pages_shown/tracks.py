@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 from choosers import kept, one_of, row
+from escaping import plain
 from parts import download, heading, nothing_matches, show_table
 from reading import tracks
 
@@ -30,11 +31,11 @@ def main() -> None:
         nothing_matches()
         return
     for title, pictures in track._replace(table=rows).sections():
-        st.subheader(title, anchor=False)
+        st.subheader(plain(title), anchor=False)
         for left in range(0, len(pictures), 2):
             for place, picture in zip(st.columns(2), pictures[left : left + 2], strict=False):
                 with place:
-                    st.caption(picture.says)
+                    st.caption(plain(picture.says))
                     st.altair_chart(picture.chart, width="stretch")
     show_table(rows, {name: _column(track, name) for name in track.headings}, track.title)
     download(rows, track.name)

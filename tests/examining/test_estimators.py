@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.spatial.distance import cdist
 
-from benchmark.examining.estimators.dependence import gram, nhsic, projection
+from benchmark.examining.estimators.dependence import gram, nhsic, projection, squared_distances
 from benchmark.examining.estimators.heads import PENALTY, at_unit_norm, logistic, nearest_mean
 from benchmark.examining.estimators.likeness import batch_grams, cka_map, minibatch_cka, unbiased_hsic
 from benchmark.examining.estimators.probes import probe_accuracy
@@ -55,6 +56,11 @@ def test_cka_knows_no_rotation_scale_or_shift_and_says_nothing_of_what_does_not_
     turned, _ = np.linalg.qr(draw.randn(5, 5))
     same, still = batch_grams(3 * x @ turned + 7, 32), batch_grams(np.ones((64, 5)), 32)
     assert cka_map([batch_grams(x, 32)], [same, still]) == [[pytest.approx(1), None]]
+
+
+def test_distances_keep_their_digits_far_from_the_origin():
+    features = 1000 + np.random.RandomState(0).randn(30, 7)
+    assert np.allclose(squared_distances(features), cdist(features, features, "sqeuclidean"), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(("kernel", "distance"), [("gaussian", 2.0), ("authors", 2**0.5)])

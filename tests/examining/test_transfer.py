@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from tracks_written import transfer
 
 from benchmark.engine.pictures.data import data_root, load_splits
 from benchmark.errors import UserError
 from benchmark.examinations.transfer import NAMES, Options, Transfer
 from benchmark.examining import targets
 from benchmark.examining.estimators.transfer.trial import BASELINES, RANDOM, STATIC, SURVEY
-from benchmark.examining.examination import Sat
 from benchmark.examining.network import Network
-from benchmark.examining.task_map import Block, Worth
 from benchmark.running.loaded import load
-from benchmark.schema.record import Identity
 from benchmark.schema.suite import Cell, Suite
 
 TASKS = {
@@ -64,6 +62,7 @@ def test_a_block_has_every_score_and_the_truth_of_each_target(block):
         assert set(worth.scores) == set(NAMES)
         assert np.isfinite(list(worth.scores.values())).all()
         assert worth.truth == pytest.approx(np.mean(worth.halves), abs=1.0)
+    assert np.ptp(block.targets[0].halves) < 15  # both are of both groups: 180 pictures each
     assert block.targets[1].truth > 90  # zeros and ones, even on random features
 
 
@@ -108,6 +107,7 @@ def test_targets_train_on_pictures_that_no_source_of_a_limited_suite_saw():
     assert not seen(shared.train) & seen(shared.test)
     numbers, groups = targets.of_task(shared.train.labels, TASKS["round_straight"], 60)
     assert len(numbers) == 60
+    assert groups[:30].bincount().tolist() == pytest.approx([30 * 4 / 7, 30 * 3 / 7], abs=2)  # each half, too
     assert groups.bincount().tolist() == pytest.approx([60 * 4 / 7, 60 * 3 / 7], abs=2)
 
 
@@ -131,31 +131,8 @@ def test_a_suite_without_tasks_cannot_sit_it(network):
         Transfer().examine(stranger, Options())
 
 
-def found(tasks=6, seeds=2):
-    """Blocks of sources that are worth something to a target alone, which the proxy knows and the others guess."""
-    draw = np.random.default_rng(0)
-    truths = 80 + draw.normal(size=(tasks, tasks))
-    for seed in range(seeds):
-        for s in range(tasks):
-            identity = Identity(suite="tasks", dataset="digits", backbone=f"resnet8_t{s}", stem="native", method="m",
-                                family="f", modules=1, seed=seed, protocol=2)  # fmt: skip
-            worth = [
-                Worth(
-                    target=f"t{t}",
-                    scores={n: truths[s, t] if n == SURVEY else float(draw.normal()) for n in NAMES},
-                    truth=truths[s, t] + (seed - 0.5) * 0.01,
-                    halves=(truths[s, t], truths[s, t]),
-                )
-                for t in range(tasks)
-            ]
-            block = Block(
-                backbone="resnet8", source=f"t{s}", source_accuracy=90, pictures=60, finetuned=0, targets=worth
-            )
-            yield Sat(identity, block)
-
-
 def test_tables_say_what_became_of_each_score_and_of_each_pair():
-    sats = list(found())
+    sats = list(transfer())
     table, details = Transfer().table(sats), Transfer().details(sats)["pairs"]
     assert table["score"].tolist()[0] == SURVEY
     verdicts = table.set_index("score")["verdict"]
@@ -172,18 +149,18 @@ def test_tables_say_what_became_of_each_score_and_of_each_pair():
 
 
 def test_sources_that_are_missing_are_left_out_of_targets_too():
-    sats = [sat for sat in found() if sat.block.source != "t2"]
+    sats = [sat for sat in transfer() if sat.block.source != "t2"]
     table = Transfer().table(sats)
     assert set(table["tasks"]) == {5}
     assert Transfer().table(sats[:3]).empty
 
 
 def test_pictures_are_a_chart_of_scores_and_a_map_of_each_beside_the_truth():
-    sats = list(found())
+    sats = list(transfer())
     table, details = Transfer().table(sats), Transfer().details(sats)
     pictures = [*Transfer().pictures(table), *Transfer().pictures_of_details(details)]
-    assert len(pictures) == 1 + len(NAMES)
-    assert {p.section for p in pictures} == {"tasks, resnet8: m K=1"}
+    assert len(pictures) == 3  # the scores, the survey's map, its best rival's
+    assert {p.section for p in pictures} == {"tiny, net: sufficient_labels K=1"}
     (rows,) = pictures[1].chart.to_dict()["datasets"].values()
     assert len(rows) == 2 * 6 * 5  # the score's and the truth's, without each target's own source
     of_one = [row["deviation"] for row in rows if row["map"] == "truth" and row["target"] == "t1"]

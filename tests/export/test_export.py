@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 from records import CLAIMS, make_record, write_own_tables, write_runs
+from tracks_written import write_tracks
 
 from benchmark.display import objecting
 from benchmark.display.reading import read_board
@@ -76,6 +77,7 @@ def write_results(folder: Path) -> Path:
     write_own_tables(folder)
     said = {"digits": json.loads(Path("results/suites.json").read_text())["digits"]}
     (folder / "suites.json").write_text(json.dumps(said))
+    write_tracks(folder)
     (folder / "plans").mkdir()
     pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False
@@ -113,6 +115,9 @@ def spoil(folder: Path) -> None:
     curves = pd.read_csv(folder / "curves.csv", dtype=str, keep_default_na=False)
     curves.loc[curves["variant"] == "b", ["variant", "method"]] = EVIL
     curves.to_csv(folder / "curves.csv", index=False)
+    for name in ("labels", "roles", "roles-cka"):
+        track = pd.read_csv(folder / f"{name}.csv")
+        track.assign(variant=EVIL, suite=EVIL).to_csv(folder / f"{name}.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +158,7 @@ def test_every_page_is_there(site):
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "methods",
@@ -160,8 +166,17 @@ def test_every_page_is_there(site):
         "changes",
         "submit",
     }
-    wanted |= {"method-dgl", "method-mac", "runs-digits"}
+    wanted |= {"method-dgl", "method-mac", "runs-digits", "track-labels", "track-roles"}
     assert {f"{name}.html" for name in wanted} <= set(pages(site))
+
+
+def test_the_page_of_a_track_has_its_charts_its_rows_and_its_files(site):
+    page = (site / "track-roles.html").read_text()
+    assert page.count("<svg") == page.count("<figure")
+    assert "<svg" in page
+    assert page.count("<tr") == len(pd.read_csv(site / "roles.csv")) + 1
+    assert 'href="roles-cka.csv"' in page
+    assert (site / "roles-cka.csv").exists()
 
 
 def test_every_row_of_the_leaderboard_is_in_the_page(results, site):

@@ -49,14 +49,15 @@ def two_cells(workshop):
 
 
 def processes(*words: str) -> list[int]:
-    """Those of whose command line these are parts."""
+    """Those in this folder of whose command line these are parts."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = path.read_text().replace("\0", " ")
+            here = os.readlink(path.parent / "cwd") == os.getcwd()
         except OSError:
             continue
-        if all(word in line for word in words):
+        if here and all(word in line for word in words):
             found.append(int(path.parent.name))
     return found
 
@@ -70,7 +71,7 @@ def when_both_run(then) -> threading.Thread:
     """Do something when both workers beat, then let them go on."""
 
     def wait():
-        until(lambda: len(list(JOBS.glob("*.json"))) == 2, 200, "both cells began")
+        until(lambda: len(list(JOBS.glob("*.json"))) == 2, 600, "both cells began")
         then()
         Path("go").touch()
 

@@ -11,9 +11,11 @@ from benchmark import fit
 from benchmark.engine.measuring import examiner
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.pictures.stream import StreamingLoader
+from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import train_step
 from benchmark.errors import DataMissing, UserError
 from benchmark.running.keep import Stop
+from benchmark.using.average import Averaging
 from benchmark.using.command import parsed
 from benchmark.using.fit import Stopped
 from benchmark.using.folder import read_folder
@@ -61,6 +63,20 @@ def test_timm_builds_the_trained_network_from_the_checkpoint(pictures, tmp_path,
     assert {"layer1.0.conv1.weight", "fc.weight"} <= moved
 
 
+def test_each_phase_leaves_the_average_of_its_weights():
+    """Averages of the weights after each step, decay 1/2, by hand."""
+    method = Method.__new__(Method)
+    method.modules, weights = nn.ModuleList([nn.Linear(1, 1)]), [1.0, 3.0, 7.0]
+    weight, averaging = method.modules[0].weight, Averaging(0.5)
+    for _ in range(2):
+        averaging.begin(method, 0, 3)
+        for value in weights:
+            nn.init.constant_(weight, value)
+            averaging.average.update_parameters(method.modules)
+        averaging.end(method)
+        assert weight.item() == (1 + 3) / 2 / 2 + 7 / 2
+
+
 class Unfollowed(nn.Module):
     """torch.fx cannot follow a path that hangs on values."""
 
@@ -103,7 +119,7 @@ def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
         ({"method": "forward_forward"}, "does not end in the plain network"),
         ({"method": "predsim", "label_smoothing": 0.1}, r"losses that are cross-entropies.*\(one_hot\)"),
         ({"method": "infopro", "mixup": 0.2}, r"losses that are cross-entropies.*\(indexing\)"),
-        ({"method": "greedy_layerwise", "ema": 0.9}, "needs one"),
+        ({"method": "dgl", "ema": 1.0}, "must be between 0 and 1"),
         ({"method": "dgl", "frozen": ["conv9"]}, "no part 'conv9'"),
         ({"method": "dgl", "save": "out.pt"}, "ends in .safetensors"),
     ],

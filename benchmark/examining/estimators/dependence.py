@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import solve
-from scipy.spatial.distance import cdist
 
 Kernel = Literal["gaussian", "authors"]
 KERNELS: tuple[Kernel, ...] = ("gaussian", "authors")
@@ -21,9 +20,19 @@ def gram(features: np.ndarray, kernel: Kernel, sigma: float = SIGMA) -> np.ndarr
     gaussian   K_ij = exp( -|x_i - x_j|² / (2 σ² D) )   (Ma et al. 2020; the name that Sakamoto & Sato give)
     authors    K_ij = exp( -|x_i - x_j| / (2 σ² D) )    (Sakamoto & Sato's code: the distance, not its square)
     """
-    features = features.astype(np.float64)
-    distances = cdist(features, features, "sqeuclidean" if kernel == "gaussian" else "euclidean")
+    squared = squared_distances(features)
+    distances = squared if kernel == "gaussian" else np.sqrt(squared)
     return np.asarray(np.exp(-distances / (2 * sigma**2 * features.shape[1])))
+
+
+def squared_distances(features: np.ndarray) -> np.ndarray:
+    """|x_i - x_j|² of features (m, D), of one matrix product: (m, m), none below 0."""
+    features = features.astype(np.float64)
+    features = features - features.mean(0)  # leaves the distances, and keeps their digits when all lie far from 0
+    norms = np.square(features).sum(1)
+    squared = np.maximum(norms[:, None] + norms[None, :] - 2 * features @ features.T, 0.0)
+    np.fill_diagonal(squared, 0.0)
+    return squared
 
 
 def projection(kernel: np.ndarray, epsilon: float = EPSILON) -> np.ndarray:

@@ -28,6 +28,11 @@ class Work:
     again: bool = False  # though it is finished
     row: Known | None = None  # what another cell of its row tells
 
+    @property
+    def name(self) -> str:
+        """``dgl cifar_resnet8 K=2 seed 0``."""
+        return f"{self.identity.setting} seed {self.cell.seed}"
+
     def crashed(self, crash: Crash) -> Record:
         """The record of a cell that could not write one itself."""
         return Record(identity=self.identity, status=crash.status, error=crash.sentence, fingerprint=self.fingerprint)

@@ -46,7 +46,7 @@ class Local:
             observer.note(f"{len(work)} to train: {described(places)}{together}")
 
         def note(cell: Cell, sentence: str) -> None:
-            observer.note(f"{by_cell[cell].identity.setting} seed {cell.seed}: {printable(sentence)}")
+            observer.note(f"{by_cell[cell].name}: {printable(sentence)}")
 
         deadline = time.monotonic() + seconds
         known = _rows_of(work, slots(0, self.jobs), seconds) if not self.seat else {}
