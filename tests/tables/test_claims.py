@@ -282,6 +282,17 @@ def test_a_table_of_means_is_tested_unpaired(evidence, tmp_path):
     assert "by means and intervals, unpaired" in found.loc["above", "why"]
 
 
+def test_a_bootstrapped_interval_is_taken_as_it_stands(evidence, tmp_path):
+    row = {"score": "proxy", "over": 0.2, "low": 0.1, "high": 0.3, "tasks": 15}
+    pd.DataFrame([row, row | {"score": "random", "over": 0.05}]).to_csv(tmp_path / "transfer.csv", index=False)
+    of_track = {"table": "transfer", "metric": "over", "half": ["low", "high"], "count": "tasks", "where": {}}
+    of_track |= {"against": 0.0, "unit": "of tau"}
+    claims = {"ours": claim({"score": "proxy"}, **of_track), "chance": claim({"score": "random"}, **of_track)}
+    found = decided(evidence, tmp_path, **claims)
+    assert found["verdict"].tolist() == [SUPPORTED, OPEN]
+    assert found.loc["ours", ["half", "n"]].tolist() == [0.1, 15]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
