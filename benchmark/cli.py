@@ -178,6 +178,10 @@ def run(
 
     asked = load_suite(suite)  # a misspelt name is said first
     check_asked(suite, asked, method or [], protocol)
+    if asked.examine:
+        from benchmark.examining.examination import options_of
+
+        options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
     if Seat.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = {} if method else unusable_methods()
@@ -393,9 +397,25 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
+@app.command()
+def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
+    """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
+    at_the_top()
+    from benchmark.tables.claims_printed import print_claims
+    from benchmark.tables.files import RESULTS, write_tables
+
+    write_tables()
+    print_claims(RESULTS, claim, console)
+
+
 Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
 Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
+Gpu = Annotated[
+    str | None,
+    typer.Option(help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200"),
+]
+Shown = Annotated[int, typer.Option("--pictures", min=1, help="of --gpu: that a training shows, all epochs together")]
 
 
 @app.command()
@@ -407,11 +427,18 @@ def plan(
     method: Methods = None,
     published: Annotated[bool, typer.Option(help="compare with the papers' memory figures instead")] = False,
     save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
+    gpu: Gpu = None,
+    pictures: Shown = 1_000_000,
+    parallel: Annotated[
+        Literal["modules"] | None,
+        typer.Option(help="time each module here instead, and predict what training them at the same time gains"),
+    ] = None,
     jobs: Jobs = None,
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, or on any network, before anything runs; no GPU needed."""
     at_the_top()
-    from benchmark.planning.plan import PLANS, print_network, print_plan
+    from benchmark.planning.gpus import On
+    from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
@@ -419,10 +446,12 @@ def plan(
     _complain_of_broken_methods()
     if published:
         print_published_check(console)
+    elif parallel:
+        print_speed(suite, backbone, image, batch, method, console)
     elif suite:
-        print_plan(suite, console, PLANS if save else None, jobs)
+        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures))
     elif backbone:
-        print_network(backbone, image, batch, method, console, jobs)
+        print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
 
 @app.command()
@@ -432,14 +461,17 @@ def fit(
     image: Image = 224,
     batch: Batch = 128,
     method: Methods = None,
+    gpu: Gpu = None,
+    pictures: Shown = 1_000_000,
     jobs: Jobs = None,
 ) -> None:
     """Say which methods and K fit a card, and the largest batch of each, beside gradient checkpointing."""
     at_the_top()
     from benchmark.planning.fit import print_fit
+    from benchmark.planning.gpus import On
 
     _complain_of_broken_methods()
-    print_fit(backbone, image, batch, memory, method, console, jobs)
+    print_fit(backbone, image, batch, memory, method, console, jobs, On(gpu, pictures))
 
 
 def _complain_of_broken_methods() -> None:

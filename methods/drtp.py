@@ -33,6 +33,8 @@ class DRTP(LocalMethod):
         "journal": "Frontiers in Neuroscience",
     }
     descends = False
+    # of their code, by default
+    recipe = {"optimizer": "sgd", "lr": 1e-4, "momentum": 0.9, "weight_decay": 0.0, "batch": 100, "epochs": 100}
 
     def auxiliary(self, k: int) -> nn.Module | None:
         return None if k == self.last else feedback.RandomFeedback(self.outputs[k], self.task.classes)

@@ -53,7 +53,8 @@ class DualPropagation(Method):
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         inputs, before, bends = [batch.x], [], []
         for module in self.modules:
-            a, bent = before_relu(module, inputs[-1])
+            # a view: counters of FLOPs hang hooks on what enters a module, and autograd.grad refuses them on leaves
+            a, bent = before_relu(module, inputs[-1].view_as(inputs[-1]))
             before.append(a), bends.append(bent)
             inputs.append(self.state(a, bent).detach().requires_grad_())
         error = F.cross_entropy(before[-1], batch.y)

@@ -38,6 +38,7 @@ class ForwardGradient(Method):
     family = "weakly modular"
     removes = ("backward",)
     cut_matters = False
+    descends = False
     defaults = {"noise": "activities"}
     variants = {"fg_a": {"noise": "activities"}, "fg_w": {"noise": "weights"}}
 

@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import Batch, Method, on_copies_of_buffers
+from benchmark import Batch, Method, in_float32, on_copies_of_buffers
 
 
 class PredictiveCoding(Method):
@@ -47,7 +47,7 @@ class PredictiveCoding(Method):
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         with torch.no_grad():
-            *states, _ = self.chain(batch.x)
+            *states, _ = self.passed(batch.x)
         lowest, nudge = states[:1], self.nudge(batch)
         for step in range(self.options.steps):
             states = self.inferred(states, lowest, batch, nudge)
@@ -64,7 +64,8 @@ class PredictiveCoding(Method):
         states = [z.detach().requires_grad_() for z in states]
         if not states:
             return states
-        predicted = [*lowest, *(self.predicted(k, z) for k, z in enumerate(states, start=1))]
+        # views: counters of FLOPs hang hooks on what enters a module, and autograd.grad refuses them on leaves
+        predicted = [*lowest, *(self.predicted(k, z.view_as(z)) for k, z in enumerate(states, start=1))]
         energy = nudge * F.cross_entropy(predicted.pop(), batch.y, reduction="sum")
         for z, mean in zip(states, predicted, strict=True):
             energy = energy + 0.5 * (z - mean).square().sum()
@@ -80,6 +81,11 @@ class PredictiveCoding(Method):
             else:
                 yield 0.5 * (mean - z).square().sum() / (nudge * len(batch))
 
+    @in_float32  # as is all of it: predictions and activities lie closer than bf16 tells apart
+    def passed(self, x: Tensor) -> list[Tensor]:
+        return list(self.chain(x))
+
+    @in_float32
     def predicted(self, k: int, below: Tensor) -> Tensor:
         with on_copies_of_buffers(self.modules[k]):
             out: Tensor = self.modules[k](below)

@@ -41,11 +41,13 @@ class ZerothOrder(Method):
     family = "weakly modular"
     removes = ("backward",)
     cut_matters = False
+    descends = False
     defaults = {"noise": "weights", "epsilon": 1e-3}
     variants = {"mezo": {"noise": "weights"}, "node": {"noise": "activities"}}
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
-        with perturbation.without_dropout(self.modules):
+        # of a difference so small bf16 would leave nothing
+        with perturbation.without_dropout(self.modules), torch.autocast(batch.x.device.type, enabled=False):
             loss = self.by_activities(batch) if self.options.noise == "activities" else self.by_weights(batch)
         yield loss
 

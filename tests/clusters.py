@@ -76,11 +76,12 @@ def slurm(folder: Path) -> Iterator[None]:
 @contextmanager
 def ray_nodes(*cores: int) -> Iterator[list]:
     """A cluster of nodes on this machine, the first of which is its head; found by ``RAY_ADDRESS``."""
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  # or its workers get nothing of a busy machine
     from ray.cluster_utils import Cluster
 
     cluster = Cluster()
     try:
-        nodes = [cluster.add_node(num_cpus=number, object_store_memory=2**27, include_dashboard=False) for number in cores]
+        nodes = [_node(cluster, number) for number in cores]
         os.environ["RAY_ADDRESS"] = cluster.address
         yield [cluster, *nodes]
     finally:
@@ -89,6 +90,16 @@ def ray_nodes(*cores: int) -> Iterator[list]:
 
         ray.shutdown()
         cluster.shutdown()
+
+
+def _node(cluster, cores: int, tries: int = 5):
+    """Ray gives a node half a minute to start, which is too little on a busy machine."""
+    try:
+        return cluster.add_node(num_cpus=cores, object_store_memory=2**27, include_dashboard=False)
+    except Exception:
+        if tries == 1:
+            raise
+        return _node(cluster, cores, tries - 1)
 
 
 def until(true, seconds: float, what: str) -> None:

@@ -28,7 +28,7 @@ How to add one: a file ``NAME.py`` here, with one subclass of
   suite's largest K and the input of the classifier, the same for all methods), on any pictures, at any moment that was
   kept, as numpy arrays; and the cell, the suite, the labels, the training's record, and other cells' networks, if the
   examination's ``beside`` asks for them;
-* ``table(found) -> DataFrame``: ``results/NAME.csv``, from the blocks alone;
+* ``table(found) -> DataFrame``: ``results/NAME.csv``, from the blocks alone; ``details(found)``: further tables;
 * ``pictures(table)``: Altair charts, each with a caption and the section that it stands in.
 
 Files here import no torch, as tables and pages read them, too; what computes with torch imports it inside ``examine``.

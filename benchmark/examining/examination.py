@@ -70,8 +70,16 @@ class Examination(ABC, Generic[O, B]):
     def table(self, found: Sequence[Sat[B]]) -> pd.DataFrame:
         """``results/NAME.csv``, of all cells of all suites that were examined; the same blocks give the same table."""
 
+    def details(self, found: Sequence[Sat[B]]) -> dict[str, pd.DataFrame]:
+        """Further tables, ``results/NAME-KEY.csv``, for what has no place in :meth:`table`; none by default."""
+        return {}
+
     def pictures(self, table: pd.DataFrame) -> Iterator[Picture]:
         """Charts of its page, from the table as it is read from its file; none by default."""
+        return iter(())
+
+    def pictures_of_details(self, details: Mapping[str, pd.DataFrame]) -> Iterator[Picture]:
+        """Charts from the further tables, after the others of their section; none by default."""
         return iter(())
 
     @classmethod

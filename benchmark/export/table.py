@@ -18,6 +18,7 @@ Row = Mapping[Any, Any]
 NOTHING = ("", "–")
 CALLED = {  # tables, to who hears the page
     "rows": "Rows of the leaderboard",
+    "claims": "Claims",
     "ranking": "Ranks of methods",
     "tuning": "What tuning changed",
     "planned": "Planned rows",

@@ -7,7 +7,7 @@ that was under way there is a checkpoint, in a folder beside that, under the sam
 """
 
 import time
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ from benchmark.running.keep import NETWORKS, Keep
 from benchmark.running.launch import run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.observer import Observer
+from benchmark.running.row import Known, row_of
 from benchmark.running.seat import Seat, check_shares
 from benchmark.running.turns import in_turn
 from benchmark.schema.fingerprint import fingerprint
@@ -110,6 +111,12 @@ def run_suite(
         store.publish(record)
         store.forget(prints[cell])
     todo = in_turn((cell for cell in wanted if cell not in records), suites)
+
+    def finished(cell: Cell) -> Record | None:
+        asked = fingerprint(cell, effective(suite, cell), data)
+        return records.get(cell) or _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
+
+    told = {} if again else _told_by_others(todo, today, finished)
     work = [
         Work(
             cell,
@@ -121,6 +128,7 @@ def run_suite(
             processes=cell.modules if parallel else gpus_per_cell,
             parallel=parallel and cell.modules > 1,
             again=again,
+            row=told.get(row_of(cell)),
         )
         for cell in todo
     ]
@@ -137,6 +145,18 @@ def run_suite(
     if left := len(wanted) - len(records):
         raise OutOfTime(f"{left} of {len(wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in wanted]
+
+
+def _told_by_others(
+    todo: Iterable[Cell], today: Iterable[Cell], finished: Callable[[Cell], Record | None]
+) -> dict[Cell, Known]:
+    """By row: what a finished cell tells of others that are to be trained, of other seeds."""
+    wanted, found = set(map(row_of, todo)), dict[Cell, Known]()
+    for cell in today:
+        row = row_of(cell)
+        if row in wanted and row not in found and (record := finished(cell)) and (known := Known.of(record)):
+            found[row] = known
+    return found
 
 
 def _at(index: int, wanted: Sequence[Cell], name: str) -> Cell:

@@ -11,7 +11,7 @@ DIGITS = 6  # of numbers in the tables
 
 
 def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
-    """By examination: its table; none of one that nothing has sat.
+    """By name of the file, without its end: the tables of each examination that something has sat.
 
     Raises:
         UserError: a file is no examination.
@@ -21,4 +21,8 @@ def tables_of_tracks(examined: Path) -> dict[str, pd.DataFrame]:
         if found.status == "ok" and found.examination in examination_names():
             block = load_examination(found.examination).finds.model_validate(found.block)
             by_name.setdefault(found.examination, []).append(Sat(found.identity, block))
-    return {name: load_examination(name).table(sat).round(DIGITS) for name, sat in sorted(by_name.items())}
+    tables = {}
+    for name, sat in sorted(by_name.items()):
+        tables[name] = load_examination(name).table(sat)
+        tables |= {f"{name}-{key}": table for key, table in load_examination(name).details(sat).items()}
+    return {name: table.round(DIGITS) for name, table in tables.items()}

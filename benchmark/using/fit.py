@@ -12,9 +12,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.pictures.mixing import mixing_of
+from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
@@ -32,6 +34,7 @@ from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
 from benchmark.using.kept import keeper, named, stoppable
 from benchmark.using.network import build, freeze, method_class, network
+from benchmark.using.telling import Telling
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
 TRIED = 4  # pictures of a step that is tried
@@ -50,6 +53,22 @@ class Fitted:
     curve: list[Epoch]
     seconds: float  # of training alone
     cuda_peak_bytes: int | None  # of the allocator; None without a GPU
+    recipe: Recipe
+
+    def step_bytes(self) -> int:
+        """Bytes of all tensors that live at the peak of a training step, simulated; never GPU memory.
+
+        Raises:
+            UserError: as :func:`benchmark.engine.measuring.cost.simulate`.
+        """
+
+        def again() -> Method:
+            method = copy.deepcopy(self.method)
+            method.modules.cpu()
+            method.auxiliaries.cpu()
+            return method
+
+        return simulate(again, self.recipe, self.method.task, self.recipe.batch).peak_bytes
 
     def save(self, path: str | Path) -> None:
         """Write a plain checkpoint as safetensors, which timm's ``create_model(..., checkpoint_path=path)`` reads.
@@ -84,6 +103,7 @@ def fit(
     save: str | Path | None = None,
     checkpoint: str | Path | None = None,
     on_epoch: Callable[[float, Epoch], None] = lambda fraction, row: None,
+    on_step: Callable[[float], None] = lambda fraction: None,
     say: Callable[[str], None] = lambda sentence: None,
     **recipe: Any,
 ) -> Fitted:
@@ -106,7 +126,8 @@ def fit(
             Where there is one, the same training goes on from it, to the bits of one that was never stopped. It is
             removed in the end.
         on_epoch: called with the fraction of training that is done, and the row of the curve.
-        say: called with what a person should know of the checkpoint.
+        on_step: called after each step with the fraction of training that is done.
+        say: called with what a person should know of the pictures and of the checkpoint.
         recipe: fields of :class:`benchmark.schema.recipe.Recipe`, such as ``epochs``, ``batch``, ``lr``, ``precision``,
             ``clip_norm``, ``mixup``, ``label_smoothing``; by default AdamW without weight decay on biases and norms.
 
@@ -133,7 +154,7 @@ def fit(
     _check_soft_labels(built, chosen)
     peak = CudaPeak(torch.device(where))
     standing = Standing()
-    watch: Watch = UNWATCHED if ema is None else Averaging(built, ema)
+    watch: Watch = UNWATCHED if ema is None else Averaging(ema)
     stopping: AbstractContextManager[None] = nullcontext()
     if checkpoint is not None:
         asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]
@@ -141,9 +162,17 @@ def fit(
         kept = keeper(Path(checkpoint), name, built, torch.device(where), peak, say)
         watch, standing, stopping = kept, kept.standing, stoppable()
 
+    say(_begun(folder, task, chosen, loaders["train"], where))
+    epochs = sum(chosen.epochs_of(phase.share) for phase in built.phases())
+
     def told(fraction: float) -> None:
         on_epoch(fraction, standing.rows[-1])
 
+    def told_of_step() -> None:
+        made = (len(standing.history) + 1) / len(loaders["train"])
+        on_step((len(standing.rows) + made) / epochs)
+
+    watch = Telling(watch, told_of_step)
     with stopping, tf32_of(chosen.precision):
         curve = train_phases(cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing)
     result = Fitted(
@@ -155,6 +184,7 @@ def fit(
         curve,
         sum(row.seconds for row in curve),
         peak.bytes,
+        chosen,
     )
     _check_alone(net, built, loaders["validation"])
     if save is not None:
@@ -162,6 +192,18 @@ def fit(
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     return result
+
+
+def _begun(folder: Folder, task: Task, recipe: Recipe, loader: StreamingLoader, device: str) -> str:
+    """What is going to be trained on; a picture that is blown up costs time and holds no more for it."""
+    part, side = folder.train, task.image_size
+    first = read_picture(part.root, part.files[0], None, None, 3, part.content(0))
+    size = f"{first.shape[1]}x{first.shape[0]}"
+    blown = f"; the first picture is {size} and blown up to {side}x{side}" if 2 * max(first.shape[:2]) <= side else ""
+    return (
+        f"{len(part)} pictures of {task.classes} classes, and {len(folder.validation)} held out; "
+        f"{len(loader)} steps of {recipe.batch} an epoch, on {device}{blown}."
+    )
 
 
 def _check_can_be_kept(model: str | nn.Module, ema: float | None) -> None:

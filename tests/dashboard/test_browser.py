@@ -27,7 +27,8 @@ from benchmark.schema.record import read_records
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes", "submit"]
+PAGES = ["claims", "map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes"]
+PAGES += ["submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 PAPER = {"light": "rgb(253, 252, 250)", "dark": "rgb(17, 22, 28)"}

@@ -21,7 +21,7 @@ from benchmark.tables.cells import load
 from benchmark.tables.columns import COLUMNS, with_interval
 from benchmark.tables.curves import curves
 from benchmark.tables.files import papers_figures
-from benchmark.tables.reproductions import METHODS, memory_as_ratio, reproductions
+from benchmark.tables.reproductions import METHODS, NOT_STATED, memory_as_ratio, reproductions
 from benchmark.tables.terminal import print_leaderboard
 
 PUBLISHED = ROOT / "results" / "published.csv"
@@ -309,13 +309,26 @@ def test_a_figure_without_a_k_stands_beside_each_of_ours(tmp_path):
     assert found[["modules", "our_modules"]].to_numpy().tolist() == [["not stated", 2], ["not stated", 16]]
 
 
+NOT_OURS = ("sedona", "petra", "scff", "hard_hebb", "deep_supervision")
+NOT_OURS_YET = (  # whose files are under way
+    *("blockwise_ssl", "deeper_forward", "diffusion_blocks", "sigprop", "softhebb", "hpff_dgl", "hpff_infopro"),
+    *("hpff_predsim", "noprop_dt", "noprop_ct", "noprop_fm", "predictive_coding", "predictive_coding_cn"),
+    *(
+        f"{local}forward_gradient_{of}{loss}"
+        for local in ("", "local_")
+        for of in ("weight", "activity")
+        for loss in ("", "_infonce")
+    ),
+)
+
+
 def test_reproductions_say_which_method_of_ours_a_papers_name_belongs_to(tmp_path):
     ids = [path.stem for path in (PUBLISHED.parent.parent / "methods").glob("*.py")]
     table = reproductions(board_of(tmp_path), pd.read_csv(PUBLISHED), ids)
     ours = table.drop_duplicates("method").set_index("method")["our_method"]
     assert ours[["dtp", "local_pred", "man_dgl"]].tolist() == ["target_propagation", "predsim", "man"]
     assert ours[["infopro_softmax", "infopro_balanced"]].tolist() == ["infopro", "infopro"]
-    assert ours[ours.isna()].index.tolist() == ["sedona"]
+    assert set(ours[ours.isna()].index) <= {*NOT_OURS, *NOT_OURS_YET}
     assert set(ours.dropna()) <= set(ids)
 
 
@@ -339,8 +352,11 @@ def test_published_figures_are_numbers_under_known_columns():
         assert row["metric"] in errors | overheads | {"memory_gb"}
         assert 0 <= float(row["value"]) < 100
         assert row["std"] == "" or float(row["std"]) >= 0
-        assert row["modules"] == "per layer" or int(row["modules"]) >= 1
+        assert row["modules"] in ("per layer", NOT_STATED) or int(row["modules"]) >= 1
         assert row["source"]
+        if "as quoted" in row["source"] or "quoting" in row["note"]:
+            assert row["note"].startswith("second-hand"), row
+    assert len({tuple(row.values()) for row in rows}) == len(rows)
 
 
 def test_tables_import_no_torch():

@@ -34,7 +34,7 @@ class FeedbackWeights(nn.Module):
         learned: B are parameters; their gradient is that of the layer's own weights. Else they are buffers.
     """
 
-    def __init__(self, layers: Iterable[nn.Module], learned: bool = False) -> None:
+    def __init__(self, layers: Iterable[Any], learned: bool = False) -> None:
         super().__init__()
         for i, layer in enumerate(layers):
             weight = layer.weight.detach()
@@ -75,7 +75,7 @@ def weighted_layers(*modules: nn.Module) -> list[nn.Module]:
         UserError: one of them computes in a way of its own.
     """
     kinds = (nn.Linear, _ConvNd, nn.MultiheadAttention)
-    layers = [part for module in modules for part in module.modules() if isinstance(part, kinds)]
+    layers: list[nn.Module] = [part for module in modules for part in module.modules() if isinstance(part, kinds)]
     for layer in layers:
         _forward_of(layer)
     return layers

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmark.engine.objectives.plain_norms import norms_written_out
+
 Pair = tuple[Tensor, Tensor]
 
 
@@ -29,7 +31,7 @@ class Weight(NamedTuple):
 
 def weights_of(modules: Iterable[nn.Module]) -> list[Weight]:
     """All weights of ``modules`` that learn, each once."""
-    found = {}
+    found: dict[nn.Parameter, Weight] = {}
     for part in (part for module in modules for part in module.modules()):
         for name, value in part.named_parameters(recurse=False):
             if value.requires_grad:
@@ -57,8 +59,8 @@ def holding(weights: Sequence[Weight], values: Iterable[Tensor]) -> Iterator[Non
 
 @contextmanager
 def tangents() -> Iterator[None]:
-    """Inside, tensors may have tangents; attention is computed in steps that know theirs."""
-    with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH):
+    """Inside, tensors may have tangents; attention and norms are computed in steps that know theirs."""
+    with forward_ad.dual_level(), sdpa_kernel(SDPBackend.MATH), norms_written_out():
         yield
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from benchmark.running.keep import Keep
 from benchmark.running.launch import Crash
 from benchmark.running.observer import Observer
+from benchmark.running.row import Known
 from benchmark.schema.record import Identity, Record
 from benchmark.schema.suite import Cell, Suite
 
@@ -25,6 +26,12 @@ class Work:
     processes: int = 1  # that train it together
     parallel: bool = False  # each of them a module of its own
     again: bool = False  # though it is finished
+    row: Known | None = None  # what another cell of its row tells
+
+    @property
+    def name(self) -> str:
+        """``dgl cifar_resnet8 K=2 seed 0``."""
+        return f"{self.identity.setting} seed {self.cell.seed}"
 
     def crashed(self, crash: Crash) -> Record:
         """The record of a cell that could not write one itself."""

@@ -1,5 +1,6 @@
 """Cells on this machine: a process each, or several, as many at once as there are cores or GPUs."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 from benchmark.errors import UserError
@@ -7,6 +8,7 @@ from benchmark.running.executors.executor import Work
 from benchmark.running.keep import Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs
 from benchmark.running.observer import Observer
+from benchmark.running.row import Known, row_of, rows
 from benchmark.running.seat import Seat
 from benchmark.running.slots import described, slots
 from benchmark.schema.record import Record
@@ -44,10 +46,12 @@ class Local:
             observer.note(f"{len(work)} to train: {described(places)}{together}")
 
         def note(cell: Cell, sentence: str) -> None:
-            observer.note(f"{by_cell[cell].identity.setting} seed {cell.seed}: {printable(sentence)}")
+            observer.note(f"{by_cell[cell].name}: {printable(sentence)}")
 
-        jobs = [_job(one, self.seat) for one in work]
-        for cell, outcome in run_jobs(jobs, places, observer.progress, note, seconds):
+        deadline = time.monotonic() + seconds
+        known = _rows_of(work, slots(0, self.jobs), seconds) if not self.seat else {}
+        jobs = [_job(one, self.seat, one.row or known.get(row_of(one.cell))) for one in work]
+        for cell, outcome in run_jobs(jobs, places, observer.progress, note, deadline - time.monotonic()):
             if isinstance(outcome, Unfinished):
                 note(cell, outcome.sentence)
                 continue
@@ -63,7 +67,23 @@ class Local:
             yield cell, record
 
 
-def _job(one: Work, seat: Seat | None) -> Job:
+def _rows_of(work: Sequence[Work], places: Sequence[str | None], seconds: float) -> dict[Cell, Known]:
+    """What is found out once for all cells of a row, of rows that it pays for: where a GPU waits, or several cells.
+
+    A row of which nothing is found has cells that say why.
+    """
+    alone = {
+        one.cell: one
+        for one in work
+        if one.processes == 1 and not one.row and not one.keep.checkpoint.exists()  # which knows it
+    }
+    first = {row: (alone[its[0]], len(its)) for row, its in rows(alone).items()}
+    pays = {row: one for row, (one, seeds) in first.items() if seeds > 1 or one.suite.device != "cpu"}
+    jobs = [Job(row, "benchmark.running.prepare:prepare", (one.cell, one.suite)) for row, one in pays.items()]
+    return {row: found for row, found in run_jobs(jobs, places, seconds=seconds) if isinstance(found, Known)}
+
+
+def _job(one: Work, seat: Seat | None, row: Known | None) -> Job:
     where, seconds = "benchmark.running.kept_cell:", 60 * one.suite.timeout_minutes
     arguments = one.cell, one.suite, one.fingerprint, one.keep
     if seat:
@@ -72,7 +92,7 @@ def _job(one: Work, seat: Seat | None) -> Job:
         together = "run_parallel_cell" if one.parallel else "run_shared_cell"
         stops = not one.parallel
         return Job(one.cell, f"{where}{together}", arguments, seconds, stops=stops, processes=one.processes)
-    return Job(one.cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
+    return Job(one.cell, f"{where}run_kept_cell", (*arguments, row), seconds, stops=True)
 
 
 def shared_by(processes: int) -> str:

@@ -113,8 +113,10 @@ class _Running:
         now = read_beat(self.order.heartbeat)
         if now.number == self.beat.number:
             return
+        of_cell = f"{self.order.work.name}: "  # other notes are of the run that the worker is for itself
         for sentence in now.notes[len(self.beat.notes) :]:
-            on_note(self.order.work, sentence)
+            if sentence.startswith(of_cell):
+                on_note(self.order.work, sentence.removeprefix(of_cell))
         on_progress(self.order.work.cell, now.fraction)
         self.beat, self.heard = now, time.monotonic()
 
@@ -216,7 +218,7 @@ class OnCluster:
         """
 
         def note(one: Work, sentence: str) -> None:
-            observer.note(f"{one.identity.setting} seed {one.cell.seed}: {printable(sentence)}")
+            observer.note(f"{one.name}: {printable(sentence)}")
 
         orders = [self._order(one) for one in work]
         if orders:

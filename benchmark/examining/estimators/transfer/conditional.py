@@ -17,7 +17,7 @@ def leep(probabilities: NDArray, labels: NDArray) -> float:
 
         LEEP = 1/N Σ_i log Σ_z P(y_i | z) θ(x_i)_z,   P(y, z) = 1/N Σ_{i: y_i = y} θ(x_i)_z
 
-    Nguyen, Hassner, Seeger & Archambeau, ICML 2020, Eq. 2 and 1. A source class without mass adds nothing. (The copy in
+    Nguyen, Hassner, Seeger & Archambeau, ICML 2020. A source class without mass adds nothing. (The copy in
     the code of SFDA leaves out the logarithm, which is another score, and is NaN there.)
 
     Args:
@@ -38,7 +38,7 @@ def leep(probabilities: NDArray, labels: NDArray) -> float:
 def nleep(features: NDArray, labels: NDArray) -> float:
     """LEEP with the posteriors of a Gaussian mixture on the features in place of a source classifier.
 
-    Li, Jia, Sang, Zhu, Green, Wang & Gong, CVPR 2021, Sec. 3.2: principal components that hold 80 % of the variance,
+    Li, Jia, Sang, Zhu, Green, Wang & Gong, CVPR 2021: principal components that hold 80 % of the variance,
     then five Gaussians (full covariance) a target class, fitted without labels; the logarithm stays.
 
     Args:
@@ -61,7 +61,7 @@ def nce(probabilities: NDArray, labels: NDArray) -> float:
 
         NCE = -H(Y | Z) = Σ_{y,z} P(y, z) log( P(y, z) / P(z) ),   Z = argmax_z θ(x)_z
 
-    Tran, Nguyen & Hassner, ICCV 2019, Eq. 8. There both label sets are known; on pictures that the source never saw its
+    Tran, Nguyen & Hassner, ICCV 2019. There both label sets are known; on pictures that the source never saw its
     prediction stands for its label, as is usual.
 
     Args:

@@ -15,7 +15,7 @@ def logme(features: NDArray, labels: NDArray) -> float:
 
         y ~ N( F w, 1/β ),   w ~ N( 0, 1/α ),   LogME = mean_c max_{α,β} log p(y_c | F) / N
 
-    You, Liu, Wang & Long, ICML 2021, Eq. 2 and Algorithm 1. With λ = α/β the marginal of y is
+    You, Liu, Wang & Long, ICML 2021. With λ = α/β the marginal of y is
     N(0, (I + F Fᵀ/λ)/β), so that β = N / yᵀ(I + F Fᵀ/λ)⁻¹y at the maximum, and only λ is left to search:
 
         log p = N/2 log(β / 2π e) - 1/2 Σ_j log(1 + σ_j²/λ),   σ_j: singular values of F

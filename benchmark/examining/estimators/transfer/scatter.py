@@ -100,7 +100,7 @@ def gbc(features: NDArray, labels: NDArray) -> float:
         GBC = -Σ_{c≠c'} exp( -D_B(c, c') )
         D_B = 1/8 |μ_c - μ_c'|² / s + d/2 log( s / √(s_c s_c') ),   s = (s_c + s_c')/2
 
-    Pándy et al., CVPR 2022, Eq. 1 to 3: over ordered pairs, s_c the mean variance of a class over d principal
+    Pándy et al., CVPR 2022: over ordered pairs, s_c the mean variance of a class over d principal
     components, 64 of them where there are as many.
 
     Args:
