@@ -24,9 +24,10 @@ MARGIN = 30.0  # points above the untrained network
 FAINT = {("forward_gradient", "ResNet"), ("pepita", "ViT")}
 LITTLE = 7.0
 CHANCE = ("zeroth_order", "local_forward_gradient")  # what little they learn from nothing takes longer than a test has
-# On the ResNet alone: noise that learns as little elsewhere; what differs from `fa` in its feedback weights alone; and
-# what is near backpropagation by an identity that its own test has.
+# On the ResNet alone: noise that learns as little elsewhere; what differs from `fa` in its feedback weights alone; what
+# is near backpropagation by an identity that its own test has; and a rule of convolutions.
 ONCE = ("forward_gradient", "kolen_pollack", "sign_symmetry", "weight_mirror", "predictive_coding", "dual_propagation")
+ONCE += ("softhebb",)
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
 SLOW = ("forward_forward", "gim", "random_features", "softhebb")
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
@@ -35,7 +36,6 @@ RECIPES = {
     ("dni", "ViT"): SGD,
     ("target_propagation", "ConvNeXt"): SGD,
     ("softhebb", "ResNet"): SGD,  # a rule for a rate, not a gradient to be rescaled
-    ("softhebb", "ConvNeXt"): SGD,
     ("forward_forward", "ViT"): RECIPE.model_copy(update={"epochs": 12}),
 }
 
