@@ -1,4 +1,4 @@
-"""The notebooks, run from top to bottom as a reader would: each code cell as Python, in one namespace."""
+"""The notebooks, run from top to bottom as a reader would, but for fewer epochs: each code cell as Python."""
 
 import json
 
@@ -13,9 +13,10 @@ def test_a_notebook_runs_and_says_what_it_promises(path, tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     cells = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     namespace: dict = {"__name__": "__main__"}
+    assert sum('"epochs": 6' in source for source in cells) == 1
     for number, source in enumerate(cells):
-        exec(compile(source, f"{path.name}, cell {number}", "exec"), namespace)
+        exec(compile(source.replace('"epochs": 6', '"epochs": 2'), f"{path.name}, cell {number}", "exec"), namespace)
     assert "the same logits: True" in capsys.readouterr().out
     assert namespace["local"].step_bytes() < namespace["twin"].step_bytes()
-    assert namespace["local"].top1 > 2 * 100 / len(namespace["local"].classes)
+    assert namespace["local"].top1 > 1.5 * 100 / len(namespace["local"].classes)
     assert list(tmp_path.iterdir()) == []

@@ -40,7 +40,7 @@ FILTERS = {"verdict": "Verdict", "family": "Family"}
 TEXT = ("family", "says", "words", "source", "link", "stated_for", "test", "verdict", "unit", "decided_by", "suites")
 TEXT_OF_CLAIMS = ("claim", *TEXT, "only_smoke_test", "why")
 TEXT_OF_CASES = ("claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row")
-MOST = 10  # settings in a picture: those that come nearest to deciding
+MOST = 10  # settings in a picture: the first, which are those nearest to deciding
 CLASSES = {SUPPORTED: "supported", CONTRADICTED: "contradicted", OPEN: "open", UNTESTED: "untested"}
 # A light and a dark page's colour of each verdict; words in them are read on both.
 COLOURS = {
@@ -96,7 +96,7 @@ def _claim(row: Mapping[Any, Any], cases: pd.DataFrame, compare: Address, rows: 
     source = Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(link, row["source"]) if link else ""
     where = f"; stated for {row['stated_for']}" if row["stated_for"] else ""
     return Markup(
-        '<section class="bb-claim bb-{}" id="{}"><h3><q>{}</q> {}</h3>'
+        '<section class="bb-claim bb-{}" id="{}"><h2><q>{}</q> {}</h2>'
         '<p class="bb-source">{}: {}{}.</p><p>{} {}</p>{}</section>'
     ).format(
         CLASSES.get(row["verdict"], "untested"),
@@ -142,21 +142,13 @@ def _picture(row: Mapping[Any, Any], cases: pd.DataFrame, compare: Address, rows
     shown = contests if len(contests) else cases
     if shown.empty:
         return Markup("")
-    order = pd.DataFrame({"last": shown["decides"] != "yes", "effect": shown["effect"] * _nearest_first(row)})
-    shown = shown.loc[order.sort_values(["last", "effect"], kind="stable").index]
     scale = _scale(shown[:MOST], float(row["threshold"]))
     lines = Markup("").join(_setting(case, row, scale, compare, rows) for case in shown[:MOST].to_dict("records"))
-    more = len(shown) - MOST
-    left = Markup('<p class="bb-more">{} further settings are in results/claim_cases.csv.</p>').format(more)
+    more = int(row["found"]) - MOST
+    left = Markup('<p class="bb-more">{} further settings have rows of both.</p>').format(more)
     return Markup('<div class="bb-cases" tabindex="0" role="region" aria-label="{}"><table>{}</table></div>{}').format(
         f"Settings of {row['claim']}", lines, left if more > 0 else ""
     )
-
-
-def _nearest_first(row: Mapping[Any, Any]) -> int:
-    """1 where the smallest effects decide: those of a claim that has to be above the line everywhere."""
-    above = " is above " in row["test"]
-    return 1 if above == ("every setting" in row["test"]) else -1
 
 
 def _scale(cases: pd.DataFrame, threshold: float) -> Callable[[float], int]:

@@ -4,9 +4,9 @@ from benchmark.display.claims import CLASSES, COLOURS
 
 STYLE = """
 .bb-claim {border-left: 4px solid var(--hue); padding: .1rem 0 .1rem 1rem; margin: 0 0 2rem; max-width: 62rem}
-.bb-claim h3 {font-size: 1.12rem; font-weight: 600; margin: 0 0 .2rem; padding: 0; line-height: 1.4}
+.bb-claim h2 {font-size: 1.12rem; font-weight: 600; margin: 0 0 .2rem; padding: 0; line-height: 1.4}
 .bb-claim p {margin: .2rem 0 .5rem; font-size: .95rem}
-.bb-claim .bb-source, .bb-claim .bb-more {font-size: .85rem; opacity: .82}
+.bb-claim .bb-source, .bb-claim .bb-more {font-size: .85rem; color: color-mix(in srgb, currentColor 82%, transparent)}
 .bb-verdict {display: inline-block; font-size: .8rem; font-weight: 600; line-height: 1.5; padding: 0 .6rem;
   border-radius: 1rem; color: var(--hue); border: 1.5px solid currentColor; white-space: nowrap}
 .bb-verdict.bb-untested {border-style: dashed}
@@ -16,7 +16,7 @@ STYLE = """
   vertical-align: middle; color: inherit; position: static; max-width: none; min-width: 0; white-space: normal}
 .bb-cases td {width: 16rem; min-width: 9rem}
 .bb-cases td:last-child {white-space: nowrap; font-variant-numeric: tabular-nums}
-.bb-cases small {display: block; opacity: .82; color: inherit}
+.bb-cases small {display: block; color: color-mix(in srgb, currentColor 82%, transparent)}
 .bb-cases .bb-decides th {font-weight: 600}
 .bb-zero {top: 0; bottom: 0; border-left: 1.5px solid color-mix(in srgb, currentColor 60%, transparent);
   transform: translateX(-50%)}

@@ -8,7 +8,6 @@ many cores as modules, it is checked: the lanes run as processes, which hand fea
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from statistics import median
 from typing import Any
@@ -21,7 +20,6 @@ from torch import Tensor
 
 from benchmark.engine.load import load_method
 from benchmark.engine.parallel.lane import Lane
-from benchmark.engine.parallel.refusal import why_not_parallel
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
@@ -32,6 +30,7 @@ from benchmark.planning.simulated import Training
 from benchmark.planning.table import Row, print_rows
 from benchmark.running.cores import cores
 from benchmark.running.launch import Crash, Job, run_jobs
+from benchmark.running.run import not_parallel
 from benchmark.running.seat import Seat
 from benchmark.running.together import in_lanes
 from benchmark.schema.suite import Suite
@@ -84,11 +83,9 @@ def build(training: Training) -> Method:
     """In the phase in which most of its modules learn.
 
     Raises:
-        UserError: they cannot do so at the same time, or the network cannot be cut so.
+        UserError: the network cannot be cut so.
     """
     method = load_method(training.method)
-    if why := why_not_parallel(method):
-        raise UserError(f"Modules of {training.method} cannot train at the same time: {why}.")
     suite = Suite.model_construct(balance=training.balance)
     made = training.options, suite, training.backbone, training.task, training.modules, training.seed
     torch.manual_seed(0)
@@ -189,8 +186,8 @@ def _run(job: Job) -> Any:
 
 def print_speedups(trainings: Sequence[Training], title: str, console: Console) -> None:
     """Print what is predicted, and what was measured; what cannot be had is said below."""
-    more = [one for one in trainings if one.modules > 1]
-    others = {one.method: replace(one, modules=2) for one in trainings if one.modules == 1}  # which say why
-    found = speedups([*more, *others.values()], console)
+    refused = not_parallel(list(dict.fromkeys(one.method for one in trainings)))
+    found = speedups([one for one in trainings if one.modules > 1 and one.method not in refused], console)
     print_rows(found, SHOWN, title, console)
-    console.print(LEGEND, style="dim", highlight=False)
+    for sentence in (*refused.values(), LEGEND):
+        console.print(sentence, style="dim", highlight=False, markup=False)

@@ -73,7 +73,7 @@ class Claim(Strict):
     where: Rows = Field(default_factory=dict)  # of both sides
     table: str | None = None  # results/<table>.csv in place of the cells of suites
     pair_by: str = "seed"  # column of that table; or, of one that has means over seeds alone,
-    half: str | None = None  # its column of half of the 95 % t interval, and
+    half: str | list[str] | None = None  # its column of half of the 95 % t interval, or two of both ends of a 95 % one;
     count: str = "n"  # its column of the seeds
     unit: str = "points"  # of that table's metric
 
@@ -101,6 +101,8 @@ class Claim(Strict):
     def _can_be_decided(self) -> Self:
         if self.table is not None and not ID.fullmatch(self.table):
             raise ValueError(f"table {self.table!r} is no name of a table in results/; leave folder and .csv out")
+        if isinstance(self.half, list) and len(self.half) != 2:
+            raise ValueError("half is a column, or a list of two: the lower and the upper end of an interval")
         if self.table is None and self.metric not in METRICS:
             raise ValueError(
                 f"metric is {self.metric!r}, but there is {', '.join(METRICS)} (or a column, with `table`)"

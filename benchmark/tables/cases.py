@@ -18,7 +18,7 @@ from scipy.special import stdtr, stdtrit  # importing scipy.stats takes a second
 from benchmark.errors import UserError
 from benchmark.schema.claims import ACCURACY, COSTS, EQUAL, TIME, Claim, Rows
 from benchmark.schema.text import printable
-from benchmark.tables.certainty import LEAST, moderated, own_variances
+from benchmark.tables.certainty import LEAST, WIDEST, moderated, own_variances
 from benchmark.tables.columns import ENOUGH, FILLED, ROW
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.kinds import other_kind
@@ -28,6 +28,7 @@ SIDE = ["method", "variant", "modules"]
 CELL_OF = [name for name in [*ROW, *FILLED] if name != "times"]  # what ties a cell to its row
 COLUMN_OF = {ACCURACY: "test_top1_pct", **COSTS, **TIME}
 TABLE_SETTING = ["suite", "backbone"]  # of a track's table, where it has them
+NORMAL = 1.959964  # half of a 95 % interval, in standard errors
 Row = dict[Any, Any]  # of the leaderboard, with its index as ``at``
 BySeed = Mapping[int, float]
 
@@ -232,8 +233,9 @@ def _cases_of_means(claim: Claim, table: pd.DataFrame, smoke: Collection[str]) -
 
     Seeds are no pairs there, so that what a seed does to both counts as scatter.
     """
-    for name, said_in in ((claim.half or "", "half"), (claim.count, "count")):
-        _check_column(table, name, said_in)
+    for name in claim.half if isinstance(claim.half, list) else [claim.half or ""]:
+        _check_column(table, name, "half")
+    _check_column(table, claim.count, "count")
     setting = [name for name in TABLE_SETTING if name in table]
     rows = _kept(table, claim.where, "where")
     first = _kept(rows, claim.compare, "compare").to_dict("records")
@@ -263,12 +265,19 @@ def _beside_means(claim: Claim, row: Row, other: Row | None, setting: list[str],
     )
     if case.n < ENOUGH:
         return case
-    halves = [float(side[claim.half]) for side in sides]
-    squares = [
-        max((half / float(stdtrit(n - 1, 0.975))) ** 2, LEAST**2 / n) for half, n in zip(halves, counts, strict=True)
-    ]
-    freedom = sum(squares) ** 2 / sum(square**2 / (n - 1) for square, n in zip(squares, counts, strict=True))
+    spread = [_spread(claim, side, n) for side, n in zip(sides, counts, strict=True)]
+    freedom = sum(square for square, _ in spread) ** 2 / sum(square**2 / own for square, own in spread)
+    squares = [square for square, _ in spread]
     return _tested(claim, case, sum(squares), freedom)
+
+
+def _spread(claim: Claim, side: Row, n: int) -> tuple[float, float]:
+    """Variance of a side's mean and its freedom: from an interval by t, or from ends as a normal's."""
+    if isinstance(claim.half, list):
+        low, high = (float(side[name]) for name in claim.half)
+        return max((high - low) / 2 / NORMAL, 1e-9) ** 2, WIDEST
+    half = float(side[claim.half])
+    return max((half / float(stdtrit(n - 1, 0.975))) ** 2, LEAST**2 / n), n - 1
 
 
 def _by_pair(rows: pd.DataFrame, claim: Claim, setting: list[str]) -> dict[tuple[Any, ...], dict[Any, float]]:

@@ -26,9 +26,22 @@ SUPPORTED, CONTRADICTED = "supported", "contradicted"
 OPEN, UNTESTED = "not distinguishable", "not tested at this scale"
 VERDICTS = (SUPPORTED, CONTRADICTED, OPEN, UNTESTED)
 POWER = 0.8  # the chance with which the seeds that a claim is said to need would decide it
+KEPT = 30  # cases of a claim in the table: the headline alone has thousands once all suites were run
 MOST = 1000  # seeds; a claim that needs more will not be decided by them
 CLAIMS = ["claim", "family", "says", "words", "source", "link", "stated_for", "test", "verdict", "effect", "half"]
-CLAIMS += ["unit", "threshold", "n", "p", "seeds_needed", "decided_by", "cases", "suites", "only_smoke_test", "why"]
+CLAIMS += [
+    "unit",
+    "threshold",
+    "n",
+    "p",
+    "seeds_needed",
+    "decided_by",
+    "cases",
+    "found",
+    "suites",
+    "only_smoke_test",
+    "why",
+]
 CASES = ["claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row"]
 CASES += ["effect", "half", "n", "failed", "smoke_test", "decides"]
 
@@ -58,18 +71,18 @@ class Weighed(NamedTuple):
         return min(1.0, 2 * min(self.supports, self.contradicts))
 
     @property
-    def deciding(self) -> Case | None:
-        """The case that the verdict rests on, or would rest on."""
-        if not self.counting:
-            return None
+    def nearest(self) -> list[Case]:
+        """The cases, that first on which the verdict rests, or would rest; those that bear on none last."""
         everywhere, holds = self.claim.holds == "everywhere", self.supports <= self.contradicts
         worst_first = 1 if everywhere else -1  # of cases with the same p, such as costs, which are not tested
 
-        def order(case: Case) -> tuple[float, float]:
+        def order(case: Case) -> tuple[Any, ...]:
             p = case.supports if holds else case.contradicts
-            return (-p if everywhere == holds else p, worst_first * self.claim.sign * case.effect)
+            effect = worst_first * self.claim.sign * case.effect
+            place = (not case.counts, case.smoke, case.effect != case.effect)
+            return (*place, -p if everywhere == holds else p, effect) if case.counts else (*place, 0.0, effect)
 
-        return min(self.counting, key=order)
+        return sorted(self.cases, key=order)
 
 
 def weigh(claim: Claim, cases: Sequence[Case], waiting: int = 0) -> Weighed:
@@ -90,7 +103,7 @@ def weigh(claim: Claim, cases: Sequence[Case], waiting: int = 0) -> Weighed:
 def tables_of_claims(
     claims: Mapping[str, Claim], evidence: Evidence, results: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row a claim (columns ``CLAIMS``), and a row a case of it (``CASES``).
+    """A row a claim (columns ``CLAIMS``), and one for each of the ``KEPT`` cases nearest to deciding it (``CASES``).
 
     ``effect`` is that of the case in ``decided_by``, ``half`` half of its 95 % t interval, ``p`` the claim's after
     Holm's correction; all are empty where nothing was tested.
@@ -103,9 +116,9 @@ def tables_of_claims(
     p = dict(zip(tested, holm_adjusted(np.array([weighed[name].p for name in tested])), strict=True))
     rows = [_row(name, found, p.get(name, nan), len(tested)) for name, found in weighed.items()]
     cases = [
-        _case(row["claim"], found, case, row["verdict"] != UNTESTED)
+        _case(row["claim"], found.claim, case, decides=row["verdict"] != UNTESTED and i == 0)
         for row, found in zip(rows, weighed.values(), strict=True)
-        for case in found.cases
+        for i, case in enumerate(found.nearest[:KEPT])
     ]
     table = pd.DataFrame(rows, columns=CLAIMS).astype({"n": "Int64", "seeds_needed": "Int64"})
     table["p"] = table["p"].map(lambda value: float(f"{value:.3g}"))
@@ -133,7 +146,7 @@ def verdict(weighed: Weighed, p: float) -> str:
 
 
 def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
-    claim, said, case = weighed.claim, verdict(weighed, p), weighed.deciding
+    claim, said = weighed.claim, verdict(weighed, p)
     needed = seeds_needed(weighed, tested) if said == OPEN else None
     row = {field: getattr(claim, field) for field in ("family", "says", "words", "source", "link", "stated_for")}
     row |= {"claim": name, "test": said_of_test(claim), "verdict": said, "unit": claim.in_unit}
@@ -142,16 +155,18 @@ def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
         "p": nan if said == UNTESTED else p,
         "seeds_needed": needed if needed and needed <= MOST else None,
     }
-    row |= {"cases": len(weighed.counting), "suites": ", ".join(_suites(weighed.counting))}
+    found = sum(not case.smoke for case in weighed.cases)
+    row |= {"cases": len(weighed.counting), "found": found, "suites": ", ".join(_suites(weighed.counting))}
     smoke_alone = bool(weighed.cases) and all(case.smoke for case in weighed.cases)
     row["only_smoke_test"] = "yes" if smoke_alone else "no"
-    if case and weighed.known and said != UNTESTED:
+    if said != UNTESTED:
+        case = weighed.nearest[0]
         row |= {"effect": case.effect, "half": case.half, "n": case.n, "decided_by": _place(case)}
     return row | {"why": _why(weighed, said, needed)}
 
 
-def _case(name: str, weighed: Weighed, case: Case, decides: bool) -> dict[str, Any]:
-    sides = {"compare": case.compare, "against": case.against or _number(weighed.claim)}
+def _case(name: str, claim: Claim, case: Case, decides: bool) -> dict[str, Any]:
+    sides = {"compare": case.compare, "against": case.against or {"the number": claim.against}}
     return {
         "claim": name,
         **case.where,
@@ -162,12 +177,8 @@ def _case(name: str, weighed: Weighed, case: Case, decides: bool) -> dict[str, A
         "n": case.n,
         "failed": case.failed,
         "smoke_test": "yes" if case.smoke else "no",
-        "decides": "yes" if decides and case is weighed.deciding else "no",
+        "decides": "yes" if decides else "no",
     }
-
-
-def _number(claim: Claim) -> dict[str, Any]:
-    return {"the number": claim.against}
 
 
 def _name_of_row(side: Mapping[str, Any], where: Mapping[str, Any]) -> str:

@@ -40,7 +40,8 @@ WORDS = """() => [...document.querySelectorAll("svg text")].filter((text) => tex
 # Rows of a table are alike, and hundreds take axe a minute; what is scrolled away it does not look at.
 FEW_ROWS = """() => {
   for (const body of document.querySelectorAll("tbody")) [...body.rows].slice(12).forEach((row) => row.remove());
-  for (const box of document.querySelectorAll(".box, .bb-gap, .bb-grid")) box.style.overflow = "visible";
+  [...document.querySelectorAll(".bb-claim")].slice(12).forEach((claim) => claim.remove());
+  for (const box of document.querySelectorAll(".box, .bb-gap, .bb-grid, .bb-cases")) box.style.overflow = "visible";
 }"""
 IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() === text"
 STYLED = "getComputedStyle(document.documentElement).getPropertyValue('--bb-paper') !== ''"  # it comes after the texts

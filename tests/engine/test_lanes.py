@@ -112,6 +112,7 @@ def test_a_loss_that_needs_what_learns_elsewhere_is_found_at_the_first_step(digi
 def test_who_claims_the_update_lock_runs_or_has_a_reason():
     reasons = {name: why_not_parallel(load_class(ROOT / METHODS / f"{name}.py", Method)) for name in METHOD_IDS}
     assert {name for name, reason in reasons.items() if reason and "does not claim" not in reason} == {
+        "counter_current",  # the feedback network runs down through all modules
         "dni",  # a synthesiser learns from the gradient that comes back
         "man",  # an auxiliary network follows the module after it
         "random_features",  # one classifier

@@ -2,6 +2,9 @@
 
 import io
 import json
+import multiprocessing
+import os
+import signal
 import tarfile
 from pathlib import Path
 
@@ -198,3 +201,16 @@ def test_a_damaged_picture_in_an_archive_is_named_with_it(tmp_path, stored):
     as_tar(tmp_path, [*stored, (2, b"no picture")])
     with pytest.raises(DataMissing, match=r"train\.tar:\./c/12\.png in .* no JPEG or PNG picture"):
         list(loader(train(tmp_path)).show([torch.tensor([0, 12])]))
+
+
+def test_who_reads_does_not_hear_what_stops_a_training(tmp_path, stored):
+    """Ctrl-C and a scheduler's SIGTERM reach all processes, and the training has a step to end and a file to write."""
+    as_tar(tmp_path, stored)
+    part = train(tmp_path)
+    one_by_one = StreamingLoader(part, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 1, train=False, workers=1)
+    batches = one_by_one.epoch(0)
+    next(batches)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for reader in multiprocessing.active_children():
+            os.kill(reader.pid, number)
+    assert len(list(batches)) == 11

@@ -74,6 +74,7 @@ TWIN_TOO_LARGE = """
 def test_a_twin_that_does_not_fit_leaves_the_method_its_row(workshop):
     twin = Path("methods/e2ebp.py")
     twin.write_text(twin.read_text().replace("        yield", TWIN_TOO_LARGE, 1))
+    write_suites(workshop, changed(seeds=1))
     assert {(method, status) for method, _, status in run("e2ebp", "greedy_sl").trained} == {
         ("e2ebp", "oom"),
         ("greedy_sl", "ok"),

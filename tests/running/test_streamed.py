@@ -1,28 +1,14 @@
-"""A cell on pictures of any size that stay in their files: trained as any other, odd files read or named."""
+"""Data sets of pictures that stay in their files; tests/verifying/test_verify_streamed.py trains on them, twice."""
 
 import pytest
 from conftest import small_suite
 from toy_folder import toy
-from workshop import changed, run, workshop, write_suites
+from workshop import workshop
 
 from benchmark.engine.load import dataset_of, load_dataset
 from benchmark.errors import DataMissing, UserError
-from benchmark.schema.record import read_record
 
 __all__ = ["toy", "workshop"]
-
-
-def test_a_suite_of_streamed_pictures_trains(toy):
-    write_suites(
-        toy.parent,
-        changed(dataset="toy", limit=None, seeds=1, validation=0.2, recipe={"epochs": 2, "batch": 8, "lr": 0.05}),
-    )
-    assert run("dgl").trained == [("dgl", 0, "ok")]
-    (path,) = (toy.parent / "results" / "runs" / "tiny" / "dgl").glob("*.json")
-    record = read_record(path)
-    assert record.provenance.source == "toy-files"
-    assert record.provenance.pictures == {"training": 48, "validation": 12, "test": 24}
-    assert record.isolation == "verified"
 
 
 def test_what_does_not_fit_is_named(toy):

@@ -202,6 +202,18 @@ def test_times_are_tested(evidence):
     assert found["effect"] == pytest.approx(30, abs=0.1)
 
 
+def test_the_table_of_cases_keeps_the_nearest_and_says_how_many_there_are(evidence, monkeypatch):
+    monkeypatch.setattr("benchmark.tables.claims.KEPT", 2)
+    claims = {"it": claim(["better", "worse", "equal"], holds="somewhere")}
+    table, cases = tables_of_claims(claims, evidence, Path("nowhere"))
+    assert table.loc[0, ["cases", "found"]].tolist() == [6, 6]
+    assert set(cases["compare"]) == {"better, K = 2", "better, K = 4"}
+    assert cases["decides"].tolist() == ["yes", "no"]
+    everywhere = {"it": claim(["better", "worse", "equal"])}
+    _, cases = tables_of_claims(everywhere, evidence, Path("nowhere"))
+    assert set(cases["compare"]) == {"worse, K = 2", "worse, K = 4"}
+
+
 def test_the_other_side_has_the_same_k_or_the_k_that_the_claim_names(evidence):
     _, cases = tables_of_claims({"it": claim("better", against="worse")}, evidence, Path("nowhere"))
     assert set(zip(cases["compare"], cases["against"], strict=True)) == {
@@ -268,6 +280,17 @@ def test_a_table_of_means_is_tested_unpaired(evidence, tmp_path):
     assert found.loc["above", "half"] == pytest.approx(2.776445 * error, abs=1e-3)  # 4 degrees of freedom
     assert found.loc["number", "half"] == pytest.approx(0.5, abs=1e-3)
     assert "by means and intervals, unpaired" in found.loc["above", "why"]
+
+
+def test_a_bootstrapped_interval_is_taken_as_it_stands(evidence, tmp_path):
+    row = {"score": "proxy", "over": 0.2, "low": 0.1, "high": 0.3, "tasks": 15}
+    pd.DataFrame([row, row | {"score": "random", "over": 0.05}]).to_csv(tmp_path / "transfer.csv", index=False)
+    of_track = {"table": "transfer", "metric": "over", "half": ["low", "high"], "count": "tasks", "where": {}}
+    of_track |= {"against": 0.0, "unit": "of tau"}
+    claims = {"ours": claim({"score": "proxy"}, **of_track), "chance": claim({"score": "random"}, **of_track)}
+    found = decided(evidence, tmp_path, **claims)
+    assert found["verdict"].tolist() == [SUPPORTED, OPEN]
+    assert found.loc["ours", ["half", "n"]].tolist() == [0.1, 15]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -89,12 +90,13 @@ class Activities:
         self.loose = [w for w in weights if _holds_layers(w.part)]
         self.calls: list[Pair] = []  # what layers put out, on their graphs, and the noise on it
         self.shifts = [noise(w.value) for w in self.loose]
+        self.moving: Tensor | None = None  # the tangent of what enters the layer that runs
 
     @contextmanager
     def dual(self) -> Iterator[None]:
         """The noise is a tangent; values are those of a forward pass without noise."""
         values = [forward_ad.make_dual(w.value.detach(), u) for w, u in zip(self.loose, self.shifts, strict=True)]
-        with holding(self.loose, values), self._hooked(self._with_tangent):
+        with holding(self.loose, values), self._hooked(self._with_tangent, self._entering):
             yield
 
     @contextmanager
@@ -108,7 +110,7 @@ class Activities:
         """A forward pass with ``by`` times the noise of :meth:`plain` added to it."""
         calls = iter(self.calls)
         values = [w.value + by * u for w, u in zip(self.loose, self.shifts, strict=True)]
-        with torch.no_grad(), holding(self.loose, values), self._hooked(lambda out: out + by * next(calls)[1]):
+        with torch.no_grad(), holding(self.loose, values), self._hooked(lambda _, out: out + by * next(calls)[1]):
             yield
 
     def pairs(self, change: Tensor) -> Iterator[Pair]:
@@ -124,25 +126,44 @@ class Activities:
             yield weight.value, u * change.mean()
 
     @contextmanager
-    def _hooked(self, put_out: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    def _hooked(
+        self, put_out: Callable[[nn.Module, Tensor], Tensor], enter: Callable[..., Any] | None = None
+    ) -> Iterator[None]:
         def after(layer: nn.Module, args: Any, out: Tensor) -> Tensor:
-            return put_out(out)
+            return put_out(layer, out)
 
         with ExitStack() as hooks:
             for layer in self.layers:
-                hooks.callback(layer.register_forward_pre_hook(_cut_off).remove)
+                hooks.callback(layer.register_forward_pre_hook(enter or _cut_off).remove)
                 hooks.callback(layer.register_forward_hook(after, prepend=True).remove)
             yield
 
-    def _noticed(self, out: Tensor) -> Tensor:
+    def _noticed(self, _: nn.Module, out: Tensor) -> Tensor:
         self.calls.append((out, noise(out)))
         return out.detach()
 
-    def _with_tangent(self, out: Tensor) -> Tensor:
+    def _entering(self, layer: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A linear layer keeps what enters it, not its tangent: that goes through it by itself, at half the work."""
+        if type(layer) not in LINEAR:
+            return _cut_off(layer, args)
+        value, self.moving = forward_ad.unpack_dual(args[0])
+        return (value.detach(),)
+
+    def _with_tangent(self, layer: nn.Module, out: Tensor) -> Tensor:
         value, tangent = forward_ad.unpack_dual(out)
+        if type(layer) in LINEAR and self.moving is not None:
+            with torch.no_grad():
+                tangent = LINEAR[type(layer)](layer, self.moving)
         u = noise(value)
         self.calls.append((value, u))
         return forward_ad.make_dual(value.detach(), u if tangent is None else tangent.detach() + u)
+
+
+# A layer's tangent for that of what enters it.
+LINEAR: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
+    nn.Linear: lambda layer, tangent: F.linear(tangent, layer.weight),
+    nn.Conv2d: lambda layer, tangent: layer._conv_forward(tangent, layer.weight, None),
+}
 
 
 def _holds_layers(part: nn.Module) -> bool:

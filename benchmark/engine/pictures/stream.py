@@ -5,6 +5,7 @@ workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised 
 """
 
 import hashlib
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self, Unpack
 
@@ -66,6 +67,12 @@ def _collated(items: list[Tensor | str]) -> Tensor | str:
     return torch.stack(pictures)
 
 
+def _deaf(worker: int) -> None:
+    """Ctrl-C and SIGTERM reach whole groups of processes; who trains ends its step first, and then those who read."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 class StreamingLoader(Loader):
     """Of pictures of any size, which are read when they are needed.
 
@@ -101,7 +108,12 @@ class StreamingLoader(Loader):
         keys = [[(epoch, view, i) for view in range(views) for i in batch.tolist()] for batch in places]
         cuda = torch.device(self.device).type == "cuda"
         reader: Any = data.DataLoader(
-            self.files, batch_sampler=keys, num_workers=self.workers, collate_fn=_collated, pin_memory=cuda
+            self.files,
+            batch_sampler=keys,
+            num_workers=self.workers,
+            collate_fn=_collated,
+            pin_memory=cuda,
+            worker_init_fn=_deaf,
         )
         for batch, read in zip(self._on_device(places), reader, strict=True):
             if isinstance(read, str):

@@ -5,6 +5,7 @@ Ray ends the jobs of a sweep that is gone, and with their workers the cells, whi
 
 import logging
 import os
+import socket
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,13 @@ from benchmark.errors import UserError
 from benchmark.running.executors import worker
 from benchmark.running.executors.needs import Needs
 from benchmark.running.executors.sweep import Ended
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself goes on trying for minutes, and says so all the time."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "//" not in host:
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 class Ray:
@@ -26,9 +34,11 @@ class Ray:
             import ray
         except ImportError:
             raise UserError("Jobs of Ray need it: pip install 'beyond-backprop[ray]'.") from None
+        address = os.environ.get("RAY_ADDRESS") or "auto"
         try:
-            ray.init(address=os.environ.get("RAY_ADDRESS") or "auto", log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, ValueError) as error:
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"No Ray cluster answers ({reason}): `ray start --head`, or set RAY_ADDRESS.") from None
         self.ray, self.jobs = ray, dict[str, tuple[Any, Needs]]()
