@@ -132,8 +132,9 @@ def led_as_defined(board: pd.DataFrame, defined: dict[str, Suite]) -> pd.Series:
 
     Until a suite is tuned its ranks are of the one recipe for all, which may be nobody's fault and nobody's merit.
     """
-    leading = board["suite"].map({name: suite.leading for name, suite in defined.items()}).fillna(board["recipe"])
-    return board["leads"].where(board["recipe"] == leading, "no")
+    rows = zip(board["suite"], board["recipe"], strict=True)
+    speaks = [suite not in defined or recipe == defined[suite].leading for suite, recipe in rows]
+    return board["leads"].where(pd.Series(speaks, board.index, dtype=bool), "no")
 
 
 def papers_figures(path: Path) -> pd.DataFrame:
