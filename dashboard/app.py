@@ -6,6 +6,7 @@ from parts import footer
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
+    "claims": ("Claims", "gavel"),
     "map": ("Map", "account_tree"),
     "trade_offs": ("Trade-offs", "scatter_plot"),
     "fit": ("Does it fit?", "memory"),

@@ -96,7 +96,7 @@ def test_committed_records_are_genuine_and_the_tables_are_made_from_them(tmp_pat
     assert {r.provenance.method_sha256 for r in records if r.provenance}  # every one names its method's file
     shutil.copytree(ROOT / "results", tmp_path / "results")
     write_tables(tmp_path / "results")
-    for name in ("leaderboard.csv", "claims.csv", "curves.csv", "metrics/digits/dgl.json"):
+    for name in ("leaderboard.csv", "reproductions.csv", "curves.csv", "metrics/digits/dgl.json"):
         assert (tmp_path / "results" / name).read_text() == (ROOT / "results" / name).read_text(), name
 
 

@@ -1,13 +1,20 @@
 """Tables of tracks as ``beyond table`` writes them, of networks that nobody trained."""
 
+import itertools
 from pathlib import Path
+
+import numpy as np
 
 from benchmark.examinations.labels import Block as LabelsBlock
 from benchmark.examinations.labels import Score
 from benchmark.examinations.roles import Block as RolesBlock
 from benchmark.examinations.roles import Moment
+from benchmark.examinations.transfer import NAMES
 from benchmark.examining.estimators.dependence import KERNELS
+from benchmark.examining.estimators.transfer.trial import SURVEY
 from benchmark.examining.examination import Sat, load_examination
+from benchmark.examining.task_map import Block as TransferBlock
+from benchmark.examining.task_map import Worth
 from benchmark.schema.record import Identity
 
 CELL = {"suite": "tiny", "dataset": "digits", "backbone": "net", "stem": "native", "family": "", "protocol": 2}
@@ -31,8 +38,26 @@ def roles(*probes):
     return RolesBlock(**about, moments=moments, cka_own=cka, other="e2ebp net K=1 seed 1", cka_other=cka)
 
 
+def transfer(tasks=6, seeds=2):
+    """Blocks of sources that are worth something to one target alone, which the proxy knows and other scores guess."""
+    draw = np.random.default_rng(0)
+    truths = 80 + draw.normal(size=(tasks, tasks))
+    for seed, s in itertools.product(range(seeds), range(tasks)):
+        worth = [
+            Worth(
+                target=f"t{t}",
+                scores={name: truths[s, t] if name == SURVEY else float(draw.normal()) for name in NAMES},
+                truth=truths[s, t] + (seed - 0.5) * 0.01,
+                halves=(truths[s, t], truths[s, t]),
+            )
+            for t in range(tasks)
+        ]
+        about = {"backbone": "net", "source": f"t{s}", "source_accuracy": 90, "pictures": 60, "finetuned": 0}
+        yield Sat(identity("sufficient_labels", seed, backbone=f"net_t{s}"), TransferBlock(**about, targets=worth))
+
+
 def write_tracks(folder: Path) -> None:
-    """Tables of both examinations: rows with and without pairs, several seeds and draws, an undefined CKA."""
+    """Tables of all examinations: rows with and without pairs, several seeds and draws, an undefined CKA."""
     few = [(1, 0, 50.0), (1, 1, 60.0), (None, 0, 90.0)]
     sat = [
         Sat(identity("supervised_contrastive", 0, variant="contrastive"), labels(100, *few)),
@@ -44,3 +69,6 @@ def write_tracks(folder: Path) -> None:
     sat = [Sat(identity("e2ebp", seed), roles(30.0, 60.0 + seed)) for seed in (0, 1)]
     load_examination("roles").table(sat).to_csv(folder / "roles.csv", index=False)
     load_examination("roles").details(sat)["cka"].to_csv(folder / "roles-cka.csv", index=False)
+    sat = list(transfer(tasks=4, seeds=1))
+    load_examination("transfer").table(sat).to_csv(folder / "transfer.csv", index=False)
+    load_examination("transfer").details(sat)["pairs"].to_csv(folder / "transfer-pairs.csv", index=False)

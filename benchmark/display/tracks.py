@@ -27,6 +27,11 @@ TEXT = (
     "other",
     "other_place",
     "seen",
+    "score",
+    "verdict",
+    "truth",
+    "source",
+    "target",
 )
 
 

@@ -61,8 +61,7 @@ class Network:
         self.epochs = sorted({0, *kept_after(folder)} & {*range(last + 1)})
         if self.epochs[-1] != last:
             raise UserError(f"There is no network of {record.identity.setting} seed {cell.seed} in {folder}.")
-        taps = [(unit, of) for units, ofs in _units(method) for unit, of in zip(units, ofs, strict=True)]
-        names = [of.name for _, of in taps[:-1]]  # the classifier's output is no place
+        names = [of.name for _, of in _taps(method)[:-1]]  # the classifier's output is no place
         wanted = [*self._cuts(), names[-1]]
         self.places = tuple(dict.fromkeys(name for name in wanted if name in names))
 
@@ -107,7 +106,7 @@ class Network:
         """
         method = self._method(self.epochs[-1] if epoch is None else epoch)
         wanted = self.places if places is None else tuple(places)
-        taps = {of.name: (unit, of) for units, ofs in _units(method) for unit, of in zip(units, ofs, strict=True)}
+        taps = {of.name: (unit, of) for unit, of in _taps(method)}
         seen: dict[str, list[Tensor]] = {name: [] for name in wanted}
 
         def tap(name: str, of: Features) -> torch.utils.hooks.RemovableHandle:
@@ -133,6 +132,14 @@ class Network:
         if odd := [name for name, h in found.items() if not np.isfinite(h).all()]:
             raise UserError(f"The outputs at {odd[0]} are not finite.")
         return found
+
+    def trained(self) -> Method:
+        """The cell's method after its training."""
+        return self._method(self.epochs[-1])
+
+    def before_classifier(self) -> tuple[nn.Module, Features]:
+        """The unit of :meth:`trained` whose output the classifier gets, and what that output is."""
+        return next((u, of) for u, of in _taps(self.trained()) if of.name == self.places[-1])
 
     def drawn(self) -> Method:
         """The cell's method before its training."""
@@ -170,6 +177,7 @@ class Network:
         return parts
 
 
-def _units(method: Method) -> list[tuple[list[nn.Module], tuple[Features, ...]]]:
-    """Of each module: its units, and what flows out of each."""
-    return [(list(m.children()), of) for m, of in zip(method.modules, method.unit_outputs, strict=True)]
+def _taps(method: Method) -> list[tuple[nn.Module, Features]]:
+    """Units of all modules, in order, and what flows out of each."""
+    modules = zip(method.modules, method.unit_outputs, strict=True)
+    return [(unit, of) for module, ofs in modules for unit, of in zip(module.children(), ofs, strict=True)]

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchmark.display import explanations, feed, reading, texts
 from benchmark.display.charts import FAMILIES
+from benchmark.display.claims_style import claims_style
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
@@ -20,6 +21,7 @@ from benchmark.display.traits import TRAITS
 from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
+from benchmark.export.claims_page import claims_page
 from benchmark.export.columns import page_name
 from benchmark.export.compare_page import compare_data, compare_page
 from benchmark.export.fit_page import fit_page
@@ -37,6 +39,7 @@ from benchmark.tables.reproduced import RULE, summary
 
 NAVIGATION = {
     "index.html": "Leaderboard",
+    "claims.html": "Claims",
     "map.html": "Map",
     "trade-offs.html": "Trade-offs",
     "fit.html": "Does it fit?",
@@ -89,7 +92,7 @@ def _static() -> dict[str, bytes]:
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     colours += "".join(f"  --row-{side}: {colour};\n" for side, colour in zip("ab", LINES, strict=False))
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
-    style += gap_style()
+    style += gap_style() + claims_style()
     scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js", "compare.js")}
     return {"page.css": style.encode(), **scripts}
 
@@ -97,6 +100,7 @@ def _static() -> dict[str, bytes]:
 def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, template and content of each page."""
     yield "index.html", "index.html", _leaderboard(results)
+    yield "claims.html", "claims.html", claims_page(results)
     yield "map.html", "map.html", map_page(results)
     yield from chart_pages(results.board, results.curves)
     yield "fit.html", "fit.html", fit_page(results.fit)
@@ -167,11 +171,11 @@ def _tuning(results: Results) -> Table | None:
 
 
 def _published(results: Results) -> dict[str, Any]:
-    claims = results.claims
-    if claims.empty:
-        return {"claims": None}
-    table = make_table("claims", reading.judged_first(claims), columns.claims())
-    return {"claims": table, "summary": summary(claims), "rule": RULE}
+    reproductions = results.reproductions
+    if reproductions.empty:
+        return {"reproductions": None}
+    table = make_table("reproductions", reading.judged_first(reproductions), columns.reproductions())
+    return {"reproductions": table, "summary": summary(reproductions), "rule": RULE}
 
 
 def _methods(results: Results) -> dict[str, Any]:

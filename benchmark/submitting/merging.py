@@ -27,7 +27,7 @@ MARKER = re.compile(r"^(<{7}|>{7}) .*$", re.M)
 HUNK = re.compile(r"^<{7}.*\n((?:.*\n)*?)={7}\n((?:.*\n)*?)>{7}.*(?:\n|\Z)", re.M)
 OURS = re.compile(  # written anew by `register`, whatever stands there
     r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells|metrics/[^/]+)/[^/]+"
-    r"|results/(leaderboard(-columns)?|ranking|curves|claims|tuning|reference)\.csv|results/suites\.json"
+    r"|results/(leaderboard(-columns)?|ranking|curves|claims|claim_cases|reproductions|tuning|reference)\.csv|results/suites\.json"
     rf"|results/({'|'.join(examination_names())})(-\w+)?\.csv"
 )
 

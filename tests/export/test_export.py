@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from records import make_record, write_own_tables, write_runs
+from records import CLAIMS, make_record, write_own_tables, write_runs
 from tracks_written import write_tracks
 
 from benchmark.display import objecting
@@ -73,6 +73,7 @@ def write_results(folder: Path) -> Path:
     records += [make_record("e2ebp", 1, 0, 92.0, **PAPER)]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
+    (folder / "claims.yaml").write_text(CLAIMS)
     write_own_tables(folder)
     said = {"digits": json.loads(Path("results/suites.json").read_text())["digits"]}
     (folder / "suites.json").write_text(json.dumps(said))
@@ -103,6 +104,10 @@ def spoil(folder: Path) -> None:
     board.loc[board["variant"] == "b", ["variant", "method"]] = EVIL
     board.loc[0, list(FORMULAS)] = list(FORMULAS.values())
     board.to_csv(folder / "leaderboard.csv", index=False)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False)
+    claims.assign(says=EVIL, source=EVIL, stated_for=EVIL, why=EVIL, link="javascript:alert(3)").to_csv(
+        folder / "claims.csv", index=False
+    )
     (folder / "fit.csv").write_text(FIT.replace(",b,", f",{EVIL},").replace("resnet18", EVIL))
     cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
     cells.loc[cells["status"] != "ok", "error"] = EVIL
@@ -147,6 +152,7 @@ def pages(site: Path) -> dict[str, Page]:
 def test_every_page_is_there(site):
     wanted = {
         "index",
+        "claims",
         "map",
         "trade-offs",
         "fit",
@@ -304,7 +310,7 @@ def test_a_row_that_lacks_seeds_is_not_on_the_front(site):
 
 
 def test_a_method_shows_the_papers_figures_under_the_papers_names(site):
-    page = (site / "method-man.html").read_text().split('data-name="claims"')[1].split("</table>")[0]
+    page = (site / "method-man.html").read_text().split('data-name="reproductions"')[1].split("</table>")[0]
     row = next(row for row in page.split("<tr") if "man_dgl" in row and ">91.50" not in row and ">8.50" in row)
     assert ">ok<" in row
     assert "1437 full" in row
@@ -362,6 +368,8 @@ def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     results = write_results(tmp_path / "results")
     for name in (
         "claims.csv",
+        "claim_cases.csv",
+        "reproductions.csv",
         "ranking.csv",
         "curves.csv",
         "suites.json",
@@ -374,6 +382,7 @@ def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
         path.unlink()
     export(results, tmp_path / "site")
     assert 'data-name="rows"' in (tmp_path / "site" / "index.html").read_text()
+    assert "There are no verdicts on claims" in (tmp_path / "site" / "claims.html").read_text()
     assert "no published figures" in (tmp_path / "site" / "published.html").read_text()
 
 
