@@ -60,22 +60,26 @@ class Transfer(Examination[Options, Block]):
         "Random: any order; its τ is 0.",
         "τ is Kendall's τ_b, mean over targets; weighted τ is Vigna's, in which the top of both lists weighs most, as "
         "SciPy has it. Intervals are of a bootstrap over targets and sources, 95 %. *Estimate*: the interval of the "
-        "difference in weighted τ to the static list, paired by target, lies above 0. Regret: what the pick costs, in "
-        "points of accuracy, against the best source.",
+        "difference in weighted τ to the static list, paired by target, lies above 0, and so does the τ's own. Regret: "
+        "what the pick costs, in points of accuracy, against the best source.",
         "How much there is to estimate: *alike* is the mean τ between the true rankings of two targets; at 1, one list "
-        "serves all. *Repeatable* is the mean τ between the rankings by two halves of the test pictures: where the "
-        "truth does not agree with itself, no score can agree with it.",
+        "serves all; near 0, none serves two, and to beat the static list is to beat chance. *Repeatable* is the mean "
+        "τ between the rankings by two halves of the test pictures: where the truth does not agree with itself, no "
+        "score can agree with it.",
     )
     columns = {  # noqa: RUF012
         **ROW,
         "score": ("Score", "or baseline"),
-        "verdict": ("Verdict", "a score that does not beat the static list is no estimate"),
+        "verdict": ("Verdict", "a score that does not beat the static list, and chance, is no estimate"),
         "weighted_tau": ("Weighted τ", "Vigna's, mean over targets"),
         "weighted_tau_low": ("from", "95 % interval of the weighted τ"),
         "weighted_tau_high": ("to", "95 % interval of the weighted τ"),
         "over_static": ("Over the list", "weighted τ less the static list's, mean over targets"),
         "over_static_low": ("from", "95 % interval of that difference"),
         "over_static_high": ("to", "95 % interval of that difference"),
+        "over_survey": ("Over the survey's", "weighted τ less that of the survey's score, mean over targets"),
+        "over_survey_low": ("from", "95 % interval of that difference"),
+        "over_survey_high": ("to", "95 % interval of that difference"),
         "beats_static": ("Beats it at", "share of targets at which its weighted τ is above the static list's"),
         "tau": ("τ", "Kendall's τ_b, mean over targets"),
         "tau_low": ("from", "95 % interval of τ"),

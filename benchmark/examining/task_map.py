@@ -112,6 +112,7 @@ def _judged(of: TaskMap) -> list[dict[str, Any]]:
         | {"score": trial.score, "verdict": trial.verdict, "beats_static": trial.beats_static}
         | _ends("weighted_tau", trial.weighted_tau)
         | _ends("over_static", trial.over_static)
+        | _ends("over_survey", trial.over_survey)
         | _ends("tau", trial.tau)
         | _ends("pearson", trial.pearson)
         | _ends("regret", trial.regret)
@@ -119,5 +120,5 @@ def _judged(of: TaskMap) -> list[dict[str, Any]]:
     ]
 
 
-def _ends(name: str, of: Interval) -> dict[str, float]:
-    return {name: of.mean, f"{name}_low": of.low, f"{name}_high": of.high}
+def _ends(name: str, of: Interval | None) -> dict[str, float]:
+    return {} if of is None else {name: of.mean, f"{name}_low": of.low, f"{name}_high": of.high}

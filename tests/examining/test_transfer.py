@@ -142,6 +142,9 @@ def test_tables_say_what_became_of_each_score_and_of_each_pair():
     assert table.set_index("score").loc[SURVEY, "tau"] == pytest.approx(1)
     assert table.set_index("score").loc[RANDOM, "over_static"] == -table.set_index("score").loc[STATIC, "weighted_tau"]
     assert set(table["seeds"]) == {2}
+    by_score = table.set_index("score")
+    assert by_score.loc[SURVEY, "over_survey"] == 0
+    assert by_score.loc["logme", "over_survey"] == pytest.approx(by_score.loc["logme", "weighted_tau"] - 1)
     assert len(details) == 36
     one = details[(details["source"] == "t3") & (details["target"] == "t5")].iloc[0]
     assert one["truth_pct"] == pytest.approx(sats[3].block.targets[5].truth + 0.005)  # the mean over seeds

@@ -88,6 +88,17 @@ def test_a_score_that_knows_the_target_is_an_estimate_and_others_are_none():
         assert trial.weighted_tau.low <= trial.weighted_tau.mean <= trial.weighted_tau.high or trial.score == "errs"
 
 
+def test_a_score_no_better_than_chance_is_no_estimate_where_the_list_is_worse():
+    """Of two kinds of targets, as many of each, one ranks sources the other way round: the others' list misleads."""
+    draw = np.random.default_rng(0)
+    sign = np.where(np.arange(12) % 2, 1.0, -1.0)[:, None]
+    truths = 80 + sign * np.arange(12.0) + 0.1 * draw.normal(size=(12, 12))
+    found = trials({"says nothing": np.zeros(truths.shape)}, truths, np.diag(truths), draws=100)
+    assert found[STATIC].tau.mean < -0.2
+    assert found["says nothing"].over_static.low > 0
+    assert found["says nothing"].verdict == "no estimate"
+
+
 def test_the_own_source_of_a_target_does_not_count():
     truths, anywhere = table()
     scores = {"a": truths.copy()}

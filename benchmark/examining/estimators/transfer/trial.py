@@ -42,13 +42,14 @@ class Trial:
     regret: Interval  # points of accuracy
     beats_static: float  # share of targets where its weighted τ is above the static list's; equal ones count half
     over_static: Interval  # difference of weighted τ, paired by target
+    over_survey: Interval | None  # the same to the survey's score, where that is tried, too
 
     @property
     def verdict(self) -> str:
-        """A score that does not beat the static list is no estimate; a baseline is none anyway."""
+        """A score that does not beat the static list, and chance, is no estimate; a baseline is none anyway."""
         if self.score in BASELINES:
             return "baseline"
-        return "estimate" if self.over_static.low > 0 else "no estimate"
+        return "estimate" if min(self.over_static.low, self.weighted_tau.low) > 0 else "no estimate"
 
 
 def static_list(truths: NDArray) -> NDArray:
@@ -85,10 +86,13 @@ def trials(
     }
     resampled = Resampled(tasks, draws)
     static = resampled.of(weighted_kendall, lists[STATIC], truths)
-    return {name: _trial(name, table, truths, static, resampled) for name, table in lists.items()}
+    survey = resampled.of(weighted_kendall, lists[SURVEY], truths) if SURVEY in lists else None
+    return {name: _trial(name, table, truths, static, survey, resampled) for name, table in lists.items()}
 
 
-def _trial(name: str, table: NDArray, truths: NDArray, static: "Sample", resampled: "Resampled") -> Trial:
+def _trial(
+    name: str, table: NDArray, truths: NDArray, static: "Sample", survey: "Sample | None", resampled: "Resampled"
+) -> Trial:
     weighted = resampled.of(weighted_kendall, table, truths)
     return Trial(
         score=name,
@@ -98,6 +102,7 @@ def _trial(name: str, table: NDArray, truths: NDArray, static: "Sample", resampl
         regret=resampled.of(regret, table, truths).interval(),
         beats_static=float((np.sign(weighted.by_target - static.by_target) / 2 + 0.5).mean()),
         over_static=weighted.less(static).interval(),
+        over_survey=weighted.less(survey).interval() if survey else None,
     )
 
 
