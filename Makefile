@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup reproduce test check lock dashboard
+.PHONY: setup cluster reproduce test check lock dashboard
 
 setup: $(READY)
 
@@ -16,6 +16,9 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c "import pathlib, vl_convert; pathlib.Path('.dvc/vega.js').write_text(vl_convert.javascript_bundle())"
 	touch $(READY)
+
+cluster: $(READY)  ## submitit and Ray, too: the extras slurm and ray
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes --requirements requirements-cluster.lock
 
 reproduce: $(READY)  ## train the embedded suite for real, compare with the committed results, print the table
 	$(BIN)/beyond reproduce digits
@@ -34,3 +37,7 @@ dashboard: $(READY)
 lock: $(READY)  ## pin all dependencies again, with hashes and without the name of a registry's host
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev \
 		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	$(BIN)/python -c "import tomllib; more = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+		print(*more['slurm'], *more['ray'], sep='\n')" | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+		--no-emit-index-url --constraint requirements.lock --custom-compile-command "make lock" - \
+		--output-file requirements-cluster.lock

@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from benchmark.engine.cutting.partition import Features, Partition
-    from benchmark.engine.objectives import heads, losses
+    from benchmark.engine.objectives import feedback, heads, losses, perturbation
     from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
     from benchmark.engine.pictures.archives import load_cifar, load_halves
     from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
-    from benchmark.engine.pictures.files import PictureFiles, load_files
+    from benchmark.engine.pictures.files import PictureFiles
     from benchmark.engine.pictures.idx import load_idx
     from benchmark.engine.pictures.network import download
+    from benchmark.engine.pictures.parts import load_files
     from benchmark.engine.pictures.tree import load_tree
     from benchmark.engine.training.buffers import on_copies_of_buffers
     from benchmark.engine.training.method import READOUT_SHARE, LocalMethod, Method, ModularMethod, Phase
@@ -31,14 +32,15 @@ _HOME = {
     "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
     "pictures.archives": ("load_cifar", "load_halves"),
     "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
-    "pictures.files": ("PictureFiles", "load_files"),
+    "pictures.files": ("PictureFiles",),
     "pictures.idx": ("load_idx",),
     "pictures.network": ("download",),
+    "pictures.parts": ("load_files",),
     "pictures.tree": ("load_tree",),
     "training.buffers": ("on_copies_of_buffers",),
     "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }
-_MODULES = ("heads", "losses")
+_MODULES = ("feedback", "heads", "losses", "perturbation")
 
 __all__ = [
     "READOUT_SHARE",
@@ -56,6 +58,7 @@ __all__ = [
     "Task",
     "as_pictures",
     "download",
+    "feedback",
     "fit",
     "heads",
     "in_float32",
@@ -68,6 +71,7 @@ __all__ = [
     "losses",
     "narrowed",
     "on_copies_of_buffers",
+    "perturbation",
     "stratified_order",
     "widened",
 ]

@@ -77,6 +77,19 @@ Parallel = Annotated[
     Literal["modules"] | None,
     typer.Option(help="train each module of a cell in a process, and on a GPU or core, of its own"),
 ]
+Where = Annotated[
+    Literal["local", "slurm", "ray"],
+    typer.Option("--executor", envvar="BEYOND_EXECUTOR", help="train cells here, or as jobs of a cluster"),
+]
+NeedsOfJob = Annotated[
+    str,
+    typer.Option(
+        "--needs",
+        envvar="BEYOND_NEEDS",
+        metavar="NEEDS",
+        help="of a job of a cluster, where not as the suite says: gpus=1,cpus=8,memory=32GB,minutes=600",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
@@ -151,9 +164,12 @@ def run(
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
+    where: Where = "local",
+    needs: NeedsOfJob = "",
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
+    from benchmark.running.executors import executor
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
     from benchmark.running.seat import Seat
@@ -162,6 +178,10 @@ def run(
 
     asked = load_suite(suite)  # a misspelt name is said first
     check_asked(suite, asked, method or [], protocol)
+    if asked.examine:
+        from benchmark.examining.examination import options_of
+
+        options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
     if Seat.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = {} if method else unusable_methods()
@@ -175,22 +195,22 @@ def run(
     seconds = float("inf") if time_limit is None else time_limit
     chosen = method or methods_of(asked, left_out)
     if parallel:
-        if gpus_per_cell > 1:
-            raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell out.")
+        _check_alone(gpus_per_cell)
         refused = not_parallel(chosen)
         if method and refused:
             raise UserError(next(iter(refused.values())))
         for sentence in refused.values():
             console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
         chosen = [name for name in chosen if name not in refused]
+    trains = executor(where, jobs, needs)
     try:
         with ProgressBar(suite, console) as bar:
             records = run_suite(
                 suite,
                 chosen,
                 bar,
+                executor=trains,
                 again=again,
-                jobs=jobs,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
@@ -217,37 +237,52 @@ def cell(
     time_limit: TimeLimit = None,
     keep_weights: Weights = False,
     gpus_per_cell: Processes = 1,
+    parallel: Parallel = None,
+    again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    heartbeat: Annotated[
+        Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
+    ] = None,
 ) -> None:
     """Train one cell and keep its record, for sbatch --array or xargs; `beyond run` writes the tables afterwards.
 
     Processes that torchrun has started train it together.
     """
     at_the_top()
+    from benchmark.running.executors.heartbeat import Heartbeat
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
     from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
-    seconds = float("inf") if time_limit is None else time_limit
+    seconds, seat = float("inf") if time_limit is None else time_limit, Seat.given()
+    if parallel:
+        _check_alone(gpus_per_cell if seat is None else seat.size)
     try:
-        with ProgressBar(f"{suite} {index}", console) as bar:
+        with Heartbeat(heartbeat, console) if heartbeat else ProgressBar(f"{suite} {index}", console) as observer:
             records = run_suite(
                 suite,
                 chosen,
-                bar,
+                observer,
+                again=again,
                 protocol=protocol,
                 seconds=seconds,
                 keep_weights=keep_weights,
                 index=index,
                 gpus_per_cell=gpus_per_cell,
-                seat=Seat.given(),
+                seat=seat,
+                parallel=parallel is not None,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
     if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
+
+
+def _check_alone(processes: int) -> None:
+    if processes > 1:
+        raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell and torchrun out.")
 
 
 def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> None:
@@ -288,6 +323,29 @@ def tune(
         _complain(f"No full trial of {name} ended; see results/tuned/{suite}/{name}.json.", "red")
     if unended or left_out:
         sys.exit(1 if unended else MISTAKE)
+
+
+@app.command()
+def examine(
+    suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
+    jobs: Jobs = None,
+) -> None:
+    """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
+    at_the_top()
+    from benchmark.examining.run import examine_suite
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import methods_of
+    from benchmark.schema.suite import load_suite
+    from benchmark.tables.files import write_tables
+
+    chosen = method or methods_of(load_suite(suite))
+    try:
+        with ProgressBar(f"examine {suite}", console) as bar:
+            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
+    finally:
+        write_tables()
 
 
 @app.command()
@@ -339,9 +397,25 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
+@app.command()
+def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
+    """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
+    at_the_top()
+    from benchmark.tables.claims_printed import print_claims
+    from benchmark.tables.files import RESULTS, write_tables
+
+    write_tables()
+    print_claims(RESULTS, claim, console)
+
+
 Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
 Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
+Gpu = Annotated[
+    str | None,
+    typer.Option(help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200"),
+]
+Shown = Annotated[int, typer.Option("--pictures", min=1, help="of --gpu: that a training shows, all epochs together")]
 
 
 @app.command()
@@ -353,11 +427,18 @@ def plan(
     method: Methods = None,
     published: Annotated[bool, typer.Option(help="compare with the papers' memory figures instead")] = False,
     save: Annotated[bool, typer.Option(help="write results/plans/SUITE.csv, which the dashboard shows")] = False,
+    gpu: Gpu = None,
+    pictures: Shown = 1_000_000,
+    parallel: Annotated[
+        Literal["modules"] | None,
+        typer.Option(help="time each module here instead, and predict what training them at the same time gains"),
+    ] = None,
     jobs: Jobs = None,
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, or on any network, before anything runs; no GPU needed."""
     at_the_top()
-    from benchmark.planning.plan import PLANS, print_network, print_plan
+    from benchmark.planning.gpus import On
+    from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
@@ -365,10 +446,12 @@ def plan(
     _complain_of_broken_methods()
     if published:
         print_published_check(console)
+    elif parallel:
+        print_speed(suite, backbone, image, batch, method, console)
     elif suite:
-        print_plan(suite, console, PLANS if save else None, jobs)
+        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures))
     elif backbone:
-        print_network(backbone, image, batch, method, console, jobs)
+        print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
 
 @app.command()
@@ -378,14 +461,17 @@ def fit(
     image: Image = 224,
     batch: Batch = 128,
     method: Methods = None,
+    gpu: Gpu = None,
+    pictures: Shown = 1_000_000,
     jobs: Jobs = None,
 ) -> None:
     """Say which methods and K fit a card, and the largest batch of each, beside gradient checkpointing."""
     at_the_top()
     from benchmark.planning.fit import print_fit
+    from benchmark.planning.gpus import On
 
     _complain_of_broken_methods()
-    print_fit(backbone, image, batch, memory, method, console, jobs)
+    print_fit(backbone, image, batch, memory, method, console, jobs, On(gpu, pictures))
 
 
 def _complain_of_broken_methods() -> None:
@@ -452,7 +538,10 @@ def verify(
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Option(help="a folder of pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone")],
+    data: Annotated[
+        Path,
+        typer.Option(help="pictures: train/CLASS/ and val/CLASS/, or CLASS/ alone; or tar, WebDataset, Arrow files"),
+    ],
     backbone: Annotated[str, typer.Option(help="a network that timm knows")] = "resnet50",
     method: Annotated[str, typer.Option(help="a method's id, or its file")] = "infopro",
     modules: Annotated[int, typer.Option(min=1, help="so many gradient-isolated modules")] = 4,
@@ -465,6 +554,12 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="not of biases and normalisation")] = 0.05,
     warmup_epochs: Annotated[float, typer.Option(min=0)] = 0,
     clip_norm: Annotated[float | None, typer.Option(help="largest norm of a module's gradient")] = None,
+    label_smoothing: Annotated[
+        float | None, typer.Option(help="such as 0.1, of methods that learn by cross-entropy")
+    ] = None,
+    mixup: Annotated[float | None, typer.Option(help="alpha, such as 0.2; cross-entropy alone")] = None,
+    cutmix: Annotated[float | None, typer.Option(help="alpha, such as 1; cross-entropy alone")] = None,
+    rand_augment: Annotated[int | None, typer.Option(help="magnitude, such as 9")] = None,
     ema: Annotated[float | None, typer.Option(help="decay of an average of the weights, such as 0.999")] = None,
     precision: Annotated[str, typer.Option(help="fp32, tf32 or bf16")] = "fp32",
     recompute: Annotated[bool, typer.Option("--recompute", help="compute blocks again in the backward pass")] = False,
@@ -487,6 +582,7 @@ def train(
         **{"image": image, "pretrained": pretrained, "frozen": freeze or [], "ema": ema, "device": device},
         **{"workers": workers, "seed": seed, "epochs": epochs, "batch": batch, "optimizer": optimizer, "lr": lr},
         **{"weight_decay": weight_decay, "warmup_epochs": warmup_epochs, "clip_norm": clip_norm},
+        **{"label_smoothing": label_smoothing, "mixup": mixup, "cutmix": cutmix, "rand_augment": rand_augment},
         **{"precision": precision, "options": parsed(option or []), "checkpoint": checkpoint},
         "recompute": "units" if recompute else "none",
     }

@@ -6,11 +6,13 @@ from parts import footer
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
+    "claims": ("Claims", "gavel"),
     "map": ("Map", "account_tree"),
     "trade_offs": ("Trade-offs", "scatter_plot"),
     "fit": ("Does it fit?", "memory"),
     "modules": ("Modules", "view_module"),
     "curves": ("Curves", "show_chart"),
+    "tracks": ("Tracks", "route"),
     "published": ("Published", "menu_book"),
     "compare": ("Compare", "compare"),
     "method": ("Method", "article"),

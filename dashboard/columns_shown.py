@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from escaping import compare_address, method_address
-from reading import claims, methods
+from reading import methods, reproductions
 
 from benchmark.display import standing
 from benchmark.display.texts import FAMILIES, short_name
@@ -177,7 +177,7 @@ PLANNED: dict[str, Any] = {
     "peak_gb": number("peak_gb", "Predicted peak, GB (simulated)", "%.2f", 210),
     "note": text("note", "Note", "large"),
 }
-CLAIMS: dict[str, Any] = {  # a phone shows the first five
+REPRODUCTIONS: dict[str, Any] = {  # a phone shows the first five
     "method": text("method", "Method", 125, pinned=True),
     "modules": text("", "K", 48),
     "published": number("", "Paper", width=62),
@@ -203,9 +203,9 @@ CLAIMS: dict[str, Any] = {  # a phone shows the first five
 }
 
 
-def claims_shown() -> pd.DataFrame:
+def reproductions_shown() -> pd.DataFrame:
     """The papers' figures with the names that readers see."""
-    table = claims()
+    table = reproductions()
     return table.assign(metric=table["metric"].map(METRIC_NAMES).fillna(table["metric"])) if len(table) else table
 
 

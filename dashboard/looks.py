@@ -1,5 +1,6 @@
 """The style sheet: what Streamlit's theme cannot say. Colours mix with the text's, so they fit light and dark."""
 
+from benchmark.display.claims_style import claims_style
 from benchmark.display.gap_style import gap_style
 
 STYLE = """<style>
@@ -35,7 +36,7 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
   .bb-card span {font-size: 1.05rem}
   .bb-card small {grid-column: 1 / -1}
 }
-</style>""".replace("</style>", f"{gap_style()}</style>")
+</style>""".replace("</style>", f"{gap_style()}{claims_style()}</style>")
 
 # Of the browser's tab: four modules. A picture of our own, since Streamlit fetches its icons for it from another host.
 ICON = (

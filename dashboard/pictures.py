@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 from escaping import in_html, method_address
-from reading import claims, gap_columns, methods, suites
+from reading import gap_columns, methods, reproductions, suites
 
 from benchmark.display import gap
 from benchmark.display.lead import EVERY, lead
@@ -15,7 +15,7 @@ from benchmark.tables.columns import REFERENCE
 def show_lead(suite: str, board: pd.DataFrame) -> None:
     """What the benchmark is, and what was run in a suite."""
     ranked = sum(said["family"] != REFERENCE for said in gap.said_of_methods(board, methods()).values())
-    said = in_html(f"{EVERY} {lead(suite, board, claims(), suites(), ranked)}")
+    said = in_html(f"{EVERY} {lead(suite, board, reproductions(), suites(), ranked)}")
     st.html(f'<p class="bb-lead">{said} <a href="map#words">What the words mean</a>.</p>')
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from benchmark import git
 from benchmark.display import gap, reading
+from benchmark.display.claims import Said, read_said
 from benchmark.display.edition import Edition, read_edition
 from benchmark.display.recipe_line import recipe_line
 from benchmark.display.traits import with_traits_of_methods
@@ -110,9 +111,33 @@ def _ranks(results: str, changed: Changed) -> pd.DataFrame:
     return reading.read_ranks(Path(results))
 
 
-def claims() -> pd.DataFrame:
-    """The papers' figures beside ours; empty without claims.csv."""
-    return _table("claims.csv", reading.TEXT_OF_CLAIMS)
+def reproductions() -> pd.DataFrame:
+    """The papers' figures beside ours; empty without reproductions.csv."""
+    return _table("reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
+
+
+def claims() -> Said:
+    """Verdicts on the papers' claims, and their cases; empty without claims.csv."""
+    results = reading.results_folder()
+    return _claims(str(results), _changed(results / "claims.csv", results / "claim_cases.csv"))
+
+
+@cached
+def _claims(results: str, changed: Changed) -> Said:
+    return read_said(Path(results))
+
+
+def tracks() -> dict[str, Any]:
+    """The examinations that have tables, as ``benchmark.display.tracks.Track``."""
+    results = reading.results_folder()
+    return _tracks(str(results), _changed(*sorted(results.glob("*.csv"))))
+
+
+@cached
+def _tracks(results: str, changed: Changed) -> dict[str, Any]:
+    from benchmark.display.tracks import read_tracks  # no other page needs it
+
+    return read_tracks(Path(results))
 
 
 def tuning() -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """What training modules at the same time gains: predicted from the time of each module, and measured for K = 2.
 
-``python scripts/parallel_table.py [--method M] [--steps N]``, from the top of the repository, on a quiet machine.
+``python scripts/parallel_table.py [--method M]``, from the top of the repository, on a quiet machine.
 CIFAR ResNet-32, batch 128, cut where modules have equal FLOPs; one phase in which all modules learn, in wall time.
 The prediction is the time of a serial step over that of the slowest lane, which computes its part of a step alone, on
 what was kept for it. For K = 2 the two lanes are then run as two processes, which hand features on by Gloo, beside a
@@ -9,38 +9,26 @@ made again.
 """
 
 import csv
-import time
-from collections import deque
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 import typer
-from resnet32 import BACKBONE, RECIPE, TASK, random_batch
+from resnet32 import BACKBONE, RECIPE, TASK
 from rich.console import Console
-from torch import Tensor
 
 from benchmark.engine.load import load_method
-from benchmark.engine.parallel.channel import ProcessChannel
-from benchmark.engine.parallel.lane import Lane
 from benchmark.engine.parallel.refusal import why_not_parallel
-from benchmark.engine.training.build import build_method
-from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
-from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
+from benchmark.planning.simulated import Training
+from benchmark.planning.speedup import serial, speedup
 from benchmark.running.run import all_methods
-from benchmark.schema.suite import Backbone, Suite
+from benchmark.schema.suite import Backbone
 
 RESULTS = Path("results/parallel.csv")
 LANES, MEASURED = (2, 4, 8), 2  # how many modules; of so many there are two cores
-WARMUP = 2  # steps before those that are timed
 
 console = Console()
 
@@ -59,100 +47,35 @@ class Row:
     measured_speedup: float | None
 
 
-class Kept:
-    """A channel of lanes that compute one after the other, in one process."""
-
-    def __init__(self) -> None:
-        self.features: deque[Tensor] = deque()
-
-    def receive(self) -> Tensor:
-        return self.features.popleft()
-
-    def hand_on(self, h: Tensor) -> None:
-        self.features.append(h)
+def training(name: str, k: int) -> Training:
+    """In the method's first variant."""
+    variant, options = next(iter(load_method(name).variants.items()), ("", {}))
+    return Training(name, variant, dict(options), Backbone(name=BACKBONE), "flops", RECIPE, TASK, k, RECIPE.batch)
 
 
-def build(name: str, k: int) -> Method:
-    """In its first variant, in the phase in which most of its modules learn."""
-    torch.manual_seed(0)
-    method = load_method(name)
-    options = dict(next(iter(method.variants.values()), {}))
-    suite = Suite.model_construct(balance="flops")
-    built = build_method(method, options, suite, Backbone(name=BACKBONE), TASK, k, 0)
-    built.modules.train()
-    set_phase(built, max(built.phases(), key=lambda phase: len(phase.trains)))
-    return built
-
-
-def serial(name: str, k: int, steps: int, threads: int) -> float:
-    """Seconds of a step that does all the work."""
-    method = build(name, k)
-    optimizers, batch = build_optimizers(method, RECIPE, method.phase), random_batch(method.views)
-    torch.set_num_threads(threads)
+def on_two_threads(one: Training) -> float:
+    """Seconds of a serial step."""
+    torch.set_num_threads(2)
     try:
-        return _timed(partial(train_step, method, batch, optimizers), steps)
+        return serial(one)
     finally:
         torch.set_num_threads(1)
 
 
-def lanes(name: str, k: int, steps: int) -> list[float]:
-    """Seconds that each lane needs for its part of a step."""
-    method = build(name, k)
-    optimizers, batch = build_optimizers(method, RECIPE, method.phase), random_batch(method.views)
-    channel = Kept()
-    found = [Lane(number, k, channel) for number in range(k)]  # type: ignore[arg-type]  # nothing is shared here
-    for lane in found:
-        lane.begin(method, 0, steps)
-    times = [
-        [_timed_once(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(steps + WARMUP)
-    ]
-    return [median(column) for column in zip(*times[WARMUP:], strict=True)]
+def row_of(name: str, k: int) -> Row:
+    """Measure one method at one K.
 
-
-def side_by_side(name: str, k: int, steps: int) -> float:
-    """Seconds of a step, in as many processes as modules."""
-    with TemporaryDirectory() as folder:
-        address = (Path(folder) / "meeting").as_uri()
-        with mp.get_context("spawn").Pool(k) as pool:
-            return max(pool.starmap(_one_lane, [(name, k, steps, address, rank) for rank in range(k)], chunksize=1))
-
-
-def _one_lane(name: str, k: int, steps: int, address: str, rank: int) -> float:
-    prepare_process("cpu")
-    dist.init_process_group("gloo", address, rank=rank, world_size=k)
-    method = build(name, k)
-    optimizers, batch = build_optimizers(method, RECIPE, method.phase), random_batch(method.views)
-    lane = Lane(rank, k, ProcessChannel(torch.device("cpu")))
-    lane.begin(method, 0, steps)
-    for _ in range(WARMUP):
-        lane.step(method, batch, optimizers)
-    dist.barrier()
-    begun = time.perf_counter()
-    for _ in range(steps):
-        lane.step(method, batch, optimizers)
-    dist.barrier()
-    return (time.perf_counter() - begun) / steps
-
-
-def _timed(step: partial, steps: int) -> float:
-    return median([_timed_once(step) for _ in range(steps + WARMUP)][WARMUP:])
-
-
-def _timed_once(step: partial) -> float:
-    begun = time.perf_counter()
-    step()
-    return time.perf_counter() - begun
-
-
-def row_of(name: str, k: int, steps: int) -> Row:
-    """Measure one method at one K."""
-    variant = next(iter(load_method(name).variants), "")
-    one, slowest = serial(name, k, steps, 1), max(lanes(name, k, steps))
-    two = beside = None
-    if k == MEASURED:
-        two, beside = one / serial(name, k, steps, 2), one / side_by_side(name, k, steps)
-    rounded = [None if value is None else round(value, 2) for value in (one / slowest, two, beside)]
-    return Row(name, variant, k, round(1000 * one, 1), round(1000 * slowest, 1), *rounded)
+    Raises:
+        UserError: it cannot be cut or trained so.
+    """
+    one = training(name, k)
+    found = speedup(one)
+    if found.note:
+        raise UserError(found.note)
+    two = found.serial_ms / 1000 / on_two_threads(one) if k == MEASURED else None
+    numbers = found.predicted, two, found.measured
+    rounded = [None if value is None else round(value, 2) for value in numbers]
+    return Row(name, one.variant, k, round(found.serial_ms, 1), round(found.slowest_ms, 1), *rounded)
 
 
 def read() -> dict[tuple[str, int], dict[str, str]]:
@@ -173,7 +96,6 @@ def write(rows: dict[tuple[str, int], dict[str, str]]) -> None:
 
 def main(
     method: Annotated[list[str] | None, typer.Option(help="only this one; may be repeated")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="timed steps of each figure")] = 8,
 ) -> None:
     """Measure, print and write the table."""
     prepare_process("cpu")
@@ -183,7 +105,7 @@ def main(
             continue
         for k in LANES:
             try:
-                row = row_of(name, k, steps)
+                row = row_of(name, k)
             except UserError as reason:
                 console.print(f"{name}, K = {k}: {reason}")
                 continue

@@ -18,7 +18,7 @@ from time_dashboard import QUIET, serving  # noqa: E402
 from benchmark.display.reading import results_folder  # noqa: E402
 
 PAGES = (
-    *("leaderboard", "map", "trade_offs", "fit", "modules", "curves", "published", "compare"),
+    *("leaderboard", "claims", "map", "trade_offs", "fit", "modules", "curves", "published", "compare"),
     *("method", "runs", "changes", "submit"),
 )
 WIDTHS = {1400: 910, 400: 800}  # and heights, pixels

@@ -22,6 +22,14 @@ METHOD_IDS = plugin_ids(ROOT / METHODS)
 MAIN = sys.modules["__main__"]
 
 
+def pytest_collection_modifyitems(config, items):
+    """What is marked `further` runs where somebody asks for it by -k: a sample does for the whole suite."""
+    if not config.option.keyword:
+        left = [item for item in items if item.get_closest_marker("further")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("further")]
+
+
 @pytest.fixture(autouse=True)
 def _one_thread_at_the_top_of_the_repository(monkeypatch):
     torch.set_num_threads(1)

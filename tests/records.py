@@ -9,6 +9,35 @@ from benchmark.schema.plugins import METHODS
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Identity, Provenance, Record, Status, write_record
 from benchmark.tables.files import write_tables
 
+CLAIMS = """\
+matches:
+  says: Greedy learning can match backpropagation.
+  words: quoted
+  source: Somebody 2026, abstract
+  link: https://example.org/paper
+  family: proxy objective
+  stated_for: ImageNet
+  compare: dgl
+  expect: not below
+  margin: 0.5
+saves:
+  says: It needs less memory than backpropagation.
+  words: paraphrased
+  source: Somebody 2026, abstract
+  link: https://example.org/paper
+  family: proxy objective
+  compare: dgl
+  metric: memory
+  expect: below
+unseen:
+  says: What nobody has ever run is better.
+  words: paraphrased
+  source: Nobody
+  link: https://example.org/nowhere
+  family: energy
+  compare: nobody
+  expect: above
+"""
 FAMILIES = {
     "e2ebp": "end-to-end",
     "gradient_checkpointing": "end-to-end",

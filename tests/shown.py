@@ -5,20 +5,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from records import make_record, write_own_tables, write_runs
+from records import CLAIMS, make_record, write_own_tables, write_runs
 from streamlit import dataframe_util as arrow
 from streamlit.testing.v1 import AppTest
+from tracks_written import write_tracks
 
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
 PAGES = (
     *(
         "leaderboard",
+        "claims",
         "map",
         "trade_offs",
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "method",
@@ -40,7 +43,9 @@ def write_results(folder: Path) -> Path:
     records += [make_record(seed=0, top1=97.0), make_record("dgl", 2, 0, 96.0, backbone="vgg8b")]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
+    (folder / "claims.yaml").write_text(CLAIMS)
     write_own_tables(folder, TOP / "methods")
+    write_tracks(folder)
     (folder / "plans").mkdir()
     heading = "method,variant,backbone,modules,peak_gb,peak_ratio,saved_gb,step_gflops,flops_ratio,parameters"
     planned = PLANNED.removeprefix("cifar100,")

@@ -43,6 +43,17 @@ def test_every_suite_is_a_group_of_stages_over_its_methods(suite):
         check_stage(f"tune_{suite}", "tune", suite, [], tuned[0])
 
 
+@pytest.mark.parametrize("suite", [name for name, suite in SUITES.items() if suite.examine])
+def test_every_track_is_examined_by_a_stage_after_its_training(suite):
+    stage = PIPELINE[f"examine_{suite}"]
+    assert stage["cmd"] == f"beyond examine {suite}"
+    files = [f"benchmark/examinations/{name}.py" for name in SUITES[suite].examine]
+    assert stage["deps"] == [f"results/runs/{suite}", *files]
+    assert all((ROOT / name).exists() for name in files)
+    assert stage["params"] == [{"suites.yaml": [suite]}]
+    assert stage["outs"] == [{f"results/examined/{suite}": {"cache": False, "persist": True}}]
+
+
 def check_stage(name, command, suite, more, out):
     stage = PIPELINE[name]
     assert stage["matrix"] == {"method": SUITES[suite].methods or "${methods}"}
@@ -65,6 +76,7 @@ def test_there_is_a_stage_for_each_suite_and_method_of_it():
     names = dvc(ROOT, "stage", "list", "--name-only").split()
     wanted = [stage_of(name, method) for name, suite in SUITES.items() for method in suite.methods or METHOD_IDS]
     wanted += [f"tune_{name}@{m}" for name, suite in SUITES.items() if "tuned" in suite.seeds for m in METHOD_IDS]
+    wanted += [f"examine_{name}" for name, suite in SUITES.items() if suite.examine]
     assert sorted(names) == sorted(wanted)
 
 
@@ -84,7 +96,7 @@ def test_committed_records_are_genuine_and_the_tables_are_made_from_them(tmp_pat
     assert {r.provenance.method_sha256 for r in records if r.provenance}  # every one names its method's file
     shutil.copytree(ROOT / "results", tmp_path / "results")
     write_tables(tmp_path / "results")
-    for name in ("leaderboard.csv", "claims.csv", "curves.csv", "metrics/digits/dgl.json"):
+    for name in ("leaderboard.csv", "reproductions.csv", "curves.csv", "metrics/digits/dgl.json"):
         assert (tmp_path / "results" / name).read_text() == (ROOT / "results" / name).read_text(), name
 
 

@@ -17,6 +17,8 @@ ROOMS = [
         "using",
         "tuning",
         "planning",
+        "examining",
+        "examinations",
         "tables",
         "sandbox",
         "submitting",

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup, escape
 
+from benchmark.display.branches import branch_of
 from benchmark.display.texts import FAMILIES, REFERENCES
 from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
 from benchmark.tables.blocks import suites_in_order
@@ -235,6 +236,7 @@ def said_of_methods(board: pd.DataFrame, methods: Mapping[str, Mapping[str, Any]
         year = row.get("year")
         found[name] = {
             "family": said.get("family") or row.get("family") or "",
+            "branch": branch_of(name),
             "year": said.get("year") or ("" if year is None or year != year else int(year)),
             "title": said.get("title") or name,
             "hidden_labels": row.get("hidden_labels", UNKNOWN),

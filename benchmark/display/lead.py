@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.tables.claims import our_backbones
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
+from benchmark.tables.reproductions import our_backbones
 
 EVERY = (
     "Every way to train a deep network without end-to-end backpropagation, side by side on the same pictures, "
@@ -17,13 +17,13 @@ SECOND_HAND = "second-hand"  # in the note of a figure that we have not read in 
 ERROR = "test_error_pct"
 
 
-def lead(suite: str, board: pd.DataFrame, claims: pd.DataFrame, suites: Mapping[str, Any], methods: int) -> str:
+def lead(suite: str, board: pd.DataFrame, figures: pd.DataFrame, suites: Mapping[str, Any], methods: int) -> str:
     """One paragraph on a suite, plain text.
 
     Args:
         suite: its name.
         board: the leaderboard.
-        claims: the papers' figures.
+        figures: the papers', of ``reproductions.csv``.
         suites: ``suites.json``.
         methods: how many methods there are, references apart.
     """
@@ -32,7 +32,7 @@ def lead(suite: str, board: pd.DataFrame, claims: pd.DataFrame, suites: Mapping[
     title = str(suites.get(suite, {}).get("title", suite))
     ran = leading.loc[leading["test_top1_pct"].notna() & ~is_reference(leading), "method"].nunique()
     begin = f"{title}{_what(leading)}: {ran} of {methods} methods were run there, {_epochs(leading)}."
-    return f"{begin} {_backpropagation(leading)} {_literature(leading, claims)}".strip()
+    return f"{begin} {_backpropagation(leading)} {_literature(leading, figures)}".strip()
 
 
 def _what(rows: pd.DataFrame) -> str:
@@ -61,9 +61,9 @@ def _backpropagation(rows: pd.DataFrame) -> str:
     return f"Backpropagation reaches {', '.join(reached)} here" if reached else "Backpropagation was not run here"
 
 
-def _literature(rows: pd.DataFrame, claims: pd.DataFrame) -> str:
+def _literature(rows: pd.DataFrame, figures: pd.DataFrame) -> str:
     """What end-to-end backpropagation reaches in papers on the same pictures: on these backbones, else on any."""
-    found = claims[(claims["method"] == "e2ebp") & (claims["metric"] == ERROR)] if len(claims) else claims
+    found = figures[(figures["method"] == "e2ebp") & (figures["metric"] == ERROR)] if len(figures) else figures
     if len(found):
         found = found[found["dataset"].map(_plain).isin(set(rows["dataset"].map(_plain)))]
         found = found[~found["note"].str.contains(SECOND_HAND)]

@@ -21,7 +21,7 @@ from benchmark.tables.kinds import other_kind
 from benchmark.tables.reproduced import NOT_RUN
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
-TEXT_OF_CLAIMS = (
+TEXT_OF_REPRODUCTIONS = (
     *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
     *("status", "verdict", "setting", "publication", "note"),
 )
@@ -182,7 +182,7 @@ def web_address(text: object) -> str | None:
     return address if re.fullmatch(r"https?://[^\s/]\S*", address, re.IGNORECASE) else None
 
 
-def judged_first(claims: pd.DataFrame) -> pd.DataFrame:
+def judged_first(reproductions: pd.DataFrame) -> pd.DataFrame:
     """The papers' figures: first those run in their own setting, then those beside some run, then all others."""
-    order = pd.DataFrame({"judged": claims["verdict"].isin(["", NOT_RUN]), "run": claims["ours"].isna()})
-    return claims.loc[order.sort_values(["judged", "run"], kind="stable").index]
+    order = pd.DataFrame({"judged": reproductions["verdict"].isin(["", NOT_RUN]), "run": reproductions["ours"].isna()})
+    return reproductions.loc[order.sort_values(["judged", "run"], kind="stable").index]

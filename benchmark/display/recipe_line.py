@@ -10,6 +10,12 @@ OPTIMISERS = {  # as timm calls them
     "adam": "Adam",
     "adamw": "AdamW",
 }
+NAMED = {
+    "rand_augment": "RandAugment",
+    "mixup": "mixup",
+    "cutmix": "CutMix",
+    "label_smoothing": "label smoothing",
+}
 NEEDED = {"dataset", "recipe", "seeds", "tune", "validation"}
 SCHEDULES = {"cosine": "a cosine schedule", "constant": "a constant rate", "steps": "a rate that falls in steps"}
 
@@ -65,9 +71,10 @@ def _augmentation(said: Mapping[str, Any]) -> str:
     augment = said.get("augment") or said.get("data", {})
     if "pad" not in augment:
         return ""
+    more = [f"{NAMED[name]} {value:g}" for name, value in said["recipe"].items() if name in NAMED]
     crop = f"random crops after padding by {_count(augment['pad'], 'pixel')}" if augment["pad"] else ""
     mirror = "random mirroring" if augment["flip"] else ""
-    done = " and ".join(text for text in (crop, mirror) if text)
+    done = " and ".join(text for text in (crop, mirror, *more) if text)
     return f"Augmentation: {done or 'none'}"
 
 

@@ -1,61 +1,26 @@
 """The survey's tree (Duan & Principe, arXiv 2101.03419), and where each method stands in it.
 
-The branches are the survey's: what is end-to-end, what is weakly and what strictly modular, and where a hidden module's
-objective comes from. Methods that are younger than the survey, or that it names in passing, stand where their objective
-puts them. A method that nobody has placed here stands under its family, as not placed yet.
+First what is end-to-end, what is weakly and what strictly modular; then where a hidden module's objective comes from
+(:mod:`benchmark.display.branches`). A method that nobody has placed stands under its family, as not placed yet.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 
+from benchmark.display.branches import BRANCHES, NOT_PLACED, branch_of
 from benchmark.display.gap import Address, labels_glyph, method_link
 from benchmark.display.texts import FAMILIES
 
-NOT_PLACED = "not placed yet"
-
-
-class Branch(NamedTuple):
-    """Where the objective of a hidden module comes from."""
-
-    title: str
-    says: str
-    methods: tuple[str, ...]
-
-
-PROXY, SELF, TARGETS = "proxy objective", "proxy objective without labels", "target propagation"
-SYNTHETIC, DELAYED = "synthetic gradients", "delayed gradients"
-BIOLOGY, VARIABLES = "other ways to carry errors back", "auxiliary variables"
-REFERENCE, ZERO = "references", "natural zero"
-BRANCHES = (
-    Branch(REFERENCE, "forward and backward through the whole network", ("e2ebp", "gradient_checkpointing")),
-    Branch(
-        PROXY,
-        "each hidden module has an objective of its own, mostly by an auxiliary head or a kernel on its output",
-        (
-            *("predsim", "dgl", "greedy_sl", "infopro", "backlink", "contsup", "auglocal", "man", "trgl"),
-            *("forward_forward", "hsic_bottleneck", "similarity_matching"),
-            *("boostresnet", "deep_cascade", "greedy_layerwise", "modular_kernel", "sufficient_labels"),
-            "layerwise_hsic",
-        ),
-    ),
-    Branch(SELF, "the same by self-supervision: two views or neighbouring patches", ("gim", "loco")),
-    Branch(TARGETS, "an auxiliary model hands each module a target for its output", ("target_propagation",)),
-    Branch(SYNTHETIC, "an auxiliary model predicts the gradient at a module's output", ("dni",)),
-    Branch(DELAYED, "the true gradient, of earlier steps", ("ddg", "features_replay")),
-    Branch(BIOLOGY, "fixed random weights in place of the transposed ones", ("fa", "dfa")),
-    Branch(VARIABLES, "outputs of modules are variables, tied to the network by a penalty", ("mac",)),
-    Branch(ZERO, "nothing is learned in the hidden modules", ("random_features", "untrained")),
-)
 FAMILIES_SAY = {
     "end-to-end": "an end-to-end forward pass and an end-to-end backward pass",
     "weakly modular": "an end-to-end forward pass, no end-to-end backward pass: modules learn side by side",
     "strictly modular": "neither: modules learn one after the other",
 }
 FROM = (
-    "The branches are those of Duan and Principe’s survey. Methods that are younger, or that it names in passing, "
-    "stand where their objective puts them."
+    "The families are those of Duan and Principe’s survey, and so are the branches up to delayed gradients. Methods "
+    "that are younger, or that it names in passing, stand where their learning signal comes from."
 )
 
 
@@ -79,9 +44,8 @@ def tree(methods: Mapping[str, Mapping[str, Any]], address: Address) -> Markup:
 def _branches(family: str, methods: Mapping[str, Mapping[str, Any]], address: Address) -> Markup:
     own = [name for name, said in methods.items() if said.get("family") == family]
     own.sort(key=lambda name: (str(methods[name].get("year", "")), name))
-    placed = [(branch.title, branch.says, [n for n in own if n in branch.methods]) for branch in BRANCHES]
-    known = {name for branch in BRANCHES for name in branch.methods}
-    placed.append((NOT_PLACED, "", [name for name in own if name not in known]))
+    branches = [*((branch.title, branch.says) for branch in BRANCHES), (NOT_PLACED, "")]
+    placed = [(title, says, [name for name in own if branch_of(name) == title]) for title, says in branches]
     return Markup("").join(
         Markup("<li>{} <small>{}</small><ul>{}</ul></li>").format(title, says, _leaves(names, methods, address))
         for title, says, names in placed

@@ -1,7 +1,8 @@
-"""The three traits that tell methods apart: family, locks removed, and what labels the hidden modules need.
+"""The traits that tell methods apart: family, branch, locks removed, and what labels the hidden modules need.
 
-The first two stand on the board. The third follows from what training used: the classifier needs full labels anyway, so
-the least of the kinds is that of the hidden modules, and modules that a method leaves as they are need none.
+The branch is of :mod:`benchmark.display.branches`. The last one follows from what training used: the classifier needs
+full labels anyway, so the least of the kinds is that of the hidden modules, and modules that a method leaves as they
+are need none.
 """
 
 import json
@@ -12,7 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-TRAITS = {"family": "Family", "locks": "Locks removed", "hidden_labels": "Labels of hidden modules"}  # and labels
+from benchmark.display.branches import branch_of
+
+TRAITS = {  # and labels
+    "family": "Family",
+    "branch": "Learning signal",
+    "locks": "Locks removed",
+    "hidden_labels": "Labels of hidden modules",
+}
 LABELS = {  # of hidden modules, in words; the least first
     "none": "no labels",
     "pairs": "only whether two pictures share a class",
@@ -23,7 +31,7 @@ UNKNOWN = "not known yet"  # of a method that nobody has run
 
 
 def with_traits(board: pd.DataFrame, results: Path) -> pd.DataFrame:
-    """The rows with the columns ``locks`` and ``hidden_labels``; ``family`` they have.
+    """The rows with the columns ``branch``, ``locks`` and ``hidden_labels``; ``family`` they have.
 
     Args:
         board: rows of the leaderboard; one that failed before it used a label has those of its method's other rows.
@@ -32,7 +40,8 @@ def with_traits(board: pd.DataFrame, results: Path) -> pd.DataFrame:
     found = board["labels"].map(_least)
     found = found.where(found != "", board["method"].map(found[found != ""].groupby(board["method"]).first()))
     found = found.fillna(UNKNOWN).mask(board["method"].isin(set(_leaving(results))), "none")
-    return board.assign(locks=locks(board["removes"]), hidden_labels=found)
+    branches = board["method"].map(branch_of)
+    return board.assign(branch=branches, locks=locks(board["removes"]), hidden_labels=found)
 
 
 def locks(removes: pd.Series) -> pd.Series:

@@ -5,6 +5,7 @@ import hashlib
 from markupsafe import Markup
 
 from benchmark.display import standing
+from benchmark.display.claims import effect_in_words, verdict_mark
 from benchmark.display.traits import LABELS, TRAITS
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
 from benchmark.schema.plugins import ID
@@ -13,6 +14,7 @@ from benchmark.tables.trust import FAILED, OTHERS
 
 BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
 RANK = f"{COLUMNS['rank_low'].meaning}; to {COLUMNS['rank_high'].meaning}"
+BRANCH = "where the objective, or the gradient, of a hidden module comes from"
 HIDDEN_LABELS = "; ".join(f"{kind}: {words}" for kind, words in reversed(LABELS.items()))
 METRICS = {
     "test_error_pct": "test error, %",
@@ -94,6 +96,7 @@ def _traits() -> list[Column]:
     """What tells methods apart, and what readers choose by in every table that has a row a method, or several."""
     return [
         Column(TRAITS["family"], _family, COLUMNS["family"].meaning, filter="family"),
+        text("branch", TRAITS["branch"], filter=True, meaning=BRANCH),
         text("locks", TRAITS["locks"], filter=True, meaning=COLUMNS["removes"].meaning),
         text("hidden_labels", TRAITS["hidden_labels"], filter=True, meaning=HIDDEN_LABELS),
     ]
@@ -132,6 +135,24 @@ def _of_suite(suite: str) -> Column:
 
 
 def claims() -> list[Column]:
+    """A claim and its verdict; the sentence leads to its place in the page."""
+    return [
+        Column("Claim", lambda row: link("", row["says"], row["claim"])),
+        Column("Verdict", lambda row: verdict_mark(row["verdict"]), filter="verdict"),
+        text("family", "Family", filter=True),
+        Column("Difference", effect_in_words, "of the setting that decides, with its 95 % t interval", numeric=True),
+        number("n", "n", 0, meaning="pairs of that setting"),
+        number("p", "p", 3, meaning="after Holm's correction for all claims"),
+        number("seeds_needed", "Seeds needed", 0, meaning="that would decide it, if means and scatter stay so"),
+        number("cases", "Settings", 0, meaning="that bear on the verdict"),
+        text("suites", "In"),
+        text("stated_for", "Stated for"),
+        text("source", "Source"),
+        text("test", "Test"),
+    ]
+
+
+def reproductions() -> list[Column]:
     """A paper's figure beside ours."""
     return [
         text("method", "Method", filter=True),

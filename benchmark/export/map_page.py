@@ -21,7 +21,7 @@ def first_lines(results: Results) -> dict[str, Any]:
     opening = suites_in_order(results.board)[0]
     return {
         "every": EVERY,
-        "lead": lead(opening, results.board, results.claims, results.suites, ranked),
+        "lead": lead(opening, results.board, results.reproductions, results.suites, ranked),
         "gap": {
             "title": gap.TITLE,
             "legend": gap.labels_legend(),

@@ -27,7 +27,7 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             "rows": _table("rows", results.board, method, columns.leaderboard()),
             **_search(results, method),
             "planned": _table("planned", results.plans, method, columns.plans()),
-            "claims": _table("claims", results.claims, method, columns.claims(), by="our_method"),
+            "published": _table("reproductions", results.reproductions, method, columns.reproductions(), "our_method"),
             "citation": bibtex(method, said),
             "own_title": "" if published_title(said) else OWN_TITLE,
             "options": _options(said),

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchmark.display import explanations, feed, reading, texts
 from benchmark.display.charts import FAMILIES
+from benchmark.display.claims_style import claims_style
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
@@ -20,6 +21,7 @@ from benchmark.display.traits import TRAITS
 from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
+from benchmark.export.claims_page import claims_page
 from benchmark.export.columns import page_name
 from benchmark.export.compare_page import compare_data, compare_page
 from benchmark.export.fit_page import fit_page
@@ -28,6 +30,7 @@ from benchmark.export.method_pages import method_pages
 from benchmark.export.results import Results
 from benchmark.export.table import Table, make_table, text
 from benchmark.export.taking import take_away, with_lines
+from benchmark.export.track_pages import track_pages
 from benchmark.submitting.new import starting_file
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import COLUMNS, dictionary
@@ -36,11 +39,13 @@ from benchmark.tables.reproduced import RULE, summary
 
 NAVIGATION = {
     "index.html": "Leaderboard",
+    "claims.html": "Claims",
     "map.html": "Map",
     "trade-offs.html": "Trade-offs",
     "fit.html": "Does it fit?",
     "modules.html": "Modules",
     "curves.html": "Curves",
+    "tracks.html": "Tracks",
     "published.html": "Published",
     "compare.html": "Compare",
     "methods.html": "Methods",
@@ -66,6 +71,7 @@ def render(results: Results) -> dict[str, bytes]:
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
     made["leaderboard.parquet"] = parquet(results.board[list(COLUMNS)])
     made["leaderboard-columns.csv"] = csv_for_spreadsheets(dictionary())
+    made |= {name: _as_file(results.folder / name) for track in results.tracks.values() for name in track.files}
     made[feed.NAME] = made_feed
     made |= compare_data(results)
     made |= {name: path.read_bytes() for name, path in results.records.items()}
@@ -86,7 +92,7 @@ def _static() -> dict[str, bytes]:
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     colours += "".join(f"  --row-{side}: {colour};\n" for side, colour in zip("ab", LINES, strict=False))
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
-    style += gap_style()
+    style += gap_style() + claims_style()
     scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js", "compare.js")}
     return {"page.css": style.encode(), **scripts}
 
@@ -94,10 +100,12 @@ def _static() -> dict[str, bytes]:
 def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, template and content of each page."""
     yield "index.html", "index.html", _leaderboard(results)
+    yield "claims.html", "claims.html", claims_page(results)
     yield "map.html", "map.html", map_page(results)
     yield from chart_pages(results.board, results.curves)
     yield "fit.html", "fit.html", fit_page(results.fit)
     yield "published.html", "published.html", _published(results)
+    yield from track_pages(results)
     yield "compare.html", "compare.html", compare_page(results)
     yield "methods.html", "methods.html", _methods(results)
     yield from method_pages(results)
@@ -163,11 +171,11 @@ def _tuning(results: Results) -> Table | None:
 
 
 def _published(results: Results) -> dict[str, Any]:
-    claims = results.claims
-    if claims.empty:
-        return {"claims": None}
-    table = make_table("claims", reading.judged_first(claims), columns.claims())
-    return {"claims": table, "summary": summary(claims), "rule": RULE}
+    reproductions = results.reproductions
+    if reproductions.empty:
+        return {"reproductions": None}
+    table = make_table("reproductions", reading.judged_first(reproductions), columns.reproductions())
+    return {"reproductions": table, "summary": summary(reproductions), "rule": RULE}
 
 
 def _methods(results: Results) -> dict[str, Any]:

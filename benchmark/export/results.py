@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display import objecting, reading
+from benchmark.display.claims import read_said
 from benchmark.display.edition import read_edition
 from benchmark.display.fitting import read_fit
 from benchmark.display.standing import standing
+from benchmark.display.tracks import read_tracks
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
@@ -40,9 +42,11 @@ class Results:
             self.cells = with_traits_of_methods(self.cells, self.board)
         self.plans = reading.read_plans(folder, self.board)
         self.fit = read_fit(folder, self.board)
-        self.claims = reading.read_table(folder / "claims.csv", reading.TEXT_OF_CLAIMS)
-        if len(self.claims):
-            self.claims = with_traits_of_methods(self.claims, self.board, "our_method")
+        self.claims = read_said(folder)
+        self.reproductions = reading.read_table(folder / "reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
+        if len(self.reproductions):
+            self.reproductions = with_traits_of_methods(self.reproductions, self.board, "our_method")
+        self.tracks = read_tracks(folder)
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")
         self.methods = self._methods()

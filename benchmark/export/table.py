@@ -18,10 +18,11 @@ Row = Mapping[Any, Any]
 NOTHING = ("", "–")
 CALLED = {  # tables, to who hears the page
     "rows": "Rows of the leaderboard",
+    "claims": "Claims",
     "ranking": "Ranks of methods",
     "tuning": "What tuning changed",
     "planned": "Planned rows",
-    "claims": "Published figures beside ours",
+    "reproductions": "Published figures beside ours",
     "methods": "Methods",
     "suites": "Suites",
     "failed": "Cells that did not end ok",

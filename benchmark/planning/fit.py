@@ -11,7 +11,8 @@ from rich.console import Console
 
 from benchmark.errors import UserError
 from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
-from benchmark.planning.network import CHECKPOINTING, MODULES, Network, check_network, methods_asked
+from benchmark.planning.gpus import On
+from benchmark.planning.network import CHECKPOINTING, MODULES, Network, check_network, methods_asked, recipe_of
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.suite import TWIN
@@ -22,7 +23,7 @@ STEP = 4  # between simulated batches
 SMALLEST = 2  # batch: BatchNorm refuses one picture where a map has one position
 SHOWN = {
     **{"name": "method", "modules": "K", "fits": "", "simulated": "peak GB", "card": "on a card"},
-    **{"batch": "batch ≤", "flops_ratio": "FLOP×", "of_bar": "÷ bar"},
+    **{"batch": "batch ≤", "flops_ratio": "FLOP×", "of_bar": "÷ bar", "hours": "hours"},
 }
 LEGEND = (
     "peak: of one training step, simulated. on a card: what its GPU is expected to take, by what GPUs of a paper took "
@@ -43,6 +44,7 @@ class FitRow(Row):
     or_more: bool = False  # the largest batch that was simulated fits
     flops_ratio: float | None = None
     of_bar: float | None = None
+    hours: str = ""  # on a GPU that was asked for
 
     @property
     def card(self) -> str:
@@ -153,18 +155,24 @@ def print_fit(
     methods: Sequence[str] | None,
     console: Console,
     jobs: int | None = None,
+    on: On | None = None,
 ) -> None:
     """Print what fits.
 
     Raises:
         UserError: the network cannot be built or cut, or a number is none.
     """
-    network, held = Network(backbone, image), gigabytes(memory)
+    network, held, on, recipe = Network(backbone, image), gigabytes(memory), on or On(), recipe_of(batch)
+    on.check(recipe.precision)
     check_network(network, batch)
-    rows = fit(network, batch, held, methods_asked(methods), console, jobs)
+    rows = [
+        row.model_copy(update={"hours": on.said(row.flops, recipe)})
+        for row in fit(network, batch, held, methods_asked(methods), console, jobs)
+    ]
     print_rows(rows, SHOWN, f"{backbone}, {image} x {image}, batch {batch:,}, on a card of {held:g} GB", console)
     console.print(summary(rows), highlight=False)
     console.print(LEGEND, style="dim", highlight=False)
+    on.explain(recipe.precision, console)
 
 
 def summary(rows: Sequence[FitRow]) -> str:

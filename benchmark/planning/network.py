@@ -47,12 +47,17 @@ class Network:
                     options=options,
                     backbone=Backbone(name=self.backbone),
                     balance="memory",
-                    recipe=Recipe(epochs=1, batch=batch, lr=0.1),
+                    recipe=recipe_of(batch),
                     task=self.task,
                     modules=k,
                     batch=batch,
                     further=further,
                 )
+
+
+def recipe_of(batch: int) -> Recipe:
+    """By which a network trains that no suite names."""
+    return Recipe(epochs=1, batch=batch, lr=0.1)
 
 
 def methods_asked(names: Sequence[str] | None) -> list[str]:

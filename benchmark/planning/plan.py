@@ -9,14 +9,18 @@ from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
+from pydantic import Field
 from rich.console import Console
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import dataset_of
 from benchmark.engine.measuring.cost import Simulation
-from benchmark.planning.network import MODULES, Network, check_network, methods_asked
+from benchmark.planning.gpus import On
+from benchmark.planning.network import MODULES, Network, check_network, methods_asked, recipe_of
 from benchmark.planning.simulated import Simulated, Training, simulate_all
+from benchmark.planning.speedup import print_speedups
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, cells, load_suite
 from benchmark.schema.text import write_text
 
@@ -25,7 +29,7 @@ DECIMALS = {"peak_gb": 3, "peak_ratio": 3, "saved_gb": 3, "step_gflops": 1, "flo
 GB = 1e9
 SHOWN = {
     **{"name": "method", "modules": "K", "peak_gb": "peak GB", "peak_ratio": "×", "saved_gb": "saved GB"},
-    **{"step_gflops": "GFLOP", "flops_ratio": "×", "auxiliary_millions": "aux. M"},
+    **{"step_gflops": "GFLOP", "flops_ratio": "×", "auxiliary_millions": "aux. M", "hours": "hours"},
 }
 LEGEND = (
     "Of one training step; simulated, never GPU memory. peak: all live tensors; saved: what autograd keeps for the "
@@ -48,11 +52,24 @@ class PlanRow(Row):
     parameters: int | None = None
     auxiliary_parameters: int | None = None
     note: str = ""
+    hours: str = Field(default="", exclude=True)  # on a GPU that was asked for
 
     @property
     def auxiliary_millions(self) -> float | None:
         """Of parameters."""
         return None if self.auxiliary_parameters is None else self.auxiliary_parameters / 1e6
+
+
+def trainings_of(name: str, methods: Sequence[str] | None = None) -> list[Training]:
+    """All that a suite trains, by all of its methods or by these, one for all seeds.
+
+    Raises:
+        UserError: there is no such suite, or no such method.
+    """
+    suite = load_suite(name)
+    first = next(iter(suite.seeds))  # of one protocol: its cells differ from the others' in seeds and recipe alone
+    every = [cell for method in methods or plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method)]
+    return [_training(suite, cell) for cell in every if cell.protocol == first and not cell.seed and not cell.times]
 
 
 def plan_suite(name: str, console: Console | None = None, jobs: int | None = None) -> list[PlanRow]:
@@ -62,10 +79,9 @@ def plan_suite(name: str, console: Console | None = None, jobs: int | None = Non
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    first = next(iter(suite.seeds))  # of one protocol: its cells differ from the others' in seeds and recipe alone
-    every = [cell for method in plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method)]
-    planned = [cell for cell in every if cell.protocol == first and not cell.seed and not cell.times]
-    rows = plan([_training(suite, cell) for cell in planned], f"Planning {name}", console, jobs)
+    one = next(iter(suite.tasks or [None]))  # of several tasks, which all cost the same on one network
+    planned = [training for training in trainings_of(name) if training.backbone.task == one]
+    rows = plan(planned, f"Planning {name}", console, jobs)
     place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
 
@@ -79,7 +95,7 @@ def _training(suite: Suite, cell: Cell) -> Training:
         backbone=suite.backbone(cell.backbone),
         balance=suite.balance,
         recipe=suite.recipe,
-        task=load_dataset(suite.dataset).task,
+        task=dataset_of(suite, cell.backbone).task,
         modules=cell.modules,
         batch=suite.recipe.batch,
     )
@@ -126,28 +142,68 @@ def _row(training: Training, made: Simulated, twin: Simulation | None) -> PlanRo
     return row.model_copy(update=numbers)
 
 
-def print_plan(name: str, console: Console, save_to: Path | None = None, jobs: int | None = None) -> None:
+def _with_hours(rows: Iterable[PlanRow], on: On, recipe: Recipe) -> list[PlanRow]:
+    return [
+        row.model_copy(update={"hours": on.said(row.step_gflops and 1e9 * row.step_gflops, recipe)}) for row in rows
+    ]
+
+
+def print_plan(
+    name: str, console: Console, save_to: Path | None = None, jobs: int | None = None, on: On | None = None
+) -> None:
     """Print what a suite will cost; ``save_to`` is a folder for ``<suite>.csv``, which the dashboard shows."""
+    on, recipe = on or On(), load_suite(name).recipe
+    on.check(recipe.precision)
     rows = plan_suite(name, console, jobs)
-    batch = load_suite(name).recipe.batch
+    batch = recipe.batch
     for backbone, part in groupby(rows, lambda row: row.backbone):
-        print_rows(list(part), SHOWN, f"{name}: {backbone}, batch {batch:,}", console)
+        print_rows(_with_hours(part, on, recipe), SHOWN, f"{name}: {backbone}, batch {batch:,}", console)
     console.print(LEGEND, style="dim", highlight=False)
+    on.explain(recipe.precision, console)
     if save_to:
-        table = pd.DataFrame([row.model_dump() for row in rows], columns=list(PlanRow.model_fields))
+        table = pd.DataFrame(
+            [row.model_dump() for row in rows], columns=[name for name in PlanRow.model_fields if name != "hours"]
+        )
         write_text(table.round(DECIMALS).to_csv(index=False), save_to / f"{name}.csv")
 
 
 def print_network(
-    backbone: str, image: int, batch: int, methods: Sequence[str] | None, console: Console, jobs: int | None = None
+    backbone: str,
+    image: int,
+    batch: int,
+    methods: Sequence[str] | None,
+    console: Console,
+    jobs: int | None = None,
+    on: On | None = None,
 ) -> None:
     """Print what every method will cost on a network that no suite names.
 
     Raises:
         UserError: the network cannot be built or cut, or a number is none.
     """
-    network = Network(backbone, image)
+    network, on, recipe = Network(backbone, image), on or On(), recipe_of(batch)
+    on.check(recipe.precision)
     check_network(network, batch)
-    rows = plan_network(network, batch, methods_asked(methods), console, jobs)
+    rows = _with_hours(plan_network(network, batch, methods_asked(methods), console, jobs), on, recipe)
     print_rows(rows, SHOWN, f"{backbone}, {image} x {image}, batch {batch:,}", console)
     console.print(LEGEND, style="dim", highlight=False)
+    on.explain(recipe.precision, console)
+
+
+def print_speed(
+    suite: str | None, backbone: str | None, image: int, batch: int, methods: Sequence[str] | None, console: Console
+) -> None:
+    """Print what training modules at the same time would gain, on a suite's networks or on one that none names.
+
+    Raises:
+        UserError: there is no such suite or method, the network cannot be built or cut, or a number is none.
+    """
+    if suite:
+        found = trainings_of(suite, methods)
+        for key, part in groupby(sorted(found, key=lambda one: one.backbone.key), lambda one: one.backbone.key):
+            print_speedups(list(part), f"{suite}: {key}", console)
+    elif backbone:
+        network = Network(backbone, image)
+        check_network(network, batch)
+        asked = methods_asked(methods)
+        print_speedups(list(network.trainings(asked, MODULES, batch)), f"{backbone}, batch {batch:,}", console)

@@ -15,7 +15,7 @@ import torch
 
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
-from benchmark.engine.measuring.cost import Metered, measure_cost
+from benchmark.engine.measuring.cost import Metered, Simulated, Simulation, measure_cost
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Bystander, Examiner
 from benchmark.engine.measuring.isolation import leak_at_start
@@ -28,7 +28,7 @@ from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
-from benchmark.engine.training.method import Method
+from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, train_phase
@@ -37,7 +37,9 @@ from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
+from benchmark.running.networks import Networks
 from benchmark.running.origin import provenance, without_paths
+from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
@@ -59,6 +61,7 @@ def run_cell(
     keeper: Keeper | None = None,
     team: Team | None = None,
     lane: Lane | None = None,
+    row: Known | None = None,
 ) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
 
@@ -70,6 +73,7 @@ def run_cell(
         keeper: keeps the training while it goes on.
         team: of several processes that train the cell; this is the first of them, the others :func:`follow`.
         lane: the first of several, each of which trains a module of the cell; the others :func:`follow`, too.
+        row: what is known of the cell's row; without it, the cell finds it out itself.
 
     Raises:
         Stopped, CannotGoOn: what the keeper says, and nobody else.
@@ -79,7 +83,7 @@ def run_cell(
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team, lane):
+        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team, lane, row):
             facts[name] = value
     except (Stopped, CannotGoOn):
         raise
@@ -100,6 +104,7 @@ def _observe(
     keeper: Keeper | None,
     team: Team | None,
     lane: Lane | None,
+    row: Known | None,
 ) -> Iterator[tuple[str, Any]]:
     """All facts of a cell, in the order in which they become known."""
     prepare_process(suite.device, suite.recipe.precision)
@@ -110,7 +115,7 @@ def _observe(
     origin = origin.model_copy(update=said_of_lanes(lane) if lane else said_of(sharing(suite.recipe, team)))
     yield "provenance", keeper.begun(origin) if keeper else origin
     with loaded.unchanged(cell, suite):
-        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team, lane)
+        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team, lane, row)
 
 
 def _measured(
@@ -123,6 +128,7 @@ def _measured(
     keeper: Keeper | None,
     team: Team | None,
     lane: Lane | None,
+    row: Known | None,
 ) -> Iterator[tuple[str, Any]]:
     """What the cell is, costs and reaches."""
     dataset = loaded.dataset
@@ -140,7 +146,8 @@ def _measured(
         return World(again, alone.recipe, torch.device(suite.device))
 
     known = keeper.known() if keeper else None
-    isolation = known[0] if known else check_isolation(method, fresh, loaders["train"])
+    told = known[0] if known else row.isolation if row else ""
+    isolation = told or check_isolation(method, fresh, loaders["train"])
     yield "isolation", isolation
 
     judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
@@ -148,7 +155,7 @@ def _measured(
     if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
         yield "accuracy", train(Examiner(fresh), method)[0]
         return
-    cost, steps = known[1:] if known else (yield from _costs(cell, alone, loaded, build, method, loaders["train"]))
+    cost, steps = known[1:] if known else (yield from _costs(cell, alone, loaded, build, method, loaders["train"], row))
     cost = cost if team is None else of_all_shares(cost, team.size)
     yield "cost", cost
     if keeper:
@@ -162,20 +169,34 @@ def _measured(
 
 
 def _costs(
-    cell: Cell, suite: Suite, loaded: Loaded, build: Callable[[], Method], method: Method, loader: Loader
+    cell: Cell,
+    suite: Suite,
+    loaded: Loaded,
+    build: Callable[[], Method],
+    method: Method,
+    loader: Loader,
+    row: Known | None,
 ) -> Generator[tuple[str, Any], None, tuple[Cost, list[Metered]]]:
     """What a step costs, as simulated and as measured, and what a real one of each phase was metered at."""
     batch = next(loader.epoch(0))
     twin = None if cell.method == TWIN else builder(cell, suite, loaded.dataset.task, loaded.twin, {})
-    cost = measure_cost(build, twin, suite.recipe, batch, suite.recipe_of_twin)
-    if cost.twin_error:
-        cost = cost.model_copy(update={"twin_error": without_paths(cost.twin_error)})
+    measure = partial(measure_cost, build, twin, suite.recipe, batch, suite.recipe_of_twin)
+    simulated = None
+    if row:
+        simulated = Simulated(Simulation(**row.simulated), row.peak_ratio, row.flops_ratio, row.twin_error)
+    cost = _pathless(measure(simulated))
     yield "cost", cost
     real, steps = real_steps(build, suite.recipe, batch)
+    if simulated and not simulated.is_of(real):  # its shape hangs on the seed
+        cost = _pathless(measure())
     check_simulation(cost, real)
     epochs = [suite.recipe.epochs_of(phase.share) for phase in method.phases()]  # whole ones, as they are trained
     an_epoch = [step.flops * len(loader) for step in steps]
     return cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))}), steps
+
+
+def _pathless(cost: Cost) -> Cost:
+    return cost.model_copy(update={"twin_error": without_paths(cost.twin_error)}) if cost.twin_error else cost
 
 
 def builder(
@@ -202,6 +223,8 @@ def _train(
     peak = CudaPeak(torch.device(suite.device))
     watch = lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
     standing = keeper.standing if keeper else None
+    if keeper and keeper.keep.networks:
+        on_progress = Networks(method, suite, keeper.keep.networks, keeper.say).heard_by(on_progress)
     rows = train_phases(
         cell, suite, loaders, on_progress, method, watch=watch, metered=peak.measured, standing=standing, team=team
     )
@@ -325,10 +348,15 @@ def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
     """Training pictures by the kind of label (full, pairs, none) that was used of them."""
     used: dict[str, int] = {}
     for phase in method.phases():
-        few = phase.labels_per_class
-        count = pictures if few is None else min(pictures, few * method.task.classes)
+        count = pictures_shown(phase, pictures, method.task.classes)
         used[phase.labels] = max(count, used.get(phase.labels, 0))
     return used
+
+
+def pictures_shown(phase: Phase, pictures: int, classes: int) -> int:
+    """How many of the training pictures a phase is shown."""
+    few = phase.labels_per_class
+    return pictures if few is None else min(pictures, few * classes)
 
 
 def how_it_ended(reason: BaseException) -> tuple[Status, str]:

@@ -5,9 +5,13 @@ A cell that is stopped leaves a checkpoint, from which the next call goes on, an
 
 import signal
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from types import FrameType
 
+from benchmark.schema.suite import Suite
+
+NETWORKS = Path(".beyond/networks")  # of cells of tracks, by their fingerprints
 MINUTES = 5.0  # between two checkpoints within an epoch
 
 
@@ -18,6 +22,7 @@ class Keep:
     checkpoint: Path
     weights: Path | None = None  # of the trained network, in the end
     minutes: float = MINUTES
+    networks: Path | None = None  # folder of what examinations are shown, at the suite's moments and in the end
 
 
 @dataclass(frozen=True)
@@ -40,3 +45,13 @@ class Stop:
     @classmethod
     def _hear(cls, number: int, frame: FrameType | None) -> None:
         cls.asked = True
+
+
+def moments_after(epochs: int, suite: Suite) -> list[int]:
+    """After how many of a training's epochs its network is kept, in order: at the suite's moments, and at the end."""
+    return sorted({*(ceil(moment * epochs) for moment in suite.moments or ()), epochs} - {0})
+
+
+def network_file(folder: Path, epoch: int) -> Path:
+    """Where the network after so many epochs is kept."""
+    return folder / f"{epoch:08}.safetensors"

@@ -15,6 +15,7 @@ from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.launch import Crash
+from benchmark.running.row import Known
 from benchmark.running.seat import Seat
 from benchmark.running.shared_keeper import SharedKeeper
 from benchmark.running.together import in_lanes, joined
@@ -80,20 +81,26 @@ def _followed(cell: Cell, suite: Suite, beside: Team | Lane) -> Crash | None:
 
 
 def run_kept_cell(
-    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep
+    report: Callable[[float | str], None],
+    cell: Cell,
+    suite: Suite,
+    fingerprint: str,
+    keep: Keep,
+    row: Known | None = None,
 ) -> Record | Unfinished:
     """As :func:`benchmark.running.cell.run_cell`, in a process that SIGTERM stops between two steps of its training.
 
     Args:
         report: told the fraction of training that is done, and sentences on what is kept.
+        row: what is known of the cell's row.
     """
     keeper = partial(Keeper, keep, fingerprint, torch.device(suite.device), report)
     try:
         try:
             found = checkpoint.read(keep.checkpoint, fingerprint)
-            return run_cell(report, cell, suite, fingerprint, keeper=keeper(found))
+            return run_cell(report, cell, suite, fingerprint, keeper=keeper(found), row=row)
         except CannotGoOn as reason:
             report(f"starts anew: {reason}")
-            return run_cell(report, cell, suite, fingerprint, keeper=keeper())
+            return run_cell(report, cell, suite, fingerprint, keeper=keeper(), row=row)
     except Stopped as reason:
         return Unfinished(str(reason))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.load import dataset_of, load_method
 from benchmark.engine.pictures.data import Dataset
 from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
@@ -72,10 +72,7 @@ class Loaded:
 
 def load(cell: Cell, suite: Suite) -> Loaded:
     """The classes that a cell runs, each loaded once."""
-    dataset = load_dataset(suite.dataset)
-    if suite.augment:
-        dataset = dataset.augmented(suite.augment.pad, suite.augment.padding, suite.augment.flip)
-    return Loaded(load_method(cell.method), load_method(TWIN), dataset)
+    return Loaded(load_method(cell.method), load_method(TWIN), dataset_of(suite, cell.backbone))
 
 
 def _sha256(path: Path) -> str:

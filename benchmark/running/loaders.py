@@ -36,7 +36,7 @@ def build_loaders(
         train=True,
         views=method.views,
         workers=readers(suite.device),
-    )
+    ).following(suite.recipe)
     return {
         "train": train.shared(team.rank, team.size) if team else train,
         "validation": evaluation(splits.validation),

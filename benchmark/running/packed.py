@@ -1,6 +1,6 @@
 """A training's state as plain dictionaries of tensors, numbers and texts, and back."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from benchmark.engine.measuring.state import Place, Randomness, State
 from benchmark.engine.measuring.world import Moment
 from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.pictures.soft_labels import SoftLabels
 from benchmark.engine.training.train import Epoch, Standing
 
 Packed = dict[str, Any]
@@ -52,12 +53,15 @@ def unpack_moment(packed: Packed, task: Task, device: torch.device) -> Moment:
 
 def _pack_batch(batch: Batch) -> Packed:
     view = _pack_batch(batch.view) if batch.view else None
-    return {"raw": batch.raw.cpu(), "y": batch.y.cpu(), "x": batch.x.cpu(), "view": view}
+    y = batch.y.weights if isinstance(batch.y, SoftLabels) else batch.y
+    return {"raw": batch.raw.cpu(), "y": y.cpu(), "x": batch.x.cpu(), "view": view}
 
 
 def _unpack_batch(packed: Packed, task: Task, device: torch.device) -> Batch:
     view = _unpack_batch(packed["view"], task, device) if packed["view"] else None
-    return Batch(packed["raw"].to(device), packed["y"].to(device), task, packed["x"].to(device), view)
+    y = packed["y"].to(device)
+    y = cast(Tensor, SoftLabels(y)) if y.dim() == 2 else y
+    return Batch(packed["raw"].to(device), y, task, packed["x"].to(device), view)
 
 
 def pack_standing(standing: Standing, clock: float) -> Packed:

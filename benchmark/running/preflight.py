@@ -7,7 +7,7 @@ import torch
 from timm.optim import list_optimizers
 from torch import nn
 
-from benchmark.engine.load import load_dataset, load_method
+from benchmark.engine.load import dataset_of, load_method
 from benchmark.engine.parallel.refusal import why_not_parallel
 from benchmark.engine.pictures.data import Splits, Task, data_root, load_splits
 from benchmark.engine.training.build import build_partition
@@ -20,8 +20,11 @@ from benchmark.schema.suite import SUITES, TWIN, Suite, cells, load_suite
 from benchmark.schema.text import printable
 
 
-def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str, int]:
+def preflight(report: object, name: str, methods: tuple[str, ...], here: bool = True) -> tuple[str, int]:
     """Check methods, hardware, data and cuts of a suite.
+
+    Args:
+        here: cells train on this machine, so it must have the hardware.
 
     Returns:
         The fingerprint of the pictures, and the number of GPUs.
@@ -33,7 +36,7 @@ def preflight(report: object, name: str, methods: tuple[str, ...]) -> tuple[str,
     suite = load_suite(name)
     _check_overrides(f"{SUITES}: {name}.overrides", suite, loaded)
     _check_variants(f"{SUITES}: {name}.variants", suite, {method: loaded[method] for method in methods})
-    found = hardware_and_data(report, name)
+    found = hardware_and_data(report, name, here)
     _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return found
 
@@ -55,20 +58,21 @@ def not_parallel(report: object, methods: tuple[str, ...]) -> dict[str, str]:
     return {name: f"Modules of {name} cannot train at the same time: {why}." for name, why in reasons.items() if why}
 
 
-def hardware_and_data(report: object, name: str) -> tuple[str, int]:
+def hardware_and_data(report: object, name: str, here: bool = True) -> tuple[str, int]:
     """The same for a suite whose methods shall not be imported here: no method's file is opened.
 
     Raises:
         UserError: the hardware or the pictures are missing, or the suite leaves nothing to train on or with.
     """
     suite = load_suite(name)
-    if suite.device == "cuda" and not torch.cuda.is_available():
+    cuda = suite.device == "cuda" and here
+    if cuda and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
-    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, suite.device)
-    dataset = load_dataset(suite.dataset)
+    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, "cuda" if cuda else "cpu")
+    dataset = dataset_of(suite)
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     _check_pictures(f"{SUITES}: {name}", suite, splits, dataset.task)
-    return splits.fingerprint, torch.cuda.device_count() if suite.device == "cuda" else 0
+    return splits.fingerprint, torch.cuda.device_count() if cuda else 0
 
 
 def _check_optimizer(place: str, recipe: Recipe, device: str) -> None:
@@ -129,7 +133,7 @@ def _check_variants(place: str, suite: Suite, loaded: dict[str, type[Method]]) -
 
 
 def _check_cuts(suite: Suite, wanted: set[tuple[str, int]]) -> None:
-    task = load_dataset(suite.dataset).task
+    task = dataset_of(suite).task
     for label in (b.label for b in suite.backbones if b.label):
         if timm.is_model(label):
             raise UserError(f"{label} is a model of timm's; give the suite's backbone another label.")

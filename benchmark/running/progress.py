@@ -8,6 +8,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,13 +22,17 @@ LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
-    """An observer of :func:`benchmark.running.run.run_suite` that draws on a console."""
+    """An observer of :func:`benchmark.running.run.run_suite` that draws on a console.
 
-    def __init__(self, title: str, console: Console) -> None:
+    Args:
+        counted: whether it says how many cells there are, and not how many percent.
+    """
+
+    def __init__(self, title: str, console: Console, counted: bool = True) -> None:
         columns = (
             TextColumn(title),
             BarColumn(),
-            MofNCompleteColumn(),
+            MofNCompleteColumn() if counted else TaskProgressColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )

@@ -7,26 +7,26 @@ that was under way there is a checkpoint, in a folder beside that, under the sam
 """
 
 import time
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Protocol
 
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
-from benchmark.running.keep import Keep, Unfinished
-from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.executors import Executor, Local, Work
+from benchmark.running.keep import NETWORKS, Keep
+from benchmark.running.launch import run_one
 from benchmark.running.leftovers import remove_leftovers
+from benchmark.running.observer import Observer
+from benchmark.running.row import Known, row_of
 from benchmark.running.seat import Seat, check_shares
-from benchmark.running.slots import described, slots
 from benchmark.running.turns import in_turn
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.protocols import configured, effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
 from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite
-from benchmark.schema.text import printable
 from benchmark.schema.tuned import Search, Trial, read_search
 
 RUNS = Path("results/runs")
@@ -40,22 +40,6 @@ UNKEPT = "finished cells have their records in results/, but a run that is cut s
 
 class OutOfTime(UserError):
     """Some cells are not finished, and will be gone on with by the next call; those that are have their records."""
-
-
-class Observer(Protocol):
-    """Who wants to know how a run goes (a progress bar)."""
-
-    def begin(self, total: int, done: int) -> None:
-        """``done`` of ``total`` cells were finished earlier."""
-
-    def progress(self, cell: Cell, fraction: float) -> None:
-        """A cell has trained this fraction of its epochs."""
-
-    def finished(self, cell: Cell, record: Record) -> None:
-        """A cell has ended."""
-
-    def note(self, sentence: str) -> None:
-        """Something that a person should know."""
 
 
 def run_suite(
@@ -73,6 +57,7 @@ def run_suite(
     gpus_per_cell: int = 1,
     seat: Seat | None = None,
     parallel: bool = False,
+    executor: Executor | None = None,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -87,12 +72,14 @@ def run_suite(
         seat: of this process, which trains the one cell together with others that somebody else has started; but for
             the first of them they return no records.
         parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
+        executor: who trains them; by default this machine, with these ``jobs`` and in this ``seat``.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
         OutOfTime: cells were stopped, or did not begin.
     """
     deadline = time.monotonic() + seconds
+    executor = executor or Local(jobs, seat)
     suite = load_suite(name)
     methods = list(dict.fromkeys(methods))
     today = [cell for method in methods for cell in cells(name, suite, method)]
@@ -101,13 +88,15 @@ def run_suite(
     if index is not None:
         wanted = [_at(index, wanted, name)]
         methods = [wanted[0].method]
+        if parallel and (refused := not_parallel(methods)):
+            raise UserError(refused[methods[0]])
     suites = {cell: effective(suite, cell) for cell in wanted}
     identities = {cell: identify(cell, suite) for cell in wanted}
     store = _Store(runs, kept, observer)
     store.check(set(identities.values()), name)
-    if index is None:
+    if index is None and executor.here:
         store.clean(name)
-    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
+    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods), executor.here)
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     for cell in wanted:
         check_shares(suites[cell].recipe, seat.size if seat else gpus_per_cell)
@@ -115,39 +104,59 @@ def run_suite(
             raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
     if others := searched_otherwise(name, suite, {cell.method for cell in wanted if cell.recipe == "tuned"}, data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
-    known = {} if again else {c: _finished(c, prints[c], kept, _path(runs, identities[c])) for c in wanted}
+    known = {} if again else {c: _finished(c, prints[c], kept, record_path(runs, identities[c])) for c in wanted}
     records = {cell: record for cell, record in known.items() if record}
     observer.begin(len(wanted), len(records))
     for cell, record in records.items():
         store.publish(record)
         store.forget(prints[cell])
     todo = in_turn((cell for cell in wanted if cell not in records), suites)
-    shares = {cell: cell.modules if parallel else gpus_per_cell for cell in todo}
-    places = slots(gpus, jobs, max(shares.values(), default=1))
-    if seat:
-        places = slots(gpus)[seat.on_machine % len(slots(gpus)) :][:1]
-    if todo:
-        together = shared_by(seat.size if seat else max(shares.values()))
-        observer.note(f"{len(todo)} to train: {described(places)}{together}")
-    keeps = {cell: store.keep(prints[cell], keep_weights) for cell in todo}
-    work = [_job(cell, suites[cell], prints[cell], keeps[cell], shares[cell], seat, parallel) for cell in todo]
+
+    def finished(cell: Cell) -> Record | None:
+        asked = fingerprint(cell, effective(suite, cell), data)
+        return records.get(cell) or _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
+
+    told = {} if again else _told_by_others(todo, today, finished)
+    work = [
+        Work(
+            cell,
+            suites[cell],
+            identities[cell],
+            prints[cell],
+            store.keep(prints[cell], keep_weights, bool(suite.examine)),
+            record_path(runs, identities[cell]),
+            processes=cell.modules if parallel else gpus_per_cell,
+            parallel=parallel and cell.modules > 1,
+            again=again,
+            row=told.get(row_of(cell)),
+        )
+        for cell in todo
+    ]
     with store.truthful():
-        for cell, record in _train(work, identities, prints, places, observer, deadline - time.monotonic()):
-            if seat and seat.rank:
-                raise UserError(
-                    f"Process {seat.rank} of 0 to {seat.size - 1}: {record.error}"
-                )  # torchrun ends the others
+        for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):
             records[cell] = record
             store.save(record, prints[cell], shared=seat is not None)
             observer.finished(cell, record)
     store.complain()
     if index is None:
-        _remove_others(runs / name, methods, {_path(runs, identify(cell, suite)) for cell in today})
+        _remove_others(runs / name, methods, {record_path(runs, identify(cell, suite)) for cell in today})
     if seat and seat.rank:
         return []
     if left := len(wanted) - len(records):
         raise OutOfTime(f"{left} of {len(wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in wanted]
+
+
+def _told_by_others(
+    todo: Iterable[Cell], today: Iterable[Cell], finished: Callable[[Cell], Record | None]
+) -> dict[Cell, Known]:
+    """By row: what a finished cell tells of others that are to be trained, of other seeds."""
+    wanted, found = set(map(row_of, todo)), dict[Cell, Known]()
+    for cell in today:
+        row = row_of(cell)
+        if row in wanted and row not in found and (record := finished(cell)) and (known := Known.of(record)):
+            found[row] = known
+    return found
 
 
 def _at(index: int, wanted: Sequence[Cell], name: str) -> Cell:
@@ -210,7 +219,7 @@ class _Store:
         Raises:
             UserError: something else stands in its place, or the folder cannot be written.
         """
-        for path in (_path(self.runs, who) for who in wanted):
+        for path in (record_path(self.runs, who) for who in wanted):
             if path.is_dir():
                 raise UserError(f"{path} is a folder, where a record belongs; move it away.")
         try:
@@ -224,10 +233,11 @@ class _Store:
         for folder in (self.runs / name, self.kept, self.checkpoints):
             remove_leftovers(folder)
 
-    def keep(self, fingerprint: str, weights: bool) -> Keep:
-        """Where a cell leaves what it has before it is finished; and its weights, if they are asked for."""
+    def keep(self, fingerprint: str, weights: bool, examined: bool) -> Keep:
+        """Where a cell leaves what it has before it is finished; its weights, and networks, if they are asked for."""
         weights_file = self.weights / f"{fingerprint}.safetensors" if weights else None
-        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file)
+        networks = self.kept.with_name(NETWORKS.name) / fingerprint if examined else None
+        return Keep(self.checkpoints / f"{fingerprint}.pt", weights_file, networks=networks)
 
     def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
@@ -257,7 +267,7 @@ class _Store:
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
-        path = _path(self.runs, record.identity)
+        path = record_path(self.runs, record.identity)
         try:
             write_record(record, path)
         except OSError as error:
@@ -322,52 +332,6 @@ def all_methods(without: Container[str] = ()) -> list[str]:
     return sorted(titles.values(), key=lambda name: (name != TWIN, name))
 
 
-def _job(
-    cell: Cell, suite: Suite, fingerprint: str, keep: Keep, processes: int, seat: Seat | None, parallel: bool
-) -> Job:
-    where, seconds = "benchmark.running.kept_cell:", 60 * suite.timeout_minutes
-    arguments = cell, suite, fingerprint, keep
-    if seat:
-        return Job(cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
-    if processes > 1:
-        together = "run_parallel_cell" if parallel else "run_shared_cell"
-        return Job(cell, f"{where}{together}", arguments, seconds, stops=not parallel, processes=processes)
-    return Job(cell, f"{where}run_kept_cell", arguments, seconds, stops=True)
-
-
-def shared_by(processes: int) -> str:
-    """In words; nothing of one process a cell."""
-    return f" Each by {processes} processes." if processes > 1 else ""
-
-
-def _train(
-    jobs: Sequence[Job],
-    identities: Mapping[Cell, Identity],
-    prints: Mapping[Cell, str],
-    places: Sequence[str],
-    observer: Observer,
-    seconds: float,
-) -> Iterator[tuple[Cell, Record]]:
-    """The records of cells that end; of one that is stopped there is none."""
-
-    def note(cell: Cell, sentence: str) -> None:
-        observer.note(f"{identities[cell].setting} seed {cell.seed}: {printable(sentence)}")
-
-    for cell, outcome in run_jobs(jobs, places, observer.progress, note, seconds):
-        if isinstance(outcome, Unfinished):
-            note(cell, outcome.sentence)
-            continue
-        if outcome is None:  # of a process that is not the first one of its cell
-            continue
-        if isinstance(outcome, UserError):  # its file has become none since the run began
-            outcome = Crash("failed", printable(outcome))
-        yield cell, _crashed(identities[cell], prints[cell], outcome) if isinstance(outcome, Crash) else outcome
-
-
-def _crashed(identity: Identity, fingerprint: str, crash: Crash) -> Record:
-    return Record(identity=identity, status=crash.status, error=crash.sentence, fingerprint=fingerprint)
-
-
 def _finished(cell: Cell, fingerprint: str, kept: Path, published: Path) -> Record | None:
     """The record of a cell that was finished before: here, or wherever the committed one was made."""
     own = _finished_record(kept / f"{fingerprint}.json", fingerprint, cell)
@@ -387,7 +351,8 @@ def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
     return record if record.genuine and same and record.status in WORTH_KEEPING else None
 
 
-def _path(runs: Path, i: Identity) -> Path:
+def record_path(runs: Path, i: Identity) -> Path:
+    """Where the record of a cell stands below a folder of them."""
     return runs / i.suite / i.method / f"{i.file_stem}.json"
 
 

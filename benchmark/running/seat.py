@@ -53,6 +53,8 @@ def check_shares(recipe: Recipe, processes: int) -> None:
     parts = recipe.parts
     if recipe.batch % processes:
         raise UserError(f"A batch of {recipe.batch} cannot be shared out equally among {processes} processes.")
+    if processes > 1 and recipe.mixes:
+        raise UserError("mixup and cutmix mix the pictures of a whole batch, and several processes have a share each.")
     if parts > 1 and parts % processes:
         raise UserError(f"The {parts} parts of a batch cannot be shared out equally among {processes} processes.")
     wanted = [name for name in ("norms", "objectives") if getattr(recipe, name) != "local"]

@@ -40,6 +40,11 @@ class Recipe(Strict):
     With ``recompute: units`` the blocks of modules are computed again in the backward pass, which saves memory for a
     forward pass more, and changes no bit (:mod:`benchmark.engine.training.recompute`).
 
+    ``rand_augment`` changes pictures that stay in their files (:mod:`benchmark.engine.pictures.stream`). ``mixup`` and
+    ``cutmix`` mix pictures of a batch, one of the two by a coin where both are asked for, and make soft labels, as
+    ``label_smoothing`` does; methods whose losses are no cross-entropies refuse these
+    (:mod:`benchmark.engine.pictures.soft_labels`).
+
     In ``tf32`` CUDA may round what convolutions and matrix products of training are given; in ``fp32`` it may not.
     In ``bf16`` the forward passes of training run under autocast; weights, their gradients, optimisers and all
     evaluation stay in fp32 (:mod:`benchmark.engine.training.precision`).
@@ -64,6 +69,10 @@ class Recipe(Strict):
     parts: int = _unless_said(1, gt=0, description="equal parts of a batch whose gradients are averaged")
     norms: Norms = _unless_said("local", description="whether BatchNorm sees a part alone, or all of the batch")
     objectives: Objectives = _unless_said("local", description="the same of objectives that compare pictures")
+    rand_augment: int | None = _unless_said(None, ge=0, le=30, description="magnitude of RandAugment's two operations")
+    mixup: float | None = _unless_said(None, gt=0, description="α of the Beta distribution of the share of a picture")
+    cutmix: float | None = _unless_said(None, gt=0, description="the same of the share of its area")
+    label_smoothing: float | None = _unless_said(None, gt=0, lt=1, description="weight that all classes share")
 
     @model_validator(mode="before")
     @classmethod
@@ -94,6 +103,11 @@ class Recipe(Strict):
         if self.parts == 1 and (self.norms, self.objectives) != ("local", "local"):
             raise ValueError("norms and objectives are of parts; without parts they are of the whole batch anyway")
         return self
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a batch is more than its pictures one by one."""
+        return bool(self.mixup or self.cutmix)
 
     @property
     def warmup_lr(self) -> float:

@@ -52,6 +52,9 @@ K = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=10_000)]
 Seeds = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0, le=FIRST_TUNING_SEED)]
 Multiple = Annotated[float, Field(gt=0, le=1000)]
 Options = Annotated[dict[str, Any], BeforeValidator(_plain)]
+Class = Annotated[int, BeforeValidator(_no_boolean), Field(ge=0)]
+Groups = Annotated[list[Annotated[list[Class], Field(min_length=1)]], Field(min_length=2)]  # of a data set's classes
+Moment = Annotated[float, Field(gt=0, lt=1)]  # a fraction of all epochs of a training, of all its phases
 
 
 class Backbone(Strict):
@@ -65,6 +68,8 @@ class Backbone(Strict):
     stem: Literal["native", "small"] = "native"
     kwargs: Options = Field(default_factory=dict)
     cuts: dict[K, list[str]] = Field(default_factory=dict)  # K -> names; other K are balanced
+    task: str | None = added()  # of the suite's tasks; null: to tell each of the data set's classes apart
+    groups: Groups | None = added()  # of the task
 
     @property
     def key(self) -> str:
@@ -102,6 +107,20 @@ class Augmentation(Strict):
     flip: bool  # horizontally, half of them
 
 
+class Folder(Strict):
+    """Where pictures of one's own lie, and what they are: of the data set ``image_folder``."""
+
+    path: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$")  # below the data folder: a suite names no machine's
+    classes: int = Field(gt=1, le=100_000)
+    image: int = Field(gt=0, le=4096)  # side that they are shown at, pixels
+
+    @model_validator(mode="after")
+    def _stays_below(self) -> Self:
+        if ".." in Path(self.path).parts:
+            raise ValueError("a path below the data folder is meant, without `..`")
+        return self
+
+
 class Tune(Strict):
     """What each method's search may spend: 2 * share * configurations full trainings.
 
@@ -125,6 +144,7 @@ class Suite(Strict):
     title: str = Field(min_length=1, max_length=300)
     role: Literal["smoke test", "comparison"] = "comparison"  # whether methods run and learn, or which is better
     dataset: str
+    folder: Folder | None = added()  # of the data set image_folder
     backbones: list[Backbone] = Field(min_length=1)
     methods: list[str] | None = Field(default=None, min_length=1)  # these alone, where a paper compares a few
     modules: list[K] = Field(min_length=1)
@@ -134,6 +154,8 @@ class Suite(Strict):
     seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
     tune: Tune = Tune()
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
+    # Of one suite: names of tasks, and the groups of classes that each tells apart; each backbone is trained for each.
+    tasks: dict[str, Groups] | None = Field(default=None, min_length=1, exclude_if=lambda value: value is None)
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
     augment: Augmentation | None = added()  # null: as the data set's file says
@@ -141,6 +163,26 @@ class Suite(Strict):
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
+    # A track: by name, the examinations that its trained networks sit, each with its options (benchmark/examinations).
+    examine: dict[str, Options] | None = Field(default=None, min_length=1, exclude_if=lambda value: value is None)
+    moments: list[Moment] | None = added()  # of the training, at which networks are kept, beside its end
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_backbone_for_each_task(cls, said: Any) -> Any:
+        """Each backbone once a task, under its name and the task's: rows, twins, files are then those of backbones."""
+        tasks = said.get("tasks") if isinstance(said, dict) else None
+        if not (isinstance(tasks, dict) and isinstance(backbones := said.get("backbones"), list)):
+            return said
+        return said | {"backbones": [each for of in backbones for each in _of_tasks(of, tasks)]}
+
+    @model_validator(mode="after")
+    def _has_tasks_of_classes(self) -> Self:
+        for name, groups in (self.tasks or {}).items():
+            classes = [c for group in groups for c in group]
+            if (twice := next((c for i, c in enumerate(classes) if c in classes[:i]), None)) is not None:
+                raise ValueError(f"tasks.{name} has class {twice} twice; a class is in one group at most")
+        return self
 
     @model_validator(mode="after")
     def _says_nothing_twice(self) -> Self:
@@ -192,6 +234,12 @@ class Suite(Strict):
                 raise ValueError(f"overrides has no K = {override.modules} to match; there are {_list(self.modules)}")
         return self
 
+    @model_validator(mode="after")
+    def _keeps_networks_for_someone(self) -> Self:
+        if self.moments and not self.examine:
+            raise ValueError("moments names when to keep networks for examinations, and `examine` names none")
+        return self
+
     @property
     def leading(self) -> ProtocolName:
         """The protocol that the suite's ranks are of."""
@@ -205,6 +253,13 @@ class Suite(Strict):
     def backbone(self, key: str) -> Backbone:
         """The suite's backbone whose rows have that name."""
         return next(b for b in self.backbones if b.key == key)
+
+
+def _of_tasks(of: Any, tasks: Mapping[str, Any]) -> list[Any]:
+    """A backbone of the file, once a task; what is none, or is of a task already, as it stands."""
+    if not isinstance(of, dict) or of.get("groups") or not (key := of.get("label") or of.get("name")):
+        return [of]
+    return [{**of, "label": f"{key}_{task}", "task": task, "groups": groups} for task, groups in tasks.items()]
 
 
 def _list(names: Sequence[object]) -> str:

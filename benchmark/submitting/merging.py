@@ -16,6 +16,7 @@ import yaml
 
 from benchmark.engine import golden
 from benchmark.errors import UserError
+from benchmark.examining.examination import examination_names
 from benchmark.schema.text import decoded, read_bytes, write_text
 
 LOCK, GOLDEN, SAID = Path("dvc.lock"), "benchmark/engine/golden.json", Path("results/methods")
@@ -26,7 +27,8 @@ MARKER = re.compile(r"^(<{7}|>{7}) .*$", re.M)
 HUNK = re.compile(r"^<{7}.*\n((?:.*\n)*?)={7}\n((?:.*\n)*?)>{7}.*(?:\n|\Z)", re.M)
 OURS = re.compile(  # written anew by `register`, whatever stands there
     r"dvc\.lock|params\.yaml|README\.md|benchmark/engine/golden\.json|results/(methods|cells|metrics/[^/]+)/[^/]+"
-    r"|results/(leaderboard(-columns)?|ranking|curves|claims|tuning|reference)\.csv|results/suites\.json"
+    r"|results/(leaderboard(-columns)?|ranking|curves|claims|claim_cases|reproductions|tuning|reference)\.csv|results/suites\.json"
+    rf"|results/({'|'.join(examination_names())})(-\w+)?\.csv"
 )
 
 
@@ -50,7 +52,7 @@ def check_conflicts() -> None:
         return
     first, others = left[0], f" (and {len(left) - 1} more)" if len(left) > 1 else ""
     then = "then run `beyond register` again"
-    if first.startswith(("results/runs/", "results/tuned/", "results/verified/")):
+    if first.startswith(("results/runs/", "results/examined/", "results/tuned/", "results/verified/")):
         place = first if first.startswith("results/tuned/") else first.rsplit("/", 1)[0]
         raise UserError(
             f"{first}{others} was written on both sides, and no record can be made of two: keep yours by `git checkout "

@@ -1,196 +1,263 @@
-"""The papers' own figures beside ours, setting by setting; empty where nobody here has run the setting.
+"""The verdict on each claim of ``claims.yaml``, from the records alone.
 
-A figure is compared only with a row of the same data set, backbone, number of modules and method. Epochs,
-batch, heads and the number of training pictures may still differ from the paper's: what we know of them, and
-whose recipe trained it, stands beside it. Where ``suites.yaml`` has the paper's own setting, ``published.csv`` names
-that suite (or several): only its runs by the paper's recipe stand beside the figure, and
-:mod:`benchmark.tables.reproduced` judges.
+A claim that is to hold everywhere is supported where each of its cases supports it (the largest p of them counts), and
+contradicted by any one (the smallest p, times their number); one that is to hold somewhere the other way about. What is
+certain then Holm's correction says, over all claims that are tested and both directions: the chance that noise alone
+gives any of them a verdict is :data:`benchmark.tables.certainty.ERROR`. Costs that no seed moves are compared without a
+test, and a smoke test decides nothing.
 """
 
-import re
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
+from math import ceil, nan
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
-from benchmark.tables.columns import labels_in_words
-from benchmark.tables.reproduced import NOT_RUN, allowed_difference, verdicts
+from benchmark.errors import UserError
+from benchmark.schema.claims import NAME, Claim
+from benchmark.tables.cases import Case, Evidence, cases_of_table, in_words, values_in_words
+from benchmark.tables.certainty import ERROR, holm_adjusted
+from benchmark.tables.columns import ENOUGH
 
-# Backbones whose published name is not timm's; the engine registers the CIFAR ResNets (6n + 2 layers) and the others.
-BACKBONES = {
-    "ResNet-32": "cifar_resnet32",
-    "ResNet-110": "cifar_resnet110",
-    "MLP": "local_loss_mlp",
-    "LeNet-5": "kernet_lenet5",
-    "LeNet (biotorch)": "biotorch_lenet",
-}
-OF_DATA = {("Tiny-ImageNet", f"ResNet-{layers}"): f"trgl_resnet{layers}" for layers in (50, 101, 152)}
-# Our (method, variant) where the papers' name is not "method_variant".
-METHODS = {
-    ("predsim", "predsim"): "predsim",
-    ("predsim", "pred"): "local_pred",
-    ("predsim", "sim"): "local_sim",
-    ("trgl", "parallel"): "trgl",
-    ("man", "greedy"): "man_dgl",  # "DGL + MAN" in the paper
-    ("man", "infopro"): "man_infopro",
-    ("target_propagation", "dtp"): "dtp",
-    ("forward_forward", "goodness"): "forward_forward",
-}
-# On ImageNet InfoPro's paper has its memory-balanced cuts and cross-entropy alone, both under one name.
-ON_IMAGENET = {"infopro_balanced": "infopro_softmax"}
-NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothing is cut; the papers state no K
-NOT_STATED = "not stated"
-KEY = ["dataset", "backbone", "modules", "method"]
-TABLE = [*KEY, "metric", "published", "published_std", "our_method", "our_modules", "ours", "ours_half", "difference"]
-TABLE += [
-    "allowed",
-    "verdict",
-    "setting",
-    "n_ok",
-    "suite",
-    "recipe",
-    "our_source",
-    "epochs",
-    "labels",
-    "status",
-    "publication",
-    "note",
-]
-ROUNDED = ["ours", "ours_half", "difference", "allowed"]
-ERRORS = ("test_error_pct", "test_error_top5_pct")  # which the rule of reproduction is of
-# Metric of the papers -> our column, that of its interval, and the line that turns ours into their unit.
-METRICS = {
-    "test_error_pct": ("test_top1_pct", "test_top1_half_pct", 100.0, -1.0),
-    "test_error_top5_pct": ("test_top5_pct", None, 100.0, -1.0),
-    "overhead_flops_pct": ("flops_ratio", None, -100.0, 100.0),
-    "overhead_time_pct": ("time_ratio", None, -100.0, 100.0),
-    "memory_ratio": ("memory_ratio", None, 0.0, 1.0),
-}
+SUPPORTED, CONTRADICTED = "supported", "contradicted"
+OPEN, UNTESTED = "not distinguishable", "not tested at this scale"
+VERDICTS = (SUPPORTED, CONTRADICTED, OPEN, UNTESTED)
+POWER = 0.8  # the chance with which the seeds that a claim is said to need would decide it
+MOST = 1000  # seeds; a claim that needs more will not be decided by them
+CLAIMS = ["claim", "family", "says", "words", "source", "link", "stated_for", "test", "verdict", "effect", "half"]
+CLAIMS += ["unit", "threshold", "n", "p", "seeds_needed", "decided_by", "cases", "suites", "only_smoke_test", "why"]
+CASES = ["claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row"]
+CASES += ["effect", "half", "n", "failed", "smoke_test", "decides"]
 
 
-def claims(board: pd.DataFrame, published: pd.DataFrame, methods: Collection[str] = ()) -> pd.DataFrame:
-    """One row per published figure and row of ours in that setting.
+class Weighed(NamedTuple):
+    """A claim with its cases: p of support and of contradiction over all of them, NaN where nothing was tested."""
 
-    Args:
-        board: the leaderboard.
-        published: columns method, dataset, backbone, modules, metric, value, std, source, note, suite.
-        methods: ids of methods, beside those on the board.
+    claim: Claim
+    cases: list[Case]
+    supports: float = nan
+    contradicts: float = nan
+    waiting: int = 0  # cases that suites which were begun have in store for it
 
-    Returns:
-        Columns ``TABLE``; ``difference`` is ours minus the paper's, in the metric's unit. A figure without a K
-        stands beside each K of ours, ``our_modules``. ``our_method`` is the id of the method that the paper's name
-        belongs to, be its setting run here or not; ``setting`` the suite that is the paper's own setting.
+    @property
+    def counting(self) -> list[Case]:
+        """The cases that bear on the verdict."""
+        return [case for case in self.cases if case.counts]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to say a verdict of."""
+        return any(case.tested or not self.claim.tested for case in self.counting)
+
+    @property
+    def p(self) -> float:
+        """In the direction that the cases point to, for both directions."""
+        return min(1.0, 2 * min(self.supports, self.contradicts))
+
+    @property
+    def deciding(self) -> Case | None:
+        """The case that the verdict rests on, or would rest on."""
+        if not self.counting:
+            return None
+        everywhere, holds = self.claim.holds == "everywhere", self.supports <= self.contradicts
+        worst_first = 1 if everywhere else -1  # of cases with the same p, such as costs, which are not tested
+
+        def order(case: Case) -> tuple[float, float]:
+            p = case.supports if holds else case.contradicts
+            return (-p if everywhere == holds else p, worst_first * self.claim.sign * case.effect)
+
+        return min(self.counting, key=order)
+
+
+def weigh(claim: Claim, cases: Sequence[Case], waiting: int = 0) -> Weighed:
+    """All cases together: the p of the worst for what has to hold in all of them, Bonferroni's for any one.
+
+    What is said of all cases has to wait for those that are ``waiting``.
     """
-    theirs = memory_as_ratio(published).rename(
-        columns={"value": "published", "std": "published_std", "source": "publication", "suite": "setting"}
-    )
-    theirs["modules"] = theirs["modules"].astype(str).mask(theirs["method"].isin(NO_K), NOT_STATED)
-    ids = {*board["method"], *methods}
-    theirs["our_method"] = [_our_method(name, ids) for name in theirs["method"]]
-    theirs["setting"] = theirs["setting"].str.split()
-    theirs = theirs.rename_axis("figure").reset_index().explode("setting", ignore_index=True)
-    both = _first_or_run(theirs.assign(key=_keys_of(theirs)).merge(_with_keys(board), how="left", on="key"))
-    both["ours"], both["ours_half"] = _in_their_unit(both)
-    both["difference"] = both["ours"] - both["published"]
-    judged = both["setting"].notna() & both["ours"].notna() & both["metric"].isin(ERRORS)
-    both["allowed"] = allowed_difference(both[judged])
-    both[ROUNDED] = both[ROUNDED].round(3)
-    run = both["suite"].notna()
-    both["verdict"] = verdicts(both).mask(both["setting"].notna() & both["metric"].isin(ERRORS) & ~run, NOT_RUN)
-    return both.astype({"our_modules": "Int64"}).reindex(columns=TABLE)
+    found = Weighed(claim, list(cases), waiting=waiting)
+    if not found.counting:
+        return found
+    supports, contradicts = ([getattr(case, p) for case in found.counting] for p in ("supports", "contradicts"))
+    count, of_all = len(found.counting), 1.0 if waiting else 0.0
+    if claim.holds == "everywhere":
+        return found._replace(supports=max(*supports, of_all), contradicts=min(1.0, min(contradicts) * count))
+    return found._replace(supports=min(1.0, min(supports) * count), contradicts=max(*contradicts, of_all))
 
 
-def _first_or_run(both: pd.DataFrame) -> pd.DataFrame:
-    """Of a figure that is the setting of several suites, those that were run; of none, the first."""
-    run = both["suite"].notna()
-    some = run.groupby(both["figure"]).transform("any")
-    return both[run | ~some & ~both.duplicated("figure")].reset_index(drop=True)
+def tables_of_claims(
+    claims: Mapping[str, Claim], evidence: Evidence, results: Path
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row a claim (columns ``CLAIMS``), and a row a case of it (``CASES``).
 
+    ``effect`` is that of the case in ``decided_by``, ``half`` half of its 95 % t interval, ``p`` the claim's after
+    Holm's correction; all are empty where nothing was tested.
 
-def our_backbones(published: pd.DataFrame) -> pd.Series:
-    """What the published backbones are called here; the same name where nobody here has it.
-
-    Args:
-        published: columns dataset and backbone, as the papers write them.
+    Raises:
+        UserError: a claim names a column that is not there; names the claim.
     """
-    pairs = zip(published["dataset"], published["backbone"], strict=True)
-    return pd.Series([OF_DATA.get(pair) or BACKBONES.get(pair[1], pair[1]) for pair in pairs], published.index, object)
-
-
-def _keys_of(theirs: pd.DataFrame) -> pd.Series:
-    """A published figure's key: that of its setting, which needs a K only where the paper states one, or a row's."""
-    method = theirs["method"].mask(theirs["dataset"] == "ImageNet", theirs["method"].replace(ON_IMAGENET))
-    theirs = theirs.assign(backbone=our_backbones(theirs))
-    key = _keys(theirs, theirs["backbone"], method)
-    numbered = theirs.assign(modules=theirs["modules"].where(theirs["modules"].str.isdecimal(), NOT_STATED))
-    return key.mask(theirs["setting"].notna(), _in_setting(numbered, method))
-
-
-def _our_method(name: str, ids: Collection[str]) -> str | None:
-    """The id of the method that papers call so; ``infopro_balanced`` is an ``infopro``, the longest id that fits."""
-    known = {theirs: ours for (ours, _), theirs in METHODS.items()}
-    fitting = [i for i in ids if name == i or name.startswith(f"{i}_")]
-    return known.get(name) or max(fitting, key=len, default=None)
-
-
-def _with_keys(board: pd.DataFrame) -> pd.DataFrame:
-    """Our rows but references, under the keys of their K and of none stated, and those of a paper's setting."""
-    board = board[board["times"].isna()]
-    board = board.assign(labels=labels_in_words(board))
-    names = [
-        METHODS.get((m, v), f"{m}_{v}" if v else m) for m, v in zip(board["method"], board["variant"], strict=True)
+    weighed = {name: _weighed(name, claim, evidence, results) for name, claim in claims.items()}
+    tested = [name for name, found in weighed.items() if found.claim.tested and found.known]
+    p = dict(zip(tested, holm_adjusted(np.array([weighed[name].p for name in tested])), strict=True))
+    rows = [_row(name, found, p.get(name, nan), len(tested)) for name, found in weighed.items()]
+    cases = [
+        _case(row["claim"], found, case, row["verdict"] != UNTESTED)
+        for row, found in zip(rows, weighed.values(), strict=True)
+        for case in found.cases
     ]
-    method = pd.Series(names, index=board.index, dtype=object)
-    unstated = board.assign(modules=NOT_STATED)
-    papers = board["recipe"] == "paper"
-    keyed = [board.assign(key=_keys(rows, rows["backbone"], method)) for rows in (board, unstated)]
-    keyed += [board.assign(key=_in_setting(rows, method))[papers] for rows in (board, unstated)]
-    ours = pd.concat(keyed).rename(columns={"source": "our_source", "modules": "our_modules"})
-    return ours.drop(columns=[name for name in KEY if name != "modules"])
+    table = pd.DataFrame(rows, columns=CLAIMS).astype({"n": "Int64", "seeds_needed": "Int64"})
+    table["p"] = table["p"].map(lambda value: float(f"{value:.3g}"))
+    return table.round({"effect": 3, "half": 3}), pd.DataFrame(cases, columns=CASES).round(3)
 
 
-def _in_setting(table: pd.DataFrame, method: pd.Series) -> pd.Series:
-    """Suite and what :func:`_keys` names; the suite is ``setting`` of a figure."""
-    suite = table["setting"] if "setting" in table else table["suite"]
-    return suite.astype(str) + "|" + _keys(table, table["backbone"], method)
+def _weighed(name: str, claim: Claim, evidence: Evidence, results: Path) -> Weighed:
+    try:
+        if claim.table is None:
+            cases = evidence.cases(claim)
+            return weigh(claim, cases, evidence.waiting(claim, [case for case in cases if case.counts]))
+        path = results / f"{claim.table}.csv"
+        return weigh(claim, cases_of_table(claim, pd.read_csv(path), evidence.smoke) if path.exists() else [])
+    except UserError as error:
+        raise UserError(f"{NAME}: {name}: {error}") from None
 
 
-def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:
-    """Turns gigabytes, which hang on batch and GPU, into the ratio to the same table's end-to-end training.
+def verdict(weighed: Weighed, p: float) -> str:
+    """In a word; ``p`` is corrected for all claims, and says nothing where there is no test."""
+    if not weighed.known:
+        return UNTESTED
+    if min(weighed.supports, weighed.contradicts) > ERROR if not weighed.claim.tested else p > ERROR:
+        return UNTESTED if weighed.waiting else OPEN
+    return SUPPORTED if weighed.supports <= weighed.contradicts else CONTRADICTED
 
-    The gigabytes go into the note; the end-to-end rows, whose ratio is one, go.
+
+def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
+    claim, said, case = weighed.claim, verdict(weighed, p), weighed.deciding
+    needed = seeds_needed(weighed, tested) if said == OPEN else None
+    row = {field: getattr(claim, field) for field in ("family", "says", "words", "source", "link", "stated_for")}
+    row |= {"claim": name, "test": said_of_test(claim), "verdict": said, "unit": claim.in_unit}
+    row |= {
+        "threshold": claim.threshold,
+        "p": nan if said == UNTESTED else p,
+        "seeds_needed": needed if needed and needed <= MOST else None,
+    }
+    row |= {"cases": len(weighed.counting), "suites": ", ".join(_suites(weighed.counting))}
+    smoke_alone = bool(weighed.cases) and all(case.smoke for case in weighed.cases)
+    row["only_smoke_test"] = "yes" if smoke_alone else "no"
+    if case and weighed.known and said != UNTESTED:
+        row |= {"effect": case.effect, "half": case.half, "n": case.n, "decided_by": _place(case)}
+    return row | {"why": _why(weighed, said, needed)}
+
+
+def _case(name: str, weighed: Weighed, case: Case, decides: bool) -> dict[str, Any]:
+    sides = {"compare": case.compare, "against": case.against or _number(weighed.claim)}
+    return {
+        "claim": name,
+        **case.where,
+        **{side: in_words(said) for side, said in sides.items()},
+        **{f"{side}_row": _name_of_row(said, case.where) for side, said in sides.items()},
+        "effect": case.effect,
+        "half": case.half,
+        "n": case.n,
+        "failed": case.failed,
+        "smoke_test": "yes" if case.smoke else "no",
+        "decides": "yes" if decides and case is weighed.deciding else "no",
+    }
+
+
+def _number(claim: Claim) -> dict[str, Any]:
+    return {"the number": claim.against}
+
+
+def _name_of_row(side: Mapping[str, Any], where: Mapping[str, Any]) -> str:
+    """What the leaderboard's pages call the row; empty for what is none."""
+    return f"{in_words(side)}, {where['recipe']}" if "modules" in side and "recipe" in where else ""
+
+
+def _suites(cases: Sequence[Case]) -> list[str]:
+    return list(dict.fromkeys(str(case.where["suite"]) for case in cases if "suite" in case.where))
+
+
+def _place(case: Case) -> str:
+    place = ", ".join(str(value) for name, value in case.where.items() if name != "recipe")
+    return f"{in_words(case.compare)}" + (f", in {place}" if place else "")
+
+
+def said_of_test(claim: Claim) -> str:
+    """``Accuracy of dgl minus that of dni is above 0 points, in every setting.``"""
+    against = f"{claim.against:g}" if not isinstance(claim.against, dict) else f"that of {in_words(claim.against)}"
+    metric = f"{claim.metric[0].upper()}{claim.metric[1:]} of {in_words(claim.compare)}"
+    relative = claim.in_unit == "%" and isinstance(claim.against, dict) and claim.table is None
+    side = f"{claim.threshold:+g}".replace("-", "−") if claim.threshold else "0"
+    than = f"{metric} over {against}, as a difference in percent," if relative else f"{metric} minus {against}"
+    unit = "%" if relative else claim.in_unit
+    direction = "above" if claim.sign > 0 else "below"
+    settings = "in every setting" if claim.holds == "everywhere" else "in at least one setting"
+    among = "".join(f", {name} {values_in_words(value)}" for name, value in claim.where.items())
+    return f"{than} is {direction} {side} {unit}, {settings}{among}."
+
+
+def _why(weighed: Weighed, said: str, needed: int | None) -> str:
+    """What a reader asks of a verdict, in a sentence or two."""
+    if said == UNTESTED:
+        return _why_untested(weighed)
+    failed = sum(case.failed > 0 for case in weighed.counting)
+    lost = f" In {failed} of them cells did not end ok, and a claim does not hold where they did not." if failed else ""
+    cases = _settings(len(weighed.counting))
+    if not weighed.claim.tested:
+        return f"Compared without a test in {cases}: no seed moves it."
+    if said != OPEN:
+        pairs = "by means and intervals, unpaired" if weighed.claim.half else f"paired by {weighed.claim.pair_by}"
+        return f"Tested in {cases}, {pairs}.{lost}"
+    if needed is None:
+        return f"Tested in {cases}: what did not end keeps it open, whatever other seeds say.{lost}"
+    if needed > MOST:
+        return f"Tested in {cases}: as the means are, not even {MOST:,} seeds would decide it.{lost}"
+    return f"Tested in {cases}: about {needed} seeds would decide it, if means and scatter stay as they are.{lost}"
+
+
+def _why_untested(weighed: Weighed) -> str:
+    contests = [case for case in weighed.cases if not case.smoke]
+    if not contests:
+        smoke = "Only a smoke test speaks to it, and a smoke test decides nothing."
+        return smoke if weighed.cases else "No rows here speak to it."
+    tested = sum(case.counts for case in contests)
+    if tested and weighed.waiting:
+        so_far = "none decides it alone" if weighed.claim.tested else "none of them decides it"
+        return f"Known in {_settings(tested)}, of which {so_far}; it waits for {weighed.waiting} more of suites begun."
+    most, failed = max(case.n for case in contests), any(case.failed for case in contests)
+    pairs = f"{most} {weighed.claim.pair_by}{'' if most == 1 else 's'}"
+    return f"Rows of both have {pairs} in common; a test needs {ENOUGH}." + (" Cells did not end ok." if failed else "")
+
+
+def _settings(count: int) -> str:
+    return f"{count} setting{'' if count == 1 else 's'}"
+
+
+def seeds_needed(weighed: Weighed, tested: int) -> int | None:
+    """How many seeds would decide a claim with a chance of :data:`POWER`, if effects and scatter stay as they are.
+
+    At the level that Bonferroni leaves each of the ``tested`` claims. More than :data:`MOST` is no answer; none where a
+    cell did not end, which no further seed makes good.
     """
-    memory = published["metric"] == "memory_gb"
-    setting = ["dataset", "backbone", "source", "note"]
-    twins = published[memory & (published["method"] == "e2ebp")].groupby(setting)["value"].first().rename("twin")
-    table = published.merge(twins, how="left", left_on=setting, right_index=True)
-    gigabytes = table["value"].map("{:g}".format) + " of " + table["twin"].map("{:g} GB".format)
-    note = (gigabytes + "; " + table["note"].fillna("")).str.removesuffix("; ")
-    converted = table.assign(metric="memory_ratio", value=(table["value"] / table["twin"]).round(3), note=note)
-    table = table.where(~memory, converted)
-    return table[~(memory & (table["method"] == "e2ebp"))].drop(columns="twin")
+    claim, cases = weighed.claim, [case for case in weighed.counting if case.tested]
+    level = ERROR / 2 / max(tested, 1)
+    holding = [case for case in cases if claim.sign * (case.effect - claim.threshold) > 0]
+    failing = [case for case in cases if case not in holding]
+    all_of, any_of = (holding, failing) if claim.holds == "everywhere" else (failing, holding)
+    if any_of:
+        return min(_needed(claim, case, level / len(weighed.counting)) for case in any_of)
+    if claim.holds == "everywhere" and any(case.failed for case in weighed.counting):
+        return None
+    return max((_needed(claim, case, level) for case in all_of), default=None)
 
 
-def _keys(table: pd.DataFrame, backbone: pd.Series, method: pd.Series) -> pd.Series:
-    parts = [
-        table["dataset"].map(_plain),
-        backbone.map(_plain),
-        table["modules"].astype(str),
-        method.map(_plain),
-    ]
-    return parts[0] + "|" + parts[1] + "|" + parts[2] + "|" + parts[3]
-
-
-def _plain(name: str | float) -> str:
-    """``Tiny-ImageNet`` and ``tiny_imagenet`` are one name, ``CIFAR-10`` and ``cifar10`` another."""
-    return "?" if pd.isna(name) else re.sub(r"[^a-z0-9]", "", str(name).lower())
-
-
-def _in_their_unit(both: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    ours = pd.Series(float("nan"), index=both.index)
-    half = ours.copy()
-    for metric, (column, interval, offset, factor) in METRICS.items():
-        here = both["metric"] == metric
-        ours[here] = offset + factor * both.loc[here, column].astype(float)
-        if interval:
-            half[here] = both.loc[here, interval].astype(float)
-    return ours, half
+def _needed(claim: Claim, case: Case, level: float) -> int:
+    """Seeds of one case: its variance over the square of its distance from the threshold, times that of two t."""
+    distance = abs(case.effect - claim.threshold)
+    if not distance:
+        return MOST + 1
+    quantiles = float(stdtrit(case.freedom, 1 - level) + stdtrit(case.freedom, POWER))
+    wanted = case.error**2 * case.n * quantiles**2 / distance**2
+    return min(max(ceil(wanted), ENOUGH), MOST + 1)

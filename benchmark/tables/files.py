@@ -1,6 +1,7 @@
 """Write all tables of ``results/``; the same records give the same bytes."""
 
 import json
+from collections.abc import Collection
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -10,23 +11,31 @@ import pandas as pd
 
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
+from benchmark.examining.examination import examination_names
 from benchmark.schema.authors import NAME as AUTHORS
 from benchmark.schema.authors import read_authors
+from benchmark.schema.claims import NAME as CLAIMS
+from benchmark.schema.claims import read_claims
 from benchmark.schema.plugins import DATASETS, METHODS, data_set_literals
 from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
+from benchmark.tables.asked import rows_asked
 from benchmark.tables.board import leaderboard, rounded
+from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load, published
-from benchmark.tables.claims import claims
+from benchmark.tables.claims import tables_of_claims
 from benchmark.tables.columns import SMOKE_TEST, dictionary
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
+from benchmark.tables.reproductions import reproductions
+from benchmark.tables.tracks import tables_of_tracks
 from benchmark.tables.tuning import TUNED, read_searches, tuning
 
 RESULTS = Path("results")
+OF_CLAIMS = ("claims.csv", "claim_cases.csv")
 LARGEST = 2**22  # bytes of published.csv
 PUBLISHED = (
     "method",
@@ -45,7 +54,8 @@ PUBLISHED = (
 def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
     """Write all tables of ``results`` anew from its records; returns the leaderboard.
 
-    ``claims.csv`` needs the papers' figures in ``published.csv``. What a suite asks for is read from the file
+    ``reproductions.csv`` needs the papers' figures in ``published.csv``, and verdicts on claims need ``claims.yaml``
+    beside ``suites``. What a suite asks for is read from the file
     ``suites``; of suites that are not in it, or without the file, it is taken from their records.
 
     Raises:
@@ -84,12 +94,23 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         **{f"cells/{suite}.csv": published(rows).to_csv(index=False) for suite, rows in cells.groupby("suite")},
     }
     if (results / "published.csv").exists():
-        texts["claims.csv"] = claims(board, papers_figures(results / "published.csv"), methods_say).to_csv(index=False)
+        figures = reproductions(board, papers_figures(results / "published.csv"), methods_say)
+        texts["reproductions.csv"] = figures.to_csv(index=False)
     if searches:
         texts["tuning.csv"] = changed.to_csv(index=False)
+    texts |= {
+        f"{name}.csv": table.to_csv(index=False) for name, table in tables_of_tracks(results / "examined").items()
+    }
     for name, text in texts.items():
         _write(text, results / name)
-    _remove_others(results, texts)
+    if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
+        tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
+        contests = {name: suite for name, suite in defined.items() if name not in {*smoke, *tracks}}
+        rows = board[~board["suite"].isin(tracks)]
+        evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke)
+        for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
+            _write(table.to_csv(index=False), results / name)
+    _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
     return board
 
 
@@ -147,9 +168,10 @@ def _data(name: str) -> dict[str, Any]:
         return {}
 
 
-def _remove_others(results: Path, written: dict[str, str]) -> None:
+def _remove_others(results: Path, written: Collection[str]) -> None:
     """Remove tables of suites, methods, rows and searches that are gone."""
-    tables = ("methods/*.json", "metrics/*/*.json", "cells/*.csv", "tuning.csv")
+    tracks = [f"{name}{end}" for name in examination_names() for end in (".csv", "-*.csv")]
+    tables = ("methods/*.json", "metrics/*/*.json", "cells/*.csv", "tuning.csv", *tracks, *OF_CLAIMS)
     for path in [path for pattern in tables for path in results.glob(pattern)]:
         if str(path.relative_to(results)) not in written:
             path.unlink(missing_ok=True)

@@ -40,9 +40,9 @@ def verdicts(table: pd.DataFrame) -> pd.Series:
     return said.mask(known & within, REPRODUCED).mask(known & ~within, NOT_REPRODUCED)
 
 
-def summary(claims: pd.DataFrame) -> str:
+def summary(reproductions: pd.DataFrame) -> str:
     """How many published figures were run in their own setting, and how many of them came out again."""
-    figures = claims.drop_duplicates(FIGURE)
+    figures = reproductions.drop_duplicates(FIGURE)
     reproduced, failed = ((figures["verdict"] == said).sum() for said in (REPRODUCED, NOT_REPRODUCED))
     return (
         f"Of {len(figures)} published figures, {reproduced + failed} have a run of the same setting here: "

@@ -11,16 +11,14 @@ from benchmark.errors import UserError
 
 
 class Averaging(Watch):
-    """Averages weights and statistics after each step; the network has the average when training is over.
+    """Averages weights and statistics after each step; the network has the average when a phase is over.
 
-    Phases train on what earlier ones left, so an average fits methods of one phase alone.
+    So modules that learn in a later phase learn on averages of those before them.
     """
 
-    def __init__(self, method: Method, decay: float) -> None:
+    def __init__(self, decay: float) -> None:
         if not 0 < decay < 1:
             raise UserError(f"ema is {decay}, but must be between 0 and 1, such as 0.999.")
-        if len(method.phases()) != 1:
-            raise UserError(f"{method.title} trains in {len(method.phases())} phases; an average of weights needs one.")
         self.decay = decay
 
     def begin(self, method: Method, phase: int, steps: int) -> None:

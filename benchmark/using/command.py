@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,12 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.engine.measuring.cost import simulate
-from benchmark.engine.training.method import Method
+from benchmark.ending import Interrupted
 from benchmark.engine.training.train import Diverged, Epoch
 from benchmark.errors import UserError
 from benchmark.running.progress import ProgressBar
-from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN
-from benchmark.using.fit import Fitted, Stopped, chosen_recipe, fit
-from benchmark.using.network import build, freeze, method_class, network
+from benchmark.using.fit import Fitted, Stopped, fit
 
 STOPPED = 130  # exit code, as shells have it of Ctrl-C
 
@@ -33,14 +31,16 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     """
     method = asked["method"]
     try:
-        with ProgressBar(method, console) as bar:
+        with ProgressBar(method, console, counted=False) as bar:
             bar.begin(1, 0)
-
-            def told(fraction: float, row: Epoch) -> None:
-                bar.progress(0, fraction)
-                console.print(_line(row), highlight=False, markup=False, soft_wrap=True)
-
-            found = fit(**asked, save=save, on_epoch=told, say=console.print)
+            if not asked["checkpoint"]:
+                bar.note("A stop loses this training; with --checkpoint FILE the same command goes on from there.")
+            told = partial(bar.progress, 0)
+            found = fit(**asked, save=save, on_epoch=lambda _, row: bar.note(_line(row)), on_step=told, say=bar.note)
+    except Interrupted as stop:
+        if not asked["checkpoint"]:
+            stop.kept = "nothing is kept, as no --checkpoint says where"
+        raise
     except Diverged as error:
         raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
     except Stopped as reason:
@@ -86,10 +86,10 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
     if method == TWIN:
         raise UserError(f"{TWIN} is what methods are compared with; say another --method.")
     of_twin = {**asked, "method": TWIN, "modules": 1, "options": {}}
-    rows = {method: (trained(console, asked, save), asked), TWIN: (trained(console, of_twin, None), of_twin)}
+    rows = {method: trained(console, asked, save), TWIN: trained(console, of_twin, None)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
-    for name, (found, said) in rows.items():
-        peak = f"{_simulated(found, said) / 2**20:.0f}"
+    for name, found in rows.items():
+        peak = f"{found.step_bytes() / 2**20:.0f}"
         cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
         table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
     console.print(table)
@@ -98,16 +98,3 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
         "seconds hang on what else the machine did.",
         soft_wrap=True,
     )
-
-
-def _simulated(found: Fitted, asked: Mapping[str, Any]) -> int:
-    """Bytes of all tensors that live at the peak of a step."""
-    recipe = chosen_recipe({key: value for key, value in asked.items() if key in Recipe.model_fields})
-    task = found.method.task
-
-    def make() -> Method:
-        net = network(asked["model"], task, 0, pretrained=False)
-        freeze(net, asked["frozen"])
-        return build(net, method_class(asked["method"]), asked["options"], task, asked["modules"], 0)
-
-    return simulate(make, recipe, task, recipe.batch).peak_bytes

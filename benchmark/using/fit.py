@@ -1,5 +1,6 @@
 """Train a network of one's own on pictures of one's own: `fit`, which `beyond train` calls."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -9,16 +10,19 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
+from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.cuda_peak import CudaPeak
-from benchmark.engine.pictures.data import Task
+from benchmark.engine.pictures.data import Batch, Task
+from benchmark.engine.pictures.mixing import mixing_of
+from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.engine.pictures.stream import StreamingLoader
 from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.seeding import derive_seed
+from benchmark.engine.training.seeding import derive_seed, own_randomness
 from benchmark.engine.training.tf32 import tf32_of
-from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch
+from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, set_phase, train_step
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
 from benchmark.running.keeper import Stopped
@@ -30,8 +34,10 @@ from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
 from benchmark.using.kept import keeper, named, stoppable
 from benchmark.using.network import build, freeze, method_class, network
+from benchmark.using.telling import Telling
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
+TRIED = 4  # pictures of a step that is tried
 RECIPE = {"epochs": 10, "batch": 64, "optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.05, "decay_norms": False}
 
 
@@ -47,6 +53,22 @@ class Fitted:
     curve: list[Epoch]
     seconds: float  # of training alone
     cuda_peak_bytes: int | None  # of the allocator; None without a GPU
+    recipe: Recipe
+
+    def step_bytes(self) -> int:
+        """Bytes of all tensors that live at the peak of a training step, simulated; never GPU memory.
+
+        Raises:
+            UserError: as :func:`benchmark.engine.measuring.cost.simulate`.
+        """
+
+        def again() -> Method:
+            method = copy.deepcopy(self.method)
+            method.modules.cpu()
+            method.auxiliaries.cpu()
+            return method
+
+        return simulate(again, self.recipe, self.method.task, self.recipe.batch).peak_bytes
 
     def save(self, path: str | Path) -> None:
         """Write a plain checkpoint as safetensors, which timm's ``create_model(..., checkpoint_path=path)`` reads.
@@ -81,6 +103,7 @@ def fit(
     save: str | Path | None = None,
     checkpoint: str | Path | None = None,
     on_epoch: Callable[[float, Epoch], None] = lambda fraction, row: None,
+    on_step: Callable[[float], None] = lambda fraction: None,
     say: Callable[[str], None] = lambda sentence: None,
     **recipe: Any,
 ) -> Fitted:
@@ -89,7 +112,8 @@ def fit(
     Args:
         model: a name that timm knows, or a network that ends in a logit a class; it is trained in place. Where
             ``torch.fx`` cannot follow it, an ``nn.Sequential`` of units, between which it may be cut.
-        data: a folder with ``train/CLASS/`` and ``val/CLASS/``, or with ``CLASS/`` alone.
+        data: a folder with ``train/CLASS/`` and ``val/CLASS/``, or with ``CLASS/`` alone; or archives
+            (:mod:`benchmark.engine.pictures.parts`).
         method: an id, or the path of a method's file.
         modules: K.
         image: side of the square pictures that are trained on, pixels.
@@ -102,9 +126,10 @@ def fit(
             Where there is one, the same training goes on from it, to the bits of one that was never stopped. It is
             removed in the end.
         on_epoch: called with the fraction of training that is done, and the row of the curve.
-        say: called with what a person should know of the checkpoint.
+        on_step: called after each step with the fraction of training that is done.
+        say: called with what a person should know of the pictures and of the checkpoint.
         recipe: fields of :class:`benchmark.schema.recipe.Recipe`, such as ``epochs``, ``batch``, ``lr``, ``precision``,
-            ``clip_norm``; by default AdamW without weight decay on biases and normalisation.
+            ``clip_norm``, ``mixup``, ``label_smoothing``; by default AdamW without weight decay on biases and norms.
 
     Raises:
         UserError: something cannot be done as asked; nothing was trained then.
@@ -126,9 +151,10 @@ def fit(
     loaders = _loaders(folder, task, chosen, built.views, where, workers, seed)
     suite, cell = _as_cell(model, method, modules, chosen, where, seed)
     _check_alone(net, built, loaders["validation"])  # before anything is trained, too
+    _check_soft_labels(built, chosen)
     peak = CudaPeak(torch.device(where))
     standing = Standing()
-    watch: Watch = UNWATCHED if ema is None else Averaging(built, ema)
+    watch: Watch = UNWATCHED if ema is None else Averaging(ema)
     stopping: AbstractContextManager[None] = nullcontext()
     if checkpoint is not None:
         asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]
@@ -136,9 +162,17 @@ def fit(
         kept = keeper(Path(checkpoint), name, built, torch.device(where), peak, say)
         watch, standing, stopping = kept, kept.standing, stoppable()
 
+    say(_begun(folder, task, chosen, loaders["train"], where))
+    epochs = sum(chosen.epochs_of(phase.share) for phase in built.phases())
+
     def told(fraction: float) -> None:
         on_epoch(fraction, standing.rows[-1])
 
+    def told_of_step() -> None:
+        made = (len(standing.history) + 1) / len(loaders["train"])
+        on_step((len(standing.rows) + made) / epochs)
+
+    watch = Telling(watch, told_of_step)
     with stopping, tf32_of(chosen.precision):
         curve = train_phases(cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing)
     result = Fitted(
@@ -150,6 +184,7 @@ def fit(
         curve,
         sum(row.seconds for row in curve),
         peak.bytes,
+        chosen,
     )
     _check_alone(net, built, loaders["validation"])
     if save is not None:
@@ -157,6 +192,18 @@ def fit(
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     return result
+
+
+def _begun(folder: Folder, task: Task, recipe: Recipe, loader: StreamingLoader, device: str) -> str:
+    """What is going to be trained on; a picture that is blown up costs time and holds no more for it."""
+    part, side = folder.train, task.image_size
+    first = read_picture(part.root, part.files[0], None, None, 3, part.content(0))
+    size = f"{first.shape[1]}x{first.shape[0]}"
+    blown = f"; the first picture is {size} and blown up to {side}x{side}" if 2 * max(first.shape[:2]) <= side else ""
+    return (
+        f"{len(part)} pictures of {task.classes} classes, and {len(folder.validation)} held out; "
+        f"{len(loader)} steps of {recipe.batch} an epoch, on {device}{blown}."
+    )
 
 
 def _check_can_be_kept(model: str | nn.Module, ema: float | None) -> None:
@@ -171,6 +218,27 @@ def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> Non
         raise UserError(f"{method.title} leaves a network that alone predicts something else; it makes no checkpoint.")
 
 
+def _check_soft_labels(method: Method, recipe: Recipe) -> None:
+    """Try a copy's losses of every phase, before anything is trained, on noise; raises UserError where they refuse."""
+    mixing = mixing_of(recipe, method.task.classes)
+    if mixing is None:
+        return
+    side, task = method.task.image_size, method.task
+    with own_randomness():
+        raw = torch.randint(256, (TRIED, task.channels, side, side), dtype=torch.uint8)
+
+        def made(raw: Tensor, y: Tensor) -> Batch:
+            view = Batch(raw, y, task, raw / 255.0) if method.views == 2 else None
+            return Batch(raw, y, task, raw / 255.0, view)
+
+        batch = mixing(made(raw, torch.arange(TRIED) % task.classes), 0, made)
+        tried = copy.deepcopy(method)
+        for phase in tried.phases():
+            set_phase(tried, phase)
+            for _ in range(1 + tried.lag):
+                train_step(tried, batch, {})
+
+
 def _check_target(path: Path) -> None:
     if path.suffix != ".safetensors" or path.is_dir():
         raise UserError(f"{path} is no name of a checkpoint; give one that ends in .safetensors.")
@@ -180,8 +248,6 @@ def _check_target(path: Path) -> None:
 
 def chosen_recipe(said: Mapping[str, Any]) -> Recipe:
     """The recipe with what the user says of it; raises UserError for a field that it lacks, or a value that is none."""
-    if refused := {"mixup", "cutmix", "label_smoothing"} & set(said):
-        raise UserError(f"{min(refused)} makes soft labels, and local losses compare classes; leave it out.")
     try:
         return Recipe.model_validate({**RECIPE, **said})
     except ValidationError as error:
@@ -218,7 +284,7 @@ def _loaders(
         raise UserError(f"workers is {workers}, but must be a number of processes from 0.")
     common: dict[str, Any] = {"device": device, "workers": workers, "seed": derive_seed("data", seed)}
     return {
-        "train": StreamingLoader(folder.train, task, recipe.batch, train=True, views=views, **common),
+        "train": StreamingLoader(folder.train, task, recipe.batch, train=True, views=views, **common).following(recipe),
         "validation": StreamingLoader(folder.validation, task, recipe.batch, train=False, **common),
     }
 

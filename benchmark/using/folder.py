@@ -1,15 +1,14 @@
-"""A folder of pictures, one folder a class: its files, classes, and the part that is held out."""
+"""Pictures of the user's own: their classes, and the part that is held out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.engine.pictures.data import stratified_order
-from benchmark.engine.pictures.files import PictureFiles, class_folders, picture_files
+from benchmark.engine.pictures.files import PictureFiles
+from benchmark.engine.pictures.parts import HELD_OUT, TRAINING, Part, find_part, part_of_folder, part_of_tars
 from benchmark.errors import DataMissing, UserError
 
-TRAINING = ("train", "training")
-HELD_OUT = ("val", "validation", "valid", "test")
 SPLIT = 0.1  # of the pictures of each class, where the folder itself holds nothing out
 
 
@@ -24,34 +23,46 @@ class Folder:
 
 
 def read_folder(root: Path) -> Folder:
-    """``root``/train/CLASS/... and ``root``/val/CLASS/..., or ``root``/CLASS/..., of which a tenth is held out.
+    """The parts train and val of ``root``, or ``root`` as a whole, of which a tenth of each class is held out.
+
+    A part is a folder with one for each class, or archives (:mod:`benchmark.engine.pictures.parts`); so is the whole.
 
     Raises:
         DataMissing: there is no such folder, or a class has no pictures, or one of a kind that is not read.
         UserError: there are too few classes or pictures.
     """
+    if root.is_file() and root.suffix == ".tar":
+        return _parted(root, part_of_tars(root.parent, [root]))
     if not root.is_dir():
         raise DataMissing(f"There is no folder {root}; give one with a folder of JPEG or PNG pictures for each class.")
-    training, held_out = _first(root, TRAINING), _first(root, HELD_OUT)
-    if (training is None) != (held_out is None):
-        raise DataMissing(f"{root} has {(training or held_out).name}/ alone; it needs train/ and val/, or classes.")  # type: ignore[union-attr]
-    classes = class_folders(training or root)
-    if len(classes) < 2:
-        raise UserError(f"{training or root} has {len(classes)} folders of classes; it needs two at least.")
-    everything = picture_files(training or root, classes)
-    if held_out:
-        if strange := set(class_folders(held_out)) - set(classes):
-            raise DataMissing(f"{held_out} has a class {min(strange)!r} that {training} lacks.")
-        validation = picture_files(held_out, classes, missing_ok=True)
-        return Folder(everything, validation, classes, f"{held_out.name}/ is held out, as the folder says")
+    training, held_out = find_part(root, TRAINING), find_part(root, HELD_OUT)
+    if training is None or held_out is None:
+        if lonely := training or held_out:
+            raise DataMissing(f"{root} has {lonely[0]}/ alone; it needs train/ and val/, or classes.")
+        return _parted(root, part_of_folder(root))
+    name, train = training
+    _check_classes(root / name, train.classes)
+    everything = train.labelled(train.classes)
+    name, other = held_out
+    if strange := set(other.classes) - set(train.classes):
+        raise DataMissing(f"{root / name} has a class {min(strange)!r} that {root / training[0]} lacks.")
+    validation = other.labelled(train.classes, missing_ok=True)
+    return Folder(everything, validation, train.classes, f"{name}/ is held out, as the folder says")
+
+
+def _parted(root: Path, whole: Part) -> Folder:
+    """A part of all pictures is held out."""
+    _check_classes(root, whole.classes)
+    everything = whole.labelled(whole.classes)
     order = stratified_order(everything.labels)
     count = max(1, round(SPLIT * len(order)))
     held, rest = order[:count].sort().values, order[count:].sort().values
     if not len(rest):
         raise UserError(f"{root} has too few pictures to hold some out; put them into train/ and val/ yourself.")
     said = f"{count} of {len(order)} pictures are held out: a tenth of each class, the same ones each time"
-    return Folder(everything.at(rest), everything.at(held), classes, said)
+    return Folder(everything.at(rest), everything.at(held), whole.classes, said)
 
 
-def _first(root: Path, names: Sequence[str]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_dir()), None)
+def _check_classes(place: Path, classes: Sequence[str]) -> None:
+    if len(classes) < 2:
+        raise UserError(f"{place} has {len(classes)} folders of classes; it needs two at least.")

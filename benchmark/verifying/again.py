@@ -1,6 +1,7 @@
 """Train one committed cell again, its method's file in the sandbox, and judge it from outside.
 
-The stranger's process gets the training and validation pictures. When it says that it has trained, its weights are
+The stranger's process gets the training and validation pictures; where these stay in their files, it may read those
+and no others (:mod:`benchmark.verifying.handing`). When it says that it has trained, its weights are
 taken, and only then it gets the test pictures, without their labels and in an order that nobody could foretell; this
 process undoes the order and counts the hits.
 
@@ -17,6 +18,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,9 +26,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.engine.load import load_dataset
+from benchmark.engine.load import dataset_of
 from benchmark.engine.measuring.company import dependence, other_company, unforeseeable
-from benchmark.engine.pictures.data import Splits, data_root, in_memory, load_splits
+from benchmark.engine.pictures.data import Splits, data_root, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.tf32 import set_tf32
 from benchmark.engine.training.train import Diverged
@@ -38,6 +40,7 @@ from benchmark.schema.plugins import DATASETS, METHODS, file_sha256, plugin_path
 from benchmark.schema.record import Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, identify
 from benchmark.schema.text import printable
+from benchmark.verifying.handing import PACK, exam_bytes, exam_of, handed, trained_on
 
 WORKER = "benchmark.verifying.again_worker"
 JOB, PICTURES, EXAM = Path("job.json"), Path("pictures.pt"), Path("exam.pt")
@@ -64,7 +67,7 @@ def train_again(report: Callable[[float], None], cell: Cell, suite: Suite, folde
         UserError: the suite's pictures are missing.
     """
     set_tf32(suite.recipe.precision)  # in the sandbox, too: the record says so
-    splits = load_splits(load_dataset(suite.dataset), data_root(), suite.validation, suite.limit)
+    splits = load_splits(dataset_of(suite, cell.backbone), data_root(), suite.validation, suite.limit)
     sha256 = file_sha256(plugin_path(METHODS, cell.method))
     with scratch_folder(folder) as place:
         trial = _Trial(place, cell, suite, splits)
@@ -82,24 +85,24 @@ class _Trial:
         self.cell, self.suite, self.splits = cell, suite, splits
         self.first, self.second, self.weights = folder / "first", folder / "second", folder / WEIGHTS
         self.cuda = suite.device == "cuda"
-        self.dataset, self.handed_out = load_dataset(suite.dataset), False
+        self.dataset, self.handed_out = dataset_of(suite, cell.backbone), False
         self.order = torch.randperm(len(splits.test), generator=unforeseeable())
 
     def training(self, report: Callable[[float], None]) -> Record:
         """Let it train and sit the exam: all test pictures, shuffled. What it says of itself."""
         self._furnish(self.first)
         parts = {"train": self.splits.train, "validation": self.splits.validation}
-        handed = {name: in_memory(part) for name, part in parts.items()}
-        torch.save({name: (part.images, part.labels) for name, part in handed.items()}, self.first / PICTURES)
+        torch.save({name: handed(part) for name, part in parts.items()}, self.first / PICTURES)
+        readable = trained_on(self.splits)
         listener = _Listener(report, self._hand_out)
-        ending = self._run(self.first, [], 60 * self.suite.timeout_minutes, listener.hear)
+        ending = self._run(self.first, [], 60 * self.suite.timeout_minutes, listener.hear, readable)
         return _record(listener.record, ending, self.cell, self.suite)
 
     def judged(self, record: Record) -> Record:
         """The record with the accuracy that was counted here, or with why there is none."""
         labels = self.splits.test.labels
         try:
-            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.classes), "test")
+            shuffled = finite(_answers(self.first / ANSWERS, len(labels), self.dataset.task.classes), "test")
             found = torch.empty_like(shuffled).index_copy_(0, self.order, shuffled)
             self._examine_alone(found)
         except Diverged as reason:
@@ -135,23 +138,30 @@ class _Trial:
         if ending.how != "done":
             raise _Refused(CRASH_STATUS.get(ending.how, "failed"), f"From its weights: {ending.sentence}")
         places = torch.cat(batches)
-        again = _answers(self.second / ANSWERS, len(places), self.dataset.classes)
+        again = _answers(self.second / ANSWERS, len(places), self.dataset.task.classes)
         if fault := dependence(found, again, places, "test"):
             raise _Refused("failed", fault)
 
     def _run(
-        self, scratch: Path, arguments: list[str], seconds: float, hear: Callable[[dict[str, Any]], None]
+        self,
+        scratch: Path,
+        arguments: list[str],
+        seconds: float,
+        hear: Callable[[dict[str, Any]], None],
+        readable: Sequence[Path] = (),
     ) -> Ending:
         address_space = None if self.cuda else 2 * MEMORY
-        written = 2 * LARGEST + in_memory(self.splits.test).images.nbytes
-        limits = Limits(seconds, MEMORY, address_space, LARGEST, written=written)
-        return run_sandboxed(WORKER, arguments, scratch=scratch, limits=limits, on_message=hear, gpu=self.cuda)
+        limits = Limits(seconds, MEMORY, address_space, LARGEST, written=2 * LARGEST + exam_bytes(self.splits.test))
+        confined = partial(run_sandboxed, WORKER, arguments, scratch=scratch, readable=readable, gpu=self.cuda)
+        return confined(limits=limits, on_message=hear)
 
     def _write_exam(self, scratch: Path, batches: Sequence[Tensor]) -> None:
-        """Show pictures of the test split in these batches; the file comes into its place whole."""
-        spare = scratch.with_suffix(".exam")
-        images = in_memory(self.splits.test).images[torch.cat(list(batches))]
-        torch.save({"images": images, "sizes": [len(batch) for batch in batches]}, spare)
+        """Show pictures of the test split in these batches; the files come into their places whole."""
+        spare, pack = scratch.with_suffix(".exam"), scratch.with_suffix(".pack")  # out of the stranger's reach
+        shown = exam_of(self.splits.test, torch.cat(list(batches)), pack)
+        torch.save(shown | {"sizes": [len(batch) for batch in batches]}, spare)
+        if pack.exists():
+            os.replace(pack, scratch / PACK)
         os.replace(spare, scratch / EXAM)
 
     def _furnish(self, scratch: Path) -> None:

@@ -12,21 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.engine.load import load_dataset, load_method
-from benchmark.engine.pictures.data import Pictures, Splits
-from benchmark.engine.pictures.loader import MemoryLoader
+from benchmark.engine.load import dataset_of, load_method
+from benchmark.engine.pictures.data import Splits
 from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
+from benchmark.running import loaders
 from benchmark.running.cell import builder, run_cell
 from benchmark.schema.suite import Cell, Suite
 from benchmark.verifying.again import ANSWERS, EXAM, JOB, PICTURES, SECOND, WEIGHTS
+from benchmark.verifying.handing import exam_loader, taken
 
 PATIENCE = 120.0  # seconds for the test pictures to come
 
 
 def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
     """Train the cell that lies in the current folder, and sit its exam; or sit the second one with its weights."""
+    loaders.READERS = 0  # no process may be started here, and so none that reads
     job = json.loads(JOB.read_text(encoding="utf-8"))
     cell, suite = Cell.model_validate(job["cell"]), Suite.model_validate(job["suite"])
     if arguments == [SECOND]:
@@ -46,15 +48,14 @@ def main(send: Callable[[dict[str, Any]], None], arguments: list[str]) -> None:
 def _sit_exam(method: Method, suite: Suite) -> None:
     """Leave the logits of the exam's pictures, shown in the batches that it asks for."""
     exam = _exam()
-    unlabelled = Pictures(exam["images"], torch.zeros(len(exam["images"]), dtype=torch.int64))
-    loader = MemoryLoader(unlabelled, load_dataset(suite.dataset), 1, device=suite.device, train=False)
-    np.save(ANSWERS, logits(method, loader, torch.arange(len(unlabelled)).split(exam["sizes"])).numpy())
+    loader = exam_loader(exam, dataset_of(suite), suite.device)
+    np.save(ANSWERS, logits(method, loader, torch.arange(len(loader.labels)).split(exam["sizes"])).numpy())
 
 
 def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     """The same in a process that knows nothing of the training but the weights."""
     prepare_process(suite.device, suite.recipe.precision)
-    method = builder(cell, suite, load_dataset(suite.dataset).task, load_method(cell.method))()
+    method = builder(cell, suite, dataset_of(suite, cell.backbone).task, load_method(cell.method))()
     trained = torch.load(WEIGHTS, weights_only=True, map_location=suite.device)
     method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):
@@ -64,7 +65,7 @@ def _sit_second_exam(cell: Cell, suite: Suite) -> None:
 
 def _splits(job: dict[str, Any]) -> Splits:
     """The pictures that were packed; the test split is empty."""
-    parts = {name: Pictures(*part) for name, part in torch.load(PICTURES, weights_only=True).items()}
+    parts = {name: taken(part) for name, part in torch.load(PICTURES, weights_only=True).items()}
     nothing = parts["validation"].at(torch.arange(0))
     return Splits(**parts, test=nothing, source=job["source"], fingerprint=job["fingerprint"])
 

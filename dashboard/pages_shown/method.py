@@ -9,17 +9,17 @@ from typing import Any
 import streamlit as st
 from choosers import one_of, row
 from columns_shown import (
-    CLAIMS,
     LEADERBOARD,
     MODULES,
     OBJECT,
     PLANNED,
     RANK,
+    REPRODUCTIONS,
     TRIALS,
     TUNING,
     as_shown,
-    claims_shown,
     number,
+    reproductions_shown,
     text,
 )
 from escaping import link, plain
@@ -142,11 +142,17 @@ def show_citation(method: str, about: dict[str, Any]) -> None:
 
 def show_published(method: str) -> None:
     """The papers' figures of the method, under whatever name they call it, beside ours."""
-    claims = claims_shown()
-    claims = claims[claims["our_method"] == method] if len(claims) else claims
-    if len(claims):
+    figures = reproductions_shown()
+    figures = figures[figures["our_method"] == method] if len(figures) else figures
+    if len(figures):
         st.header("Published against measured", anchor=False)
-        show_table(claims, CLAIMS, f"Published figures, {len(claims)}", most=12, always=("ours", "difference"))
+        show_table(
+            figures,
+            REPRODUCTIONS,
+            f"Published figures, {len(figures)}",
+            most=12,
+            always=("ours", "difference"),
+        )
 
 
 def show_planned(method: str) -> None:

@@ -27,7 +27,8 @@ from benchmark.schema.record import read_records
 from benchmark.tables.blocks import suites_in_order
 
 pytestmark = needs("chromium")
-PAGES = ["map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes", "submit"]
+PAGES = ["claims", "map", "trade_offs", "fit", "modules", "curves", "published", "compare", "method", "runs", "changes"]
+PAGES += ["submit"]
 expect.set_options(timeout=120_000)
 GRID = "table[role=grid]"
 PAPER = {"light": "rgb(253, 252, 250)", "dark": "rgb(17, 22, 28)"}
@@ -43,6 +44,8 @@ FEW_ROWS = """() => {
 }"""
 IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() === text"
 STYLED = "getComputedStyle(document.documentElement).getPropertyValue('--bb-paper') !== ''"  # it comes after the texts
+PHONE, TALL = {"width": 400, "height": 800}, {"width": 1400, "height": 6000}  # it scrolls in a box of its own
+ONE_DIRECTION = "document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 
@@ -184,12 +187,14 @@ def test_every_page_is_whole_asks_no_other_host_and_can_be_read_by_all(page, add
     hosts, faults, titles = set(), [], set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
     page.on("pageerror", lambda error: faults.append(str(error)))
-    page.set_viewport_size({"width": 1400, "height": 6000})  # the page scrolls in a box of its own
     for name in ["", *PAGES]:
+        page.set_viewport_size(PHONE)
         page.goto(f"{address}/{name}")
         expect(page.locator("h1").first).to_be_visible()
         settled(page)
         page.wait_for_function(STYLED)
+        assert page.evaluate(ONE_DIRECTION), f"{name}: a phone scrolls sideways"
+        page.set_viewport_size(TALL)
         assert page.locator(FAULTS).count() == 0, name
         for chart in page.locator("[data-testid=stVegaLiteChart]").all():
             expect(chart.locator("svg").first).to_be_attached()
@@ -198,16 +203,6 @@ def test_every_page_is_whole_asks_no_other_host_and_can_be_read_by_all(page, add
     assert len(titles) == 1 + len(PAGES)
     assert faults == []
     assert {host for host in hosts if host} == {address.removeprefix("http://")}
-
-
-@pytest.mark.parametrize("name", ["", *PAGES])
-def test_a_phone_scrolls_in_one_direction_only(browser, address, name):
-    page = browser.new_context(viewport={"width": 400, "height": 800}).new_page()
-    page.goto(f"{address}/{name}")
-    expect(page.locator("h1").first).to_be_visible()
-    settled(page)
-    assert page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth")
-    page.context.close()
 
 
 @pytest.fixture(scope="module")

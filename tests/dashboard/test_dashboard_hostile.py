@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
 from shown import CIFAR, PAGES, TOP, charts_of, html_of, opened, texts, write_results
+from tracks_written import write_tracks
 
 from benchmark.display.reading import web_address
 
@@ -29,8 +30,16 @@ def results(tmp_path, monkeypatch):
     texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "rerun_by")
     board = board.assign(**dict.fromkeys(texts, HOSTILE), paper="javascript:alert(1)")
     board.to_csv(tmp_path / "leaderboard.csv", index=False)
+    figures = pd.read_csv(tmp_path / "reproductions.csv")
+    figures = figures.assign(note=HOSTILE, publication=HOSTILE, metric=HOSTILE)
+    figures.to_csv(tmp_path / "reproductions.csv", index=False)
     claims = pd.read_csv(tmp_path / "claims.csv")
-    claims.assign(note=HOSTILE, publication=HOSTILE, metric=HOSTILE).to_csv(tmp_path / "claims.csv", index=False)
+    claims = claims.assign(says=HOSTILE, source=HOSTILE, why=HOSTILE, test=HOSTILE, link="javascript:alert(1)")
+    claims.to_csv(tmp_path / "claims.csv", index=False)
+    write_tracks(tmp_path)
+    for name in ("labels", "roles", "roles-cka", "transfer", "transfer-pairs"):
+        track = pd.read_csv(tmp_path / f"{name}.csv")
+        track.assign(suite=HOSTILE, variant=HOSTILE).to_csv(tmp_path / f"{name}.csv", index=False)
     said = dict.fromkeys(SAID, HOSTILE) | {"removes": [HOSTILE], "variants": {HOSTILE: {}}, "defaults": {"a": HOSTILE}}
     said |= {
         "paper": "javascript:alert(1)",
@@ -50,6 +59,7 @@ VIEWS = [
     ("method", {"method": "dgl"}),
     ("runs", {"run": "runs/cifar10/dgl/cifar_resnet32-k16-s0.json"}),
     ("trade_offs", {"picked": "dgl x, K = 8"}),
+    ("tracks", {"track": "roles"}),
     ("curves", {"row": "dgl x, K = 8"}),
     ("compare", {"a": "dgl x, K = 8, shared"}),
 ]

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 from records import make_record, write_own_tables, write_runs
-from shown import DASHBOARD, TOP, charts_of, marks, opened, rows_of, texts, write_results
+from shown import DASHBOARD, TOP, charts_of, html_of, marks, opened, rows_of, texts, write_results
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display import comparing
@@ -140,13 +140,25 @@ def test_charts_bear_no_rows(results):
         assert chart.to_dict()
 
 
+def test_claims_stand_with_their_verdicts_and_lead_to_the_rows(results):
+    app = opened("claims")
+    assert "Of 3 claims, 1 are supported, 1 are contradicted, 0 are not distinguishable" in texts(app)
+    page = html_of(app)
+    assert page.index('id="matches"') < page.index('id="saves"') < page.index('id="unseen"')
+    assert 'href="compare?suite=cifar10&amp;backbone=cifar_resnet32&amp;a=dgl%2C+K+%3D+4%2C+shared' in page
+    assert 'href="./?suite=cifar10&amp;backbone=cifar_resnet32&amp;recipe=shared"' in page
+    chosen = html_of(opened("claims", verdict="contradicted"))
+    assert 'id="matches"' in chosen
+    assert 'id="saves"' not in chosen
+
+
 def test_papers_figures_stand_beside_ours(results):
     app = opened("published", run_here="true")
     shown = app.dataframe[0].value
     assert set(shown["method"]) == {"e2ebp", "dgl"}
     assert shown["ours"].notna().all()
     everything = opened("published").dataframe[0].value
-    assert len(everything) == len(pd.read_csv(results / "claims.csv"))
+    assert len(everything) == len(pd.read_csv(results / "reproductions.csv"))
     assert everything["difference"].isna().any()  # nobody has run it here: an empty cell
     assert set(opened("published", dataset="STL-10").dataframe[0].value["dataset"]) == {"STL-10"}
 

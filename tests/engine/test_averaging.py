@@ -57,6 +57,7 @@ def test_parameters_leave_from_the_last_to_the_first_in_buckets():
     ("said", "processes", "sentence"),
     [
         ({"batch": 9}, 2, "cannot be shared out equally among 2 processes"),
+        ({"batch": 8, "mixup": 0.2}, 2, "mix the pictures of a whole batch"),
         ({"batch": 12, "parts": 3}, 2, "3 parts of a batch cannot"),
         ({"batch": 12, "parts": 4, "norms": "synchronised"}, 2, "--gpus-per-cell 4"),
     ],

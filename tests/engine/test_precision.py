@@ -24,9 +24,14 @@ STEPS = 4
 # Mean difference of a few steps' losses over their mean size. Found: at most 0.02, and for most below 0.002.
 NEAR = 0.05
 TRAINED = [name for name in METHOD_IDS if name != "untrained"]
+FLOAT32 = ("zeroth_order",)  # which compares losses, in fp32 whatever the recipe says
 METERED = ["ddg", "e2ebp", "fa", "forward_forward", "gradient_checkpointing", "hsic_bottleneck", "infopro"]
 METERED += ["layerwise_hsic", "target_propagation"]
-VARIANTS = [(name, variant) for name in TRAINED for variant in load_method(name).variants or [""]]
+VARIANTS = [
+    pytest.param(name, variant, marks=pytest.mark.further if place else ())
+    for name in TRAINED
+    for place, variant in enumerate(load_method(name).variants or [""])
+]
 
 
 def build(name, digits, variant="", k=4):
@@ -50,7 +55,7 @@ def test_every_method_trains_in_bf16_near_fp32(name, variant, digits, loader):
     batches = [*loader.epoch(0), *loader.epoch(1)]
     wide, narrow = (trained(build(name, digits, variant), recipe, batches) for recipe in (FP32, BF16))
     assert narrow.isfinite().all()
-    assert not torch.equal(wide, narrow)
+    assert torch.equal(wide, narrow) == (name in FLOAT32)
     assert (wide - narrow).abs().mean() <= NEAR * wide.abs().mean()
 
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from records import make_record, write_own_tables, write_runs
+from records import CLAIMS, make_record, write_own_tables, write_runs
+from tracks_written import write_tracks
 
 from benchmark.display import objecting
 from benchmark.display.reading import read_board
@@ -72,9 +73,11 @@ def write_results(folder: Path) -> Path:
     records += [make_record("e2ebp", 1, 0, 92.0, **PAPER)]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text(Path("results/published.csv").read_text())
+    (folder / "claims.yaml").write_text(CLAIMS)
     write_own_tables(folder)
     said = {"digits": json.loads(Path("results/suites.json").read_text())["digits"]}
     (folder / "suites.json").write_text(json.dumps(said))
+    write_tracks(folder)
     (folder / "plans").mkdir()
     pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False
@@ -101,6 +104,10 @@ def spoil(folder: Path) -> None:
     board.loc[board["variant"] == "b", ["variant", "method"]] = EVIL
     board.loc[0, list(FORMULAS)] = list(FORMULAS.values())
     board.to_csv(folder / "leaderboard.csv", index=False)
+    claims = pd.read_csv(folder / "claims.csv", dtype=str, keep_default_na=False)
+    claims.assign(says=EVIL, source=EVIL, stated_for=EVIL, why=EVIL, link="javascript:alert(3)").to_csv(
+        folder / "claims.csv", index=False
+    )
     (folder / "fit.csv").write_text(FIT.replace(",b,", f",{EVIL},").replace("resnet18", EVIL))
     cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
     cells.loc[cells["status"] != "ok", "error"] = EVIL
@@ -108,6 +115,9 @@ def spoil(folder: Path) -> None:
     curves = pd.read_csv(folder / "curves.csv", dtype=str, keep_default_na=False)
     curves.loc[curves["variant"] == "b", ["variant", "method"]] = EVIL
     curves.to_csv(folder / "curves.csv", index=False)
+    for name in ("labels", "roles", "roles-cka"):
+        track = pd.read_csv(folder / f"{name}.csv")
+        track.assign(variant=EVIL, suite=EVIL).to_csv(folder / f"{name}.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -142,11 +152,13 @@ def pages(site: Path) -> dict[str, Page]:
 def test_every_page_is_there(site):
     wanted = {
         "index",
+        "claims",
         "map",
         "trade-offs",
         "fit",
         "modules",
         "curves",
+        "tracks",
         "published",
         "compare",
         "methods",
@@ -154,8 +166,17 @@ def test_every_page_is_there(site):
         "changes",
         "submit",
     }
-    wanted |= {"method-dgl", "method-mac", "runs-digits"}
+    wanted |= {"method-dgl", "method-mac", "runs-digits", "track-labels", "track-roles"}
     assert {f"{name}.html" for name in wanted} <= set(pages(site))
+
+
+def test_the_page_of_a_track_has_its_charts_its_rows_and_its_files(site):
+    page = (site / "track-roles.html").read_text()
+    assert page.count("<svg") == page.count("<figure")
+    assert "<svg" in page
+    assert page.count("<tr") == len(pd.read_csv(site / "roles.csv")) + 1
+    assert 'href="roles-cka.csv"' in page
+    assert (site / "roles-cka.csv").exists()
 
 
 def test_every_row_of_the_leaderboard_is_in_the_page(results, site):
@@ -289,7 +310,7 @@ def test_a_row_that_lacks_seeds_is_not_on_the_front(site):
 
 
 def test_a_method_shows_the_papers_figures_under_the_papers_names(site):
-    page = (site / "method-man.html").read_text().split('data-name="claims"')[1].split("</table>")[0]
+    page = (site / "method-man.html").read_text().split('data-name="reproductions"')[1].split("</table>")[0]
     row = next(row for row in page.split("<tr") if "man_dgl" in row and ">91.50" not in row and ">8.50" in row)
     assert ">ok<" in row
     assert "1437 full" in row
@@ -347,6 +368,8 @@ def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     results = write_results(tmp_path / "results")
     for name in (
         "claims.csv",
+        "claim_cases.csv",
+        "reproductions.csv",
         "ranking.csv",
         "curves.csv",
         "suites.json",
@@ -359,6 +382,7 @@ def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
         path.unlink()
     export(results, tmp_path / "site")
     assert 'data-name="rows"' in (tmp_path / "site" / "index.html").read_text()
+    assert "There are no verdicts on claims" in (tmp_path / "site" / "claims.html").read_text()
     assert "no published figures" in (tmp_path / "site" / "published.html").read_text()
 
 

@@ -12,9 +12,10 @@ from benchmark.ending import Interrupted
 from benchmark.engine.measuring.cost import simulate_peak
 from benchmark.errors import UserError
 from benchmark.planning import fit as fitting
-from benchmark.planning import plan, published, simulated
+from benchmark.planning import plan, published, simulated, speedup
 from benchmark.planning.footprint import held_for_sure
-from benchmark.planning.network import CHECKPOINTING, Network, check_network
+from benchmark.planning.gpus import On
+from benchmark.planning.network import CHECKPOINTING, Network, check_network, recipe_of
 
 SMALL = Network("cifar_resnet8", 32)
 
@@ -118,3 +119,41 @@ def test_the_simulated_end_to_end_peak_is_near_the_published_one():
     rows = [row.model_copy(update={"method": CHECKPOINTING}) for row in (end_to_end, in_two)]  # the longest name
     shown = lines(lambda console: published.print_rows(rows, published.SHOWN, "title", console))
     assert len([line for line in shown if re.search(rf"{CHECKPOINTING} +\d", line)]) == 2
+
+
+def test_hours_on_a_named_gpu_are_an_interval_that_says_what_it_assumes(here):
+    h100, recipe = On("h100", 2_000_000), recipe_of(100)
+    low, high = h100.hours(3.6e12, recipe)  # of 20,000 steps
+    assert (low, high) == pytest.approx((20 / 67 / 0.6, 20 / 67 / 0.1))
+    assert h100.said(3.6e12, recipe) == "0.5–3"
+    shown = "\n".join(lines(lambda console: plan.print_network("cifar_resnet8", 32, 8, ["dgl"], console, on=h100)))
+    assert "hours" in shown
+    assert "assumed, not measured" in " ".join(shown.split())
+    for gpu, precision, said in (
+        ("h1000", "fp32", "is not known; there are t4, v100"),
+        ("v100", "bf16", "has no bf16"),
+    ):
+        with pytest.raises(UserError, match=said):
+            On(gpu).check(precision)
+
+
+def test_the_gain_of_parallel_modules_is_predicted_from_their_times_and_of_e2ebp_refused(monkeypatch):
+    monkeypatch.setattr(speedup, "run_jobs", run_here)
+    monkeypatch.setattr(speedup, "STEPS", 1)
+    monkeypatch.setattr(speedup, "WARMUP", 0)
+    monkeypatch.setattr(speedup, "cores", lambda: 1)  # so that nothing is checked
+    twin, dgl = SMALL.trainings(["dgl"], [2], 8)
+    shown = " ".join(" ".join(lines(lambda console: speedup.print_speedups([twin], "small", console))).split())
+    assert "Modules of e2ebp cannot train at the same time: it does not claim to remove the update lock" in shown
+    (row,) = speedup.speedups([dgl])
+    assert row.predicted == pytest.approx(row.serial_ms / row.slowest_ms)
+    assert row.slowest_ms > 0
+    assert row.measured is None
+
+
+def run_here(jobs, places):
+    for job in jobs:
+        try:
+            yield job.key, getattr(speedup, job.function.partition(":")[2])(None, *job.arguments)
+        except UserError as error:
+            yield job.key, error

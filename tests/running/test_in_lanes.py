@@ -26,3 +26,9 @@ def test_modules_in_processes_of_their_own_end_as_in_one(workshop):
 def test_who_cannot_is_refused_with_the_reason(workshop, monkeypatch, capsys):
     said = mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp", "--parallel", "modules")
     assert "Modules of e2ebp cannot train at the same time: it does not claim to remove the update lock" in said
+
+
+def test_of_one_cell_too_who_cannot_is_refused(workshop, monkeypatch, capsys):
+    cell = ("cell", "tiny", "--index", "0", "--parallel", "modules")
+    assert "Modules of e2ebp cannot train at the same time" in mistake(monkeypatch, capsys, *cell)
+    assert "leave --gpus-per-cell" in mistake(monkeypatch, capsys, *cell, "--gpus-per-cell", "2")

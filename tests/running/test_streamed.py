@@ -1,48 +1,15 @@
 """A cell on pictures of any size that stay in their files: trained as any other, odd files read or named."""
 
-import numpy as np
 import pytest
-from PIL import Image
+from conftest import small_suite
+from toy_folder import toy
 from workshop import changed, run, workshop, write_suites
 
-from benchmark.engine.load import load_dataset
-from benchmark.errors import DataMissing
+from benchmark.engine.load import dataset_of, load_dataset
+from benchmark.errors import DataMissing, UserError
 from benchmark.schema.record import read_record
 
-__all__ = ["workshop"]
-TOY = """
-from benchmark import Dataset, load_files
-
-class Toy(Dataset):
-    title, url, classes, image_size, channels = "Toy", "https://example.org", 3, 32, 3
-    mean, std = (0.5,) * 3, (0.25,) * 3
-
-    def load(self, root):
-        return load_files(self, root, "toy")
-"""
-ODD = {
-    "cmyk.JPEG": ("CMYK", "JPEG"),
-    "png.JPEG": ("RGB", "PNG"),
-    "grey.jpg": ("L", "JPEG"),
-    "plain.png": ("RGB", "PNG"),
-}
-
-
-@pytest.fixture
-def toy(workshop, monkeypatch):
-    """The data set's folder, with pictures of ImageNet's kinds and of three sizes."""
-    monkeypatch.setenv("BEYOND_DATA", str(workshop))
-    (workshop / "datasets" / "toy.py").write_text(TOY)
-    draw = np.random.RandomState(0)
-    for part, count in (("train", 5), ("val", 2)):
-        for label, name in enumerate("abc"):
-            folder = workshop / "toy" / part / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                for file, (mode, kind) in ODD.items():
-                    noise = draw.randint(0, 40, (40 + 8 * label, 50, 3)) + 80 * label
-                    Image.fromarray(noise.astype(np.uint8)).convert(mode).save(folder / f"{number}{file}", format=kind)
-    return workshop / "toy"
+__all__ = ["toy", "workshop"]
 
 
 def test_a_suite_of_streamed_pictures_trains(toy):
@@ -67,3 +34,16 @@ def test_what_does_not_fit_is_named(toy):
     (toy / "train" / "a" / "notes.txt").touch()
     with pytest.raises(DataMissing, match=r"notes\.txt is no JPEG or PNG picture"):
         dataset.load(toy.parent)
+
+
+def test_a_suite_says_where_pictures_of_ones_own_lie_and_what_they_are():
+    here = {"path": "some/flowers", "classes": 3, "image": 32}
+    task = dataset_of(small_suite(dataset="image_folder", folder=here)).task
+    assert (task.classes, task.image_size) == (3, 32)
+    with pytest.raises(UserError, match="image_folder lies where its suite says"):
+        dataset_of(small_suite(dataset="image_folder"))
+    with pytest.raises(UserError, match="digits lies where its own file says"):
+        dataset_of(small_suite(folder=here))
+    for path in ("../flowers", "/flowers", "some/../../flowers"):
+        with pytest.raises(ValueError, match="path"):
+            small_suite(dataset="image_folder", folder={**here, "path": path})

@@ -10,8 +10,8 @@ from rich.console import Console
 from benchmark.display.reading import read_board, read_cells
 from benchmark.tables.board import leaderboard
 from benchmark.tables.cells import load
-from benchmark.tables.claims import claims
 from benchmark.tables.kinds import other_kind
+from benchmark.tables.reproductions import reproductions
 from benchmark.tables.terminal import print_leaderboard
 
 SUITE = """digits:
@@ -153,11 +153,11 @@ def test_cells_and_curves_know_their_recipe(tmp_path):
     assert curves.loc[curves["times"] == 2, "epoch"].tolist() == list(range(2, 9))
 
 
-def test_claims_stand_beside_every_recipe_and_no_reference(tmp_path):
+def test_reproductions_stand_beside_every_recipe_and_no_reference(tmp_path):
     board = board_of(tmp_path).reset_index(drop=True)
     published = pd.DataFrame(
         [("e2ebp", "digits", "cifar_resnet20", "1", "test_error_pct", 5.0, None, "a paper", None, None)],
         columns=["method", "dataset", "backbone", "modules", "metric", "value", "std", "source", "note", "suite"],
     )
-    found = claims(board, published)
+    found = reproductions(board, published)
     assert found.set_index("recipe")["ours"].to_dict() == {"shared": 10.0, "tuned": 4.0}

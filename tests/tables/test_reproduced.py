@@ -10,9 +10,9 @@ from records import make_record, write_runs
 from benchmark.schema.suite import cells, load_suites
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load
-from benchmark.tables.claims import METHODS, NO_K, ON_IMAGENET, claims, our_backbones
 from benchmark.tables.files import papers_figures
 from benchmark.tables.reproduced import NOT_RUN, allowed_difference, summary, verdicts
+from benchmark.tables.reproductions import METHODS, NO_K, ON_IMAGENET, our_backbones, reproductions
 
 PAPER = {"suite": "papers_small_mlp_mnist", "dataset": "mnist", "backbone": "local_loss_mlp", "recipe": "paper"}
 SUITES = load_suites(ROOT / "suites.yaml")
@@ -25,8 +25,8 @@ def board_of(tmp_path: Path, *records) -> pd.DataFrame:
 
 
 def beside(tmp_path: Path, *records) -> pd.DataFrame:
-    """The claims that got a verdict."""
-    table = claims(rounded(board_of(tmp_path, *records)), FIGURES)
+    """The reproductions that got a verdict."""
+    table = reproductions(rounded(board_of(tmp_path, *records)), FIGURES)
     return table[table["verdict"].notna() & (table["verdict"] != NOT_RUN)]
 
 
@@ -80,11 +80,11 @@ def test_two_figures_of_one_network_are_told_apart_by_their_suites(tmp_path):
 
 
 def test_the_summary_counts_figures_once(tmp_path):
-    nothing = claims(board_of(tmp_path), FIGURES)
+    nothing = reproductions(board_of(tmp_path), FIGURES)
     assert summary(nothing).endswith(" 0 have a run of the same setting here: 0 reproduced, 0 not.")
     pred = make_record("predsim", 4, 0, 90.0, variant="pred", **PAPER)
     records = [make_record("e2ebp", 1, 0, 99.2, **PAPER), pred]
-    table = claims(rounded(board_of(tmp_path, *records)), FIGURES)
+    table = reproductions(rounded(board_of(tmp_path, *records)), FIGURES)
     said = f"Of {len(table)} published figures, 2 have a run of the same setting here: 1 reproduced, 1 not."
     assert summary(table) == said == summary(pd.concat([table, table]))
 
@@ -108,7 +108,7 @@ def test_figures_are_judged_where_their_suite_was_run_and_else_not_run(tmp_path)
     for suite, (method, k, backbone, variant, top1, *_) in FULL_SIZE.items():
         where = {"suite": suite, "dataset": SUITES[suite].dataset, "backbone": backbone, "variant": variant}
         records.append(make_record(method, k, 0, top1, recipe="paper", **where))
-    table = claims(rounded(board_of(tmp_path, *records)), FIGURES)
+    table = reproductions(rounded(board_of(tmp_path, *records)), FIGURES)
     errors = table[(table["metric"] == "test_error_pct") & table["setting"].notna()]
     judged = errors[errors["verdict"] != NOT_RUN].drop_duplicates(["setting", "method", "published", "ours"])
     wanted = {(suite, *said[-3:]) for suite, said in FULL_SIZE.items()}

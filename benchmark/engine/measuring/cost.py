@@ -55,6 +55,21 @@ class Simulation:
     auxiliary_parameters: int  # of the auxiliary networks, thrown away after training
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """What is simulated of a cell; the same for all of its row's seeds, unless a method's shape hangs on the seed."""
+
+    own: Simulation
+    peak_ratio: float | None  # over the end-to-end twin's; null: that cannot be simulated
+    flops_ratio: float | None
+    twin_error: str | None = None  # why
+
+    def is_of(self, real: Simulation) -> bool:
+        """Whether a real step's FLOPs and the numbers of parameters are those that were simulated."""
+        mine, other = ((s.step_flops, s.parameters, s.auxiliary_parameters) for s in (self.own, real))
+        return mine == other
+
+
 def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int) -> Simulation:
     """Simulate a warm and a measured training step of each phase, on ``batch`` pictures; computes nothing.
 
@@ -191,37 +206,55 @@ def count_parameters(method: Method) -> tuple[int, int]:
     return sum(p.numel() for p in deployed), sum(p.numel() for p in auxiliary)
 
 
+def simulate_both(
+    build: Callable[[], Method],
+    twin: Callable[[], Method] | None,
+    recipe: Recipe,
+    task: Task,
+    batch: int,
+    recipe_of_twin: Recipe | None = None,
+) -> Simulated:
+    """A method beside its end-to-end twin; without one it is its own, and the ratios are 1.
+
+    Raises:
+        UserError: as :func:`simulate`, of the method; a twin that breaks costs it its ratios and no more.
+    """
+    own = simulate(build, recipe, task, batch)
+    if not twin:
+        return Simulated(own, 1.0, 1.0)
+    try:
+        other = simulate(twin, recipe_of_twin or recipe, task, batch)
+    except Exception as error:
+        return Simulated(own, None, None, f"The end-to-end twin cannot be simulated: {brief(error)}.")
+    return Simulated(own, own.peak_bytes / other.peak_bytes, own.step_flops / other.step_flops)
+
+
 def measure_cost(
     build: Callable[[], Method],
     twin: Callable[[], Method] | None,
     recipe: Recipe,
     batch: Batch,
     recipe_of_twin: Recipe | None = None,
+    simulated: Simulated | None = None,
 ) -> Cost:
     """The whole cost of a method but for what only its training tells.
 
     Without a ``twin`` the method is its own, and the ratios are 1. The twin trains by the same recipe, unless it has
     one of its own. A twin that breaks, or is too large for this
     machine, costs the method its ratios and no more.
+
+    Args:
+        simulated: what is known of it, from another seed.
     """
-    own = simulate(build, recipe, batch.task, len(batch))
+    simulated = simulated or simulate_both(build, twin, recipe, batch.task, len(batch), recipe_of_twin)
     # a busy machine bends CPU seconds less than wall time, but they do not see a GPU
     clock = time.perf_counter if batch.x.is_cuda else time.process_time
     pace = measure_pace(build, twin, recipe, batch, clock, recipe_of_twin)
-    other, fault = _simulated_twin(twin, recipe_of_twin or recipe, batch) if twin else (own, None)
     return Cost(
-        **vars(own),
-        peak_ratio=own.peak_bytes / other.peak_bytes if other else None,
-        flops_ratio=own.step_flops / other.step_flops if other else None,
+        **vars(simulated.own),
+        peak_ratio=simulated.peak_ratio,
+        flops_ratio=simulated.flops_ratio,
         time_ratio=pace.ratio,
         step_seconds=pace.seconds,
-        twin_error=fault or pace.twin_error,
+        twin_error=simulated.twin_error or pace.twin_error,
     )
-
-
-def _simulated_twin(twin: Callable[[], Method], recipe: Recipe, batch: Batch) -> tuple[Simulation | None, str | None]:
-    """The twin's simulation, or why there is none."""
-    try:
-        return simulate(twin, recipe, batch.task, len(batch)), None
-    except Exception as error:
-        return None, f"The end-to-end twin cannot be simulated: {brief(error)}."

@@ -5,6 +5,7 @@ draws random numbers, keeps state or looks at a module. Under autocast they comp
 compare pictures see the whole batch where several processes share it and the recipe has objectives gathered.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -216,3 +217,9 @@ def nhsic(kernel: Tensor, other: Tensor, epsilon: float = 1e-5) -> Tensor:
     C - 1 where one of the two is the label. (Fukumizu et al., NeurIPS 2007; Ma et al., AAAI 2020.)
     """
     return (ridge_projection(kernel, epsilon) * ridge_projection(other, epsilon).T).sum()
+
+
+def carrying(loss: Tensor, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """A loss of that value which hands each tensor of the pairs the gradient that stands beside it."""
+    total = torch.stack([(value * gradient.detach()).sum() for value, gradient in pairs]).sum()
+    return loss + (total - total.detach())

@@ -10,7 +10,9 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,6 +51,10 @@ class Pictures:
     def at(self, indices: Tensor) -> Pictures:
         """The pictures at `indices` (n,), as a copy in that order."""
         return Pictures(self.images[indices], self.labels[indices])
+
+    def labelled(self, labels: Tensor) -> Pictures:
+        """The same pictures under other labels (N,)."""
+        return Pictures(self.images, labels)
 
     def add_to(self, digest: hashlib._Hash) -> None:
         """All pixels and labels."""
@@ -93,6 +99,8 @@ class Dataset:
     pad: ClassVar[int] = 4
     padding: ClassVar[Padding] = "reflect"
     flip: ClassVar[bool] = True
+    placeable: ClassVar[bool] = False  # the suite says where it lies and what it is, and not its file
+    groups: Sequence[Sequence[int]] | None = None  # of its classes, that are told apart in their place
 
     def load(self, root: Path) -> tuple[Pictures, Pictures, str] | tuple[PictureFiles, PictureFiles, str]:
         """Training pictures, test pictures and the source's name; `PictureFiles` of any size stay in their files.
@@ -107,10 +115,27 @@ class Dataset:
         other.pad, other.padding, other.flip = pad, padding, flip
         return other
 
+    def placed(self, path: str, classes: int, image: int) -> Dataset:
+        """The data set in the folder `path` of the data folder, where it is `placeable`."""
+        raise NotImplementedError
+
+    def grouped(self, groups: Sequence[Sequence[int]]) -> Dataset:
+        """The same pictures, of which groups of classes are told apart; those of other classes are left out.
+
+        Raises `UserError` for a class that there is none of.
+        """
+        if unknown := [c for group in groups for c in group if c not in range(self.classes)]:
+            raise UserError(f"{self.title} has no class {unknown[0]}; its classes are 0 to {self.classes - 1}.")
+        other: Any = copy.copy(self)
+        other.groups = groups
+        return other
+
     @property
     def task(self) -> Task:
         """What a method may know of this data set."""
-        return Task(self.classes, self.image_size, self.channels, self.mean, self.std)
+        return Task(
+            len(self.groups) if self.groups else self.classes, self.image_size, self.channels, self.mean, self.std
+        )
 
 
 def data_root() -> Path:
@@ -122,7 +147,9 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
     """Load `dataset` and hold out the fraction `validation` of its training pictures.
 
     The split is stratified by class and fixed: the same for all methods, seeds and suites. `limit` keeps at
-    most that many pictures of each part, stratified too (for quick trials).
+    most that many pictures of each part, stratified too (for quick trials), of those whose classes are told apart:
+    parts of a grouped data set are of those of the whole, so that no picture is trained on for one task and tested for
+    another.
     Raises `DataMissing` when the pictures cannot be had, `UserError` for a bad `validation` or `limit`.
     """
     if not 0 <= validation < 1:
@@ -134,15 +161,41 @@ def load_splits(dataset: Dataset, root: Path, validation: float, limit: int | No
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataMissing(f"{dataset.title} cannot be read from {root} ({reason}): see to it that it can.") from error
-    order = stratified_order(train.labels)
-    held_out = round(validation * len(train))
+    rest, held_out = parted(train.labels, validation)
+    told = partial(_told_apart, groups=dataset.groups, limit=limit)
     return Splits(
-        train=train.at(order[held_out:][:limit].sort().values),
-        validation=train.at(order[:held_out][:limit].sort().values),
-        test=test.at(stratified_order(test.labels)[:limit].sort().values) if limit else test,
+        train=told(train, rest),
+        validation=told(train, held_out),
+        test=told(test, stratified_order(test.labels)) if limit or dataset.groups else test,
         source=source,
         fingerprint=fingerprint(train, test),
     )
+
+
+def parted(labels: Tensor, validation: float) -> tuple[Tensor, Tensor]:
+    """Numbers of the pictures to train on, and of those held out, each in a fixed stratified shuffle."""
+    order = stratified_order(labels)
+    held_out = round(validation * len(labels))
+    return order[held_out:], order[:held_out]
+
+
+def _told_apart(
+    pictures: Pictures | PictureFiles, order: Tensor, groups: Sequence[Sequence[int]] | None, limit: int | None
+) -> Pictures | PictureFiles:
+    """The first of those numbers `order` (n,) whose classes are in a group, under the groups' numbers."""
+    if groups is None:
+        return pictures.at(order[:limit].sort().values)
+    group = group_of(pictures.labels, groups)
+    kept = order[group[order] >= 0][:limit].sort().values
+    return pictures.at(kept).labelled(group[kept])
+
+
+def group_of(labels: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """The number of the group that each label (N,) belongs to, -1 where it belongs to none."""
+    found = torch.full_like(labels, -1)
+    for number, group in enumerate(groups):
+        found[torch.isin(labels, torch.tensor(group))] = number
+    return found
 
 
 def stratified_order(labels: Tensor) -> Tensor:

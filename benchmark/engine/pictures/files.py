@@ -1,70 +1,105 @@
-"""Pictures that stay in their files, a folder a class; which pixels they have is seen when they are shown."""
+"""Pictures that stay in their files, one a file or many in an archive; which pixels they have is seen when shown."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmark.engine.pictures.places import check_folder, check_root, spelt
+from benchmark.engine.pictures.places import spelt
 from benchmark.errors import DataMissing
-
-if TYPE_CHECKING:
-    from benchmark.engine.pictures.data import Dataset
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """N labelled files: paths relative to ``root``, and labels (N,) int64."""
+    """N labelled pictures below the folder ``root``, each a file of its own or some bytes of a pack (an archive).
+
+    Attributes:
+        files: names, by which sentences call them; without ``packs``, paths relative to ``root``.
+        labels: (N,) int64.
+        packs: paths relative to ``root`` of files that hold many pictures.
+        spans: (N, 3) int64, for each picture which pack it lies in, from which byte on, and how many bytes.
+    """
 
     root: Path
     files: tuple[str, ...]
     labels: Tensor
+    packs: tuple[str, ...] = ()
+    spans: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def at(self, indices: Tensor) -> "PictureFiles":
-        """The files at ``indices`` (n,), in that order."""
-        return PictureFiles(self.root, tuple(self.files[i] for i in indices.tolist()), self.labels[indices])
+        """The pictures at ``indices`` (n,), in that order."""
+        spans = None if self.spans is None else self.spans[indices]
+        return replace(
+            self, files=tuple(self.files[i] for i in indices.tolist()), labels=self.labels[indices], spans=spans
+        )
+
+    def content(self, place: int) -> bytes:
+        """The bytes of a picture as they are stored.
+
+        Raises:
+            DataMissing: they cannot be read; names the file.
+        """
+        file, first, size = self.files[place], 0, -1
+        path = self.root / file
+        if self.spans is not None:
+            pack, first, size = self.spans[place].tolist()
+            path = self.root / self.packs[pack]
+        try:
+            with open(path, "rb") as opened:
+                opened.seek(first)
+                found = opened.read(size)
+        except OSError as error:
+            raise DataMissing(
+                spelt(f"{file} in {self.root} cannot be read ({error.strerror}): see to it that it can.")
+            ) from error
+        if size > len(found):
+            raise DataMissing(spelt(f"{path} is cut short in {file}: fetch it again."))
+        return found
+
+    def sizes(self) -> list[int]:
+        """Bytes of each picture; raises DataMissing that names a file which is not there."""
+        if self.spans is not None:
+            return self.spans[:, 2].tolist()
+        return [self._size(file) for file in self.files]
+
+    def _size(self, file: str) -> int:
+        try:
+            return (self.root / file).stat().st_size
+        except OSError as error:
+            raise DataMissing(f"{file} in {self.root} cannot be read ({error.strerror}).") from error
+
+    def labelled(self, labels: Tensor) -> "PictureFiles":
+        """The same pictures under other labels (N,)."""
+        return PictureFiles(self.root, self.files, labels)
 
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""
-        for file in self.files:
-            try:
-                size = (self.root / file).stat().st_size
-            except OSError as error:
-                raise DataMissing(f"{file} in {self.root} cannot be read ({error.strerror}).") from error
+        for file, size in zip(self.files, self.sizes(), strict=True):
             digest.update(f"{file}\0{size}\n".encode())
         digest.update(self.labels.numpy().data)
 
+    def places(self) -> list[Path]:
+        """What must be readable to show them: the folder, or the packs."""
+        root = self.root.absolute()
+        return [root / pack for pack in self.packs] or [root]
 
-def load_files(dataset: "Dataset", root: Path, name: str) -> tuple[PictureFiles, PictureFiles, str]:
-    """The files of the tree root/name/{train,val}/CLASS, and the source's name.
+    def facts(self) -> dict[str, Any]:
+        """The same as plain values, wherever the working directory of who reads them is."""
+        return {**vars(self), "root": str(self.root.absolute())}
 
-    Raises:
-        DataMissing: a folder or a class is missing.
-    """
-    check_root(root)
-    expected = f"put {name}/train/CLASS/*.jpg and {name}/val/CLASS/*.jpg there, for {dataset.classes} classes"
-    parts = []
-    for part in ("train", "val"):
-        folder = root / name / part
-        if not check_folder(folder, "the folder", f"remove it, then {expected}"):
-            raise DataMissing(spelt(f"{name}/{part} is not in the data folder {root}: {expected}."))
-        classes = class_folders(folder)
-        if len(classes) != dataset.classes:
-            raise DataMissing(spelt(f"{name}/{part} in {root} has {len(classes)} classes: {expected}."))
-        parts.append((folder, classes))
-    (train, classes), (test, others) = parts
-    if strange := set(classes) ^ set(others):
-        raise DataMissing(spelt(f"The class {min(strange)} is in one part of {name} alone, in {root}: {expected}."))
-    return picture_files(train, classes), picture_files(test, classes), f"{name}-files"
+    @classmethod
+    def of_facts(cls, facts: dict[str, Any]) -> "PictureFiles":
+        """What :meth:`facts` said."""
+        return cls(**{**facts, "root": Path(facts["root"])})
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from benchmark.engine.pictures.augment import Draws, Normalise, PixelTable
 from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task
+from benchmark.engine.pictures.mixing import Mixing, mixing_of
 from benchmark.errors import UserError
+from benchmark.schema.recipe import Recipe
 
 
 class How(TypedDict, total=False):
@@ -34,9 +36,13 @@ class How(TypedDict, total=False):
 class Loader(ABC):
     """Batches of one split; what keeps the pictures says how they are read.
 
+    A subclass has `normalise`, which turns `raw` pictures into what a network is given.
+
     Args:
         labels: (N,) int64, of the stored pictures.
     """
+
+    normalise: Normalise
 
     def __init__(self, labels: Tensor, task: Task, batch_size: int, **how: Unpack[How]) -> None:
         views, device = how.get("views", 1), how.get("device", "cpu")
@@ -49,15 +55,37 @@ class Loader(ABC):
         self.layout = torch.channels_last if how.get("channels_last", True) else torch.contiguous_format
         self.labels = labels.to(device)
         self.pool: Tensor | None = None  # the only pictures that are shown, where a phase may see but a few
+        self.mixing: Mixing | None = None
         self.share = 0, 1  # which of how many equal, contiguous shares of each batch is shown
 
-    @abstractmethod
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number `epoch`; the same (seed, epoch) gives the same bits on every device."""
+        for number, batch in enumerate(self.batches(epoch)):
+            if self.mixing:
+                batch = self.mixing(batch, self._seed(epoch, f"mixing {number}"), self.made)
+            yield batch
+
+    def following(self, recipe: Recipe) -> Self:
+        """The same, its pictures changed and mixed as the recipe asks.
+
+        Raises `UserError` where these pictures cannot be changed so.
+        """
+        mine = copy.copy(self)
+        mine.mixing = mixing_of(recipe, self.task.classes)
+        return mine
+
+    @abstractmethod
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of epoch number `epoch` before any of their pictures are mixed."""
 
     @abstractmethod
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """A batch of the pictures at each of the places (B,), as they are, whatever the split is for."""
+
+    def made(self, raw: Tensor, y: Tensor) -> Batch:
+        """The batch of some pictures, uint8, on the device, and their labels."""
+        raw = raw.contiguous(memory_format=self.layout)
+        return Batch(raw=raw, y=y, task=self.task, x=self.normalise(raw))
 
     def restricted(self, per_class: int | None) -> Self:
         """The same with `per_class` random pictures of each class alone, repeated to epochs of the same length.
@@ -97,8 +125,10 @@ class Loader(ABC):
 
     def _generator(self, epoch: int, stream: str) -> torch.Generator:
         """A generator of its own for each use, so that a second view does not move the first."""
-        digest = hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+        return torch.Generator().manual_seed(self._seed(epoch, stream))
+
+    def _seed(self, epoch: int, stream: str) -> int:
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{epoch}/{stream}".encode()).digest()[:8], "big")
 
 
 class MemoryLoader(Loader):
@@ -110,7 +140,7 @@ class MemoryLoader(Loader):
         self.table = PixelTable(pictures.images, dataset.pad, dataset.padding, self.device)
         self.normalise = Normalise(self.task.mean, self.task.std, self.table.size, self.device, self.layout)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> Iterator[Batch]:
         order = self.order(epoch).to(self.device)
         views = [self._draws(epoch, view).to(self.device) for view in range(self.views)]
         for part in self.parts():
@@ -118,14 +148,18 @@ class MemoryLoader(Loader):
             first.view = others[0] if others else None
             yield first
 
+    def following(self, recipe: Recipe) -> Self:
+        if recipe.rand_augment is not None:
+            raise UserError("rand_augment is for pictures that stay in their files; leave it out of this recipe.")
+        return super().following(recipe)
+
     def show(self, batches: Iterable[Tensor]) -> Iterator[Batch]:
         for places in batches:
             still = Draws.identity(len(places), self.dataset.pad).to(self.device)
             yield self._batch(places.to(self.device), still)
 
     def _batch(self, pictures: Tensor, draws: Draws) -> Batch:
-        raw = self.table.crop(pictures, draws).contiguous(memory_format=self.layout)
-        return Batch(raw=raw, y=self.labels[pictures], task=self.task, x=self.normalise(raw))
+        return self.made(self.table.crop(pictures, draws), self.labels[pictures])
 
     def _draws(self, epoch: int, view: int) -> Draws:
         if not self.train:

@@ -8,8 +8,9 @@ files and a PNG file that is called JPEG, and everybody reads them so.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -24,16 +25,22 @@ AGAIN = "unpack the data set there again"
 CONVERT = "convert it to 8-bit RGB"
 
 
-def read_picture(root: Path, file: str, kind: str | None, size: int | None, channels: int) -> np.ndarray:
+def read_picture(
+    root: Path, file: str, kind: str | None, size: int | None, channels: int, content: bytes | None = None
+) -> np.ndarray:
     """(size, size) or (size, size, 3) uint8, the way up that its EXIF data say.
 
-    Without a ``size``, of any; without a ``kind``, a JPEG or a PNG picture.
+    Without a ``size``, of any; without a ``kind``, a JPEG or a PNG picture. Its bytes are those of the file root/file,
+    or ``content``, which an archive holds under that name.
 
     Raises `DataMissing` that names the file.
     """
     try:
-        with Image.open(root / file, formats=["JPEG", "PNG"]) as image:
-            if reason := _unfit(image, kind, size) or _deep(root / file, image):
+        with (
+            open(root / file, "rb") if content is None else BytesIO(content) as source,
+            Image.open(source, formats=["JPEG", "PNG"]) as image,
+        ):
+            if reason := _unfit(image, kind, size) or _deep(source, image):
                 _refuse(root, file, reason)
             image.load()
             pixels, opaque = _upright(image), _opaque(image)
@@ -68,12 +75,14 @@ def _unfit(image: Image.Image, kind: str | None, size: int | None) -> str:
     return ""
 
 
-def _deep(path: Path, image: Image.Image) -> str:
+def _deep(source: BinaryIO, image: Image.Image) -> str:
     """Why a PNG file has too many bits: Pillow drops half of 16 bits without a word."""
     if image.format != "PNG":
         return ""
-    with open(path, "rb") as file:
-        bits = file.read(25)[24]  # behind the signature and the header's length, name, width and height
+    here = source.tell()
+    source.seek(24)  # behind the signature and the header's length, name, width and height
+    (bits,) = source.read(1)
+    source.seek(here)
     return f"has {bits} bits per value, but pictures of this data set have 8: {CONVERT}" if bits > 8 else ""
 
 

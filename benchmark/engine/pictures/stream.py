@@ -1,4 +1,4 @@
-"""Pictures that stay in their files: read, cropped and flipped in the processes of a DataLoader.
+"""Pictures that stay in their files or archives: read, cropped and flipped in the processes of a DataLoader.
 
 What a picture looks like hangs on (seed, epoch, index, view) alone, so the bits are the same with any number of
 workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised on the device that trains.
@@ -6,7 +6,7 @@ workers. Batches are what the in-memory loader makes: uint8 ``raw``, normalised 
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from benchmark.engine.pictures.files import PictureFiles
 from benchmark.engine.pictures.loader import How, Loader, MemoryLoader
 from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.errors import DataMissing
+from benchmark.schema.recipe import Recipe
 
 SHOWN = (
     0.875  # of the side of a picture that is evaluated on, from its middle: that of timm's and torchvision's recipes
@@ -30,17 +31,19 @@ Key = tuple[int, int, int]  # epoch (-1: as it is), view, place among the stored
 class _Files(data.Dataset):
     """One picture a key, as (C, H, W) uint8, or the sentence on its file: workers cannot raise one."""
 
-    def __init__(self, part: PictureFiles, size: int, seed: int) -> None:
+    def __init__(self, part: PictureFiles, size: int, seed: int, rand_augment: int | None = None) -> None:
         self.part, self.size, self.seed = part, size, seed
-        self.random = v2.Compose(
-            [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]  # scale 0.08 to 1, as on ImageNet
-        )
+        changes = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]  # scale 0.08 to 1
+        if rand_augment is not None:
+            changes.append(v2.RandAugment(magnitude=rand_augment))  # Cubuk et al. 2020: two operations a picture
+        self.random = v2.Compose(changes)
 
     def __getitem__(self, key: Key) -> Tensor | str:
         epoch, view, place = key
         file = self.part.files[place]
         try:
-            pixels = read_picture(self.part.root, file, None, None, 3)
+            content = self.part.content(place) if self.part.packs else None
+            pixels = read_picture(self.part.root, file, None, None, 3, content)
         except DataMissing as error:
             return str(error)
         picture = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
@@ -78,7 +81,12 @@ class StreamingLoader(Loader):
         self.files = _Files(part, task.image_size, self.seed)
         self.normalise = Normalise(task.mean, task.std, task.image_size, self.device, self.layout)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def following(self, recipe: Recipe) -> Self:
+        mine = super().following(recipe)
+        mine.files = _Files(self.files.part, self.files.size, self.files.seed, recipe.rand_augment)
+        return mine
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch number ``epoch``; raises DataMissing that names a file which cannot be read."""
         order = self.order(epoch)
         places = [order[part] for part in self.parts()]
@@ -98,17 +106,14 @@ class StreamingLoader(Loader):
         for batch, read in zip(self._on_device(places), reader, strict=True):
             if isinstance(read, str):
                 raise DataMissing(read)
-            first, *others = [self._of(raw, batch) for raw in read.to(self.device, non_blocking=True).chunk(views)]
+            shown = read.to(self.device, non_blocking=True).chunk(views)
+            first, *others = [self.made(raw, self.labels[batch]) for raw in shown]
             first.view = others[0] if others else None
             yield first
 
     def _on_device(self, batches: list[Tensor]) -> Sequence[Tensor]:
         """The same places, copied all at once: a copy a batch would have the process wait for the step before it."""
         return torch.cat(batches).to(self.device).split([len(batch) for batch in batches]) if batches else ()
-
-    def _of(self, raw: Tensor, places: Tensor) -> Batch:
-        raw = raw.contiguous(memory_format=self.layout)
-        return Batch(raw=raw, y=self.labels[places], task=self.task, x=self.normalise(raw))
 
 
 def loader_of(

@@ -70,7 +70,7 @@ class Method:
     requires: ClassVar[str] = ""  # what a backbone must have, where not every one will do
     readout: ClassVar[bool] = False  # the classifier is a module of its own, the last, trained on frozen features
     leaves: ClassVar[tuple[str, ...]] = ()  # weights that stay on purpose, see benchmark.schema.plugins.LEAVES; checked
-    descends: ClassVar[bool] = True  # False: losses only carry gradients (Hebbian rules), and need not fall
+    descends: ClassVar[bool] = True  # False: losses only carry gradients (Hebbian rules, noisy ones), and need not fall
     cut_matters: ClassVar[bool] = True  # False: the result does not depend on K, so only K = 1 is trained
     steps_early: ClassVar[bool] = False  # the i-th loss completes the i-th module that the phase trains: step it
 

@@ -1,0 +1,79 @@
+"""How well scores order sources: rank correlations and the price of the pick, for many draws of sources at once.
+
+All take scores and truths (..., S) and `valid` (..., S), which sources count; the leading axes are targets, or draws of
+a bootstrap. What scores all sources alike orders nothing: its correlations are 0, and its pick is any of them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def kendall(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
+    """Kendall's τ_b, (...): concordant pairs less discordant ones, over those that are tied in neither.
+
+    Kendall, Biometrika 1945; ``scipy.stats.kendalltau`` for each of the leading axes.
+    """
+    return _correlation(scores, truths, _pairs(valid).astype(float))
+
+
+def weighted_kendall(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
+    """Vigna's weighted τ, (...): pairs count with 1/(1 + r_i) + 1/(1 + r_j), so that the top of the list matters most.
+
+    Vigna, WWW 2015: the mean of two, in which r is the rank from 0 on by score, and by truth, each broken by the other;
+    ``scipy.stats.weightedtau`` with its default ``rank=True`` for each of the leading axes. Many papers in this field
+    print this one and do not say that *both* orders weigh.
+    """
+    by_score = _correlation(scores, truths, _pairs(valid) * _weights(scores, truths, valid))
+    by_truth = _correlation(scores, truths, _pairs(valid) * _weights(truths, scores, valid))
+    return (by_score + by_truth) / 2
+
+
+def pearson(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
+    """Pearson's correlation, (...)."""
+    a, b = _centred(scores, valid), _centred(truths, valid)
+    return _ratio((a * b).sum(-1), np.sqrt((a**2).sum(-1) * (b**2).sum(-1)))
+
+
+def regret(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
+    """What the pick costs, (...), in units of the truth: the best source's less that of the one that scores best.
+
+    Of several that score best, their mean: what picking one of them at random costs.
+    """
+    top = np.where(valid, scores, -np.inf).max(-1, keepdims=True)
+    picked = valid & (scores == top)
+    chosen = np.where(picked, truths, 0).sum(-1) / np.maximum(picked.sum(-1), 1)
+    best: NDArray = np.where(valid, truths, -np.inf).max(-1)
+    return best - chosen
+
+
+def _pairs(valid: NDArray) -> NDArray:
+    return valid[..., :, None] & valid[..., None, :]
+
+
+def _correlation(a: NDArray, b: NDArray, weights: NDArray) -> NDArray:
+    """Of the signs of all differences, with weights (..., S, S)."""
+    s = np.sign(a[..., :, None] - a[..., None, :])
+    t = np.sign(b[..., :, None] - b[..., None, :])
+    sizes = (weights * s**2).sum((-2, -1)) * (weights * t**2).sum((-2, -1))
+    return _ratio((weights * s * t).sum((-2, -1)), np.sqrt(sizes))
+
+
+def _weights(first: NDArray, second: NDArray, valid: NDArray) -> NDArray:
+    """1/(1 + r_i) + 1/(1 + r_j), (..., S, S), r: place in falling order of `first`, then of `second`."""
+    order = np.lexsort((-second, -first, ~valid), axis=-1)
+    places = np.broadcast_to(np.arange(order.shape[-1]), order.shape)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, places, axis=-1)
+    share = 1 / (1 + rank)
+    return share[..., :, None] + share[..., None, :]
+
+
+def _centred(x: NDArray, valid: NDArray) -> NDArray:
+    mean = np.where(valid, x, 0).sum(-1, keepdims=True) / np.maximum(valid.sum(-1, keepdims=True), 1)
+    centred = np.where(valid, x - mean, 0)
+    spread = np.abs(np.where(valid, x, 0)).max(-1, keepdims=True)  # what rounding leaves of a constant is none
+    return np.where(np.abs(centred) > 1e-12 * spread, centred, 0)
+
+
+def _ratio(above: NDArray, below: NDArray) -> NDArray:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

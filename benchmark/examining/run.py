@@ -1,0 +1,183 @@
+"""Examine a track: find its trained cells, train what is missing of their networks again, examine what is not done.
+
+An examination that was made with the same files, options, versions and packages is not made again; one whose record
+somebody edited is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmark.errors import UserError
+from benchmark.examining.candidate import Candidate
+from benchmark.examining.examination import load_examination, options_of
+from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
+from benchmark.running.keep import NETWORKS, moments_after, network_file
+from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.run import RUNS, check_asked, methods_of, record_path
+from benchmark.running.slots import described, slots
+from benchmark.schema.fingerprint import fingerprint
+from benchmark.schema.plain import Strict
+from benchmark.schema.protocols import effective
+from benchmark.schema.record import Record, read_record
+from benchmark.schema.suite import Cell, Suite, cells, identify, load_suite
+from benchmark.schema.text import printable
+
+WORKER = "benchmark.examining.worker:"
+
+
+class Observer(Protocol):
+    """Who wants to know how it goes (a progress bar)."""
+
+    def begin(self, total: int, done: int) -> None:
+        """``done`` of ``total`` cells were examined earlier."""
+
+    def progress(self, cell: Any, fraction: float) -> None:
+        """So much of a cell's examinations is done."""
+
+    def ended(self, cell: Any, line: str) -> None:
+        """A cell was examined; ``line`` says what of it."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""
+
+
+def examine_suite(
+    name: str,
+    methods: Sequence[str],
+    observer: Observer,
+    runs: Path = RUNS,
+    examined: Path = EXAMINED,
+    networks: Path = NETWORKS,
+    again: bool = False,
+    jobs: int | None = None,
+) -> list[Examined]:
+    """Examine all trained cells of (suite, methods), and write what is found below ``examined``.
+
+    Args:
+        again: what is examined already, too.
+        jobs: so many cells side by side; by default one for each core or GPU.
+
+    Returns:
+        What was examined now.
+
+    Raises:
+        UserError: the suite is no track, cannot run here, or none of its cells has been trained.
+    """
+    suite = load_suite(name)
+    options = options_of(name, suite)
+    check_asked(name, suite, methods)
+    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
+    trained = _trained(name, suite, data, runs, networks)
+    wanted = {cell: candidate for cell, candidate in trained.items() if cell.method in methods}
+    if not wanted:
+        raise UserError(f"No cell of {', '.join(methods)} in {name!r} is trained yet; `beyond run {name}` does that.")
+    all_cells = [cell for method in methods for cell in cells(name, suite, method)]
+    if missing := len(all_cells) - len(wanted):
+        observer.note(f"{missing} of {len(all_cells)} cells are not trained, or by other files; they are left out.")
+    beside = {c: _beside(c, trained, options) for c in wanted}
+    due = {c: _due(wanted[c], options, beside[c], None if again else examined) for c in wanted}
+    todo = [cell for cell in wanted if due[cell]]
+    observer.begin(len(wanted), len(wanted) - len(todo))
+    here = {examined_path(examined, identify(cell, suite), exam) for cell in all_cells for exam in options}
+    _remove_others(examined / name, methods, here)
+    places = slots(gpus, jobs)
+    if todo:
+        observer.note(f"{len(todo)} to examine: {described(places)}")
+    _train_missing(
+        [wanted[c] for c in todo] + [o for c in todo for n in due[c] for o in beside[c][n]], places, observer
+    )
+    made, failed = list[Examined](), list[str]()
+    work = [Job(c, f"{WORKER}examine", (wanted[c], due[c], beside[c])) for c in todo]
+    for cell, outcome in run_jobs(work, places, observer.progress):
+        setting = wanted[cell].called
+        if isinstance(outcome, Crash | UserError):
+            failed.append(f"{setting}: {outcome.sentence if isinstance(outcome, Crash) else outcome}")
+            observer.ended(cell, failed[-1])
+            continue
+        for found in outcome:
+            write_examined(found, examined)
+        made += outcome
+        said = [f"{e.examination} {e.error or 'ok'} ({e.made.seconds:.0f} s)" for e in outcome]
+        observer.ended(cell, f"{setting}: {', '.join(said)}")
+    if failed:
+        raise UserError(f"{len(failed)} of {len(todo)} cells were not examined: {printable(failed[0])}")
+    return made
+
+
+def _trained(name: str, suite: Suite, data: str, runs: Path, networks: Path) -> dict[Cell, Candidate]:
+    """The cells of the suite whose records are of the files, settings, pictures and packages that are here now."""
+    found = {}
+    for cell in (cell for method in methods_of(suite) for cell in cells(name, suite, method)):
+        record = _record(record_path(runs, identify(cell, suite)))
+        if record and record.genuine and record.status == "ok":
+            trained_by = effective(suite, cell)
+            own = fingerprint(cell, trained_by, data)
+            if record.fingerprint == own:
+                found[cell] = Candidate(cell, trained_by, own, record, networks / own)
+    return found
+
+
+def _record(path: Path) -> Record | None:
+    try:
+        return read_record(path) if path.is_file() else None
+    except UserError:
+        return None
+
+
+def _beside(cell: Cell, trained: Mapping[Cell, Candidate], names: Iterable[str]) -> dict[str, list[Candidate]]:
+    """By examination: the other cells that it wants to see with this one."""
+    return {name: [trained[c] for c in load_examination(name).beside(cell, list(trained))] for name in names}
+
+
+def _due(
+    candidate: Candidate, options: Mapping[str, Strict], beside: Mapping[str, Sequence[Candidate]], folder: Path | None
+) -> dict[str, Strict]:
+    """The examinations, with their options, that the folder does not have of this cell as it is now."""
+    found = {}
+    for name, wanted in options.items():
+        key = key_of(
+            load_examination(name), wanted, candidate.fingerprint, {c.called: c.fingerprint for c in beside[name]}
+        )
+        if folder is None or not _is_done(examined_path(folder, candidate.record.identity, name), key):
+            found[name] = wanted
+    return found
+
+
+def _is_done(path: Path, key: str) -> bool:
+    try:
+        found = read_examined(path) if path.is_file() else None
+    except UserError:
+        return False
+    return found is not None and found.key == key and found.genuine and found.status == "ok"
+
+
+def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None], observer: Observer) -> None:
+    """Train the cells again whose networks are gone.
+
+    Raises:
+        UserError: one of them cannot be, or comes out otherwise than its record says.
+    """
+    missing = list({c.cell: c for c in candidates if not _is_kept(c)}.values())
+    if not missing:
+        return
+    observer.note(f"Networks of {len(missing)} cells are not kept here; they are trained again, without metering.")
+    work = [Job(c, f"{WORKER}train_again", (c,)) for c in missing]
+    for candidate, outcome in run_jobs(work, places):
+        if isinstance(outcome, Crash | UserError):
+            raise UserError(outcome.sentence if isinstance(outcome, Crash) else str(outcome))
+        observer.note(f"{candidate.called}: trained again")
+
+
+def _is_kept(candidate: Candidate) -> bool:
+    """Whether all networks are there that the suite asks for; a cell that nobody trains needs none."""
+    trained = candidate.record.accuracy.curve if candidate.record.accuracy else []
+    wanted = moments_after(len(trained), candidate.suite)
+    return all(network_file(candidate.folder, epoch).is_file() for epoch in wanted)
+
+
+def _remove_others(examined: Path, methods: Sequence[str], keep: set[Path]) -> None:
+    """Remove what was found of cells, or by examinations, that the suite no longer has."""
+    for method in methods:
+        for path in set((examined / method).glob("*.json")) - keep:
+            path.unlink(missing_ok=True)

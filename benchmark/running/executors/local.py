@@ -1,0 +1,100 @@
+"""Cells on this machine: a process each, or several, as many at once as there are cores or GPUs."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from benchmark.errors import UserError
+from benchmark.running.executors.executor import Work
+from benchmark.running.keep import Unfinished
+from benchmark.running.launch import Crash, Job, run_jobs
+from benchmark.running.observer import Observer
+from benchmark.running.row import Known, row_of, rows
+from benchmark.running.seat import Seat
+from benchmark.running.slots import described, slots
+from benchmark.schema.record import Record
+from benchmark.schema.suite import Cell
+from benchmark.schema.text import printable
+
+
+class Local:
+    """Forks every cell from one process that has imported torch once.
+
+    Args:
+        jobs: so many cells side by side; by default one for each core or GPU.
+        seat: of this process, which trains the one cell together with others that somebody else has started.
+    """
+
+    here = True
+
+    def __init__(self, jobs: int | None = None, seat: Seat | None = None) -> None:
+        self.jobs, self.seat = jobs, seat
+
+    def train(
+        self, work: Sequence[Work], gpus: int, observer: Observer, seconds: float
+    ) -> Iterator[tuple[Cell, Record]]:
+        """As :meth:`Executor.train`.
+
+        Raises:
+            UserError: this machine has not the GPUs that a cell is to have, or what another process must end for.
+        """
+        by_cell = {one.cell: one for one in work}
+        places = slots(gpus, self.jobs, max((one.processes for one in work), default=1))
+        if self.seat:
+            places = slots(gpus)[self.seat.on_machine % len(slots(gpus)) :][:1]
+        if work:
+            together = shared_by(self.seat.size if self.seat else max(one.processes for one in work))
+            observer.note(f"{len(work)} to train: {described(places)}{together}")
+
+        def note(cell: Cell, sentence: str) -> None:
+            observer.note(f"{by_cell[cell].name}: {printable(sentence)}")
+
+        deadline = time.monotonic() + seconds
+        known = _rows_of(work, slots(0, self.jobs), seconds) if not self.seat else {}
+        jobs = [_job(one, self.seat, one.row or known.get(row_of(one.cell))) for one in work]
+        for cell, outcome in run_jobs(jobs, places, observer.progress, note, deadline - time.monotonic()):
+            if isinstance(outcome, Unfinished):
+                note(cell, outcome.sentence)
+                continue
+            if outcome is None:  # of a process that is not the first one of its cell
+                continue
+            if isinstance(outcome, UserError):  # its file has become none since the run began
+                outcome = Crash("failed", printable(outcome))
+            record = by_cell[cell].crashed(outcome) if isinstance(outcome, Crash) else outcome
+            if self.seat and self.seat.rank:
+                raise UserError(  # torchrun ends the others
+                    f"Process {self.seat.rank} of 0 to {self.seat.size - 1}: {record.error}"
+                )
+            yield cell, record
+
+
+def _rows_of(work: Sequence[Work], places: Sequence[str | None], seconds: float) -> dict[Cell, Known]:
+    """What is found out once for all cells of a row, of rows that it pays for: where a GPU waits, or several cells.
+
+    A row of which nothing is found has cells that say why.
+    """
+    alone = {
+        one.cell: one
+        for one in work
+        if one.processes == 1 and not one.row and not one.keep.checkpoint.exists()  # which knows it
+    }
+    first = {row: (alone[its[0]], len(its)) for row, its in rows(alone).items()}
+    pays = {row: one for row, (one, seeds) in first.items() if seeds > 1 or one.suite.device != "cpu"}
+    jobs = [Job(row, "benchmark.running.prepare:prepare", (one.cell, one.suite)) for row, one in pays.items()]
+    return {row: found for row, found in run_jobs(jobs, places, seconds=seconds) if isinstance(found, Known)}
+
+
+def _job(one: Work, seat: Seat | None, row: Known | None) -> Job:
+    where, seconds = "benchmark.running.kept_cell:", 60 * one.suite.timeout_minutes
+    arguments = one.cell, one.suite, one.fingerprint, one.keep
+    if seat:
+        return Job(one.cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
+    if one.processes > 1:
+        together = "run_parallel_cell" if one.parallel else "run_shared_cell"
+        stops = not one.parallel
+        return Job(one.cell, f"{where}{together}", arguments, seconds, stops=stops, processes=one.processes)
+    return Job(one.cell, f"{where}run_kept_cell", (*arguments, row), seconds, stops=True)
+
+
+def shared_by(processes: int) -> str:
+    """In words; nothing of one process a cell."""
+    return f" Each by {processes} processes." if processes > 1 else ""

@@ -1,0 +1,22 @@
+"""Who wants to know how a run goes."""
+
+from typing import Protocol
+
+from benchmark.schema.record import Record
+from benchmark.schema.suite import Cell
+
+
+class Observer(Protocol):
+    """A progress bar, or what tells of a cell to somebody else."""
+
+    def begin(self, total: int, done: int) -> None:
+        """``done`` of ``total`` cells were finished earlier."""
+
+    def progress(self, cell: Cell, fraction: float) -> None:
+        """A cell has trained this fraction of its epochs."""
+
+    def finished(self, cell: Cell, record: Record) -> None:
+        """A cell has ended."""
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know."""

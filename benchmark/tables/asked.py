@@ -1,0 +1,48 @@
+"""Which rows the suites that were begun ask for: what a claim on all of them has to wait for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from benchmark.errors import UserError
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.suite import Suite, cells
+from benchmark.tables.columns import SHARED
+
+COLUMNS = ["suite", "dataset", "backbone", "recipe", "method", "variant", "family", "modules", "leads"]
+
+
+def rows_asked(board: pd.DataFrame, defined: Mapping[str, Suite]) -> pd.DataFrame:
+    """The rows (columns ``COLUMNS``) that a suite asks for, by each recipe of which the leaderboard has a row.
+
+    Args:
+        board: the leaderboard with its column ``leads``.
+        defined: the suites of ``suites.yaml``.
+    """
+    own = board[board["times"].isna()]
+    begun = dict(zip(zip(own["suite"], own["recipe"], strict=True), own["leads"], strict=True))
+    methods = plugin_ids(METHODS) if METHODS.exists() else []
+    rows = [
+        {**row, "dataset": suite.dataset, "leads": begun[name, row["recipe"]]}
+        for name, suite in defined.items()
+        if name in set(own["suite"])
+        for method in methods
+        for row in _of_method(name, suite, method)
+        if (name, row["recipe"]) in begun
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_method(name: str, suite: Suite, method: str) -> list[dict[str, Any]]:
+    """A row for each first seed; nothing of a file that cannot be read, which others complain of."""
+    try:
+        family = method_metadata(plugin_path(METHODS, method))["family"]
+        asked = [cell for cell in cells(name, suite, method) if cell.seed == 0 and cell.times is None]
+    except UserError:
+        return []
+    same = ("suite", "backbone", "method", "variant", "modules")
+    return [
+        {field: getattr(cell, field) for field in same} | {"family": family, "recipe": cell.recipe or SHARED}
+        for cell in asked
+    ]

@@ -1,0 +1,125 @@
+"""A track from its training to its tables: networks are kept, examined once, and trained again where they are gone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import small_suite
+from workshop import Watcher, changed, mistake, workshop, write_suites
+
+from benchmark.engine.pictures.data import load_splits
+from benchmark.errors import UserError
+from benchmark.examining.examination import examination_names, load_examination, options_of
+from benchmark.examining.examined import all_examined
+from benchmark.examining.network import Network
+from benchmark.examining.run import examine_suite
+from benchmark.running.cell import builder
+from benchmark.running.loaded import load
+from benchmark.running.networks import Networks
+from benchmark.running.run import run_suite
+from benchmark.schema.record import Record
+from benchmark.schema.suite import Cell, identify, load_suite
+from benchmark.tables.files import write_tables
+
+__all__ = ["workshop"]
+METHODS = ["e2ebp", "untrained"]
+EXAMINE = {
+    "labels": {"per_class": [1], "draws": 2, "steps": 2},
+    "roles": {"pictures": 24, "batch": 12, "batches": 2, "probe": 40},
+}
+TRACK = changed(methods=METHODS, seeds=1, examine=EXAMINE, moments=[0.5], recipe={"epochs": 2, "batch": 32, "lr": 0.05})
+
+
+class Bar(Watcher):
+    def ended(self, cell, line):
+        self.trained.append(line)
+
+
+def examined() -> dict[str, str]:
+    return {
+        str(path.relative_to("results")): path.read_text() for path in sorted(Path("results").rglob("examined/*/*/*"))
+    }
+
+
+def test_a_track_is_trained_examined_and_not_twice(workshop):
+    write_suites(workshop, TRACK)
+    run_suite("tiny", METHODS, Watcher(), jobs=1)
+    records = {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")}
+    kept = sorted(path.name for path in Path(".beyond/networks").rglob("*.safetensors"))
+    assert kept == ["00000001.safetensors", "00000002.safetensors"]  # nobody trains the other network
+
+    assert len(examine_suite("tiny", METHODS, Bar(), jobs=1)) == 4
+    first = examined()
+    found = list(all_examined(Path("results/examined")))
+    assert [(e.status, e.error, e.genuine) for e in found] == 4 * [("ok", None, True)]
+    roles = {e.identity.method: e for e in found if e.examination == "roles"}
+    assert list(roles["untrained"].beside) == ["e2ebp cifar_resnet8 K=1 seed 0"]
+    assert [m["epoch"] for m in roles["e2ebp"].block["moments"]] == [0, 1, 2]
+
+    assert examine_suite("tiny", METHODS, Bar(), jobs=1) == []
+    edited = Path("results/examined/tiny/untrained/cifar_resnet8-k1-s0.labels.json")
+    edited.write_text(edited.read_text().replace('"features": 64', '"features": 65'))
+    shutil.rmtree(".beyond/networks")
+    bar = Bar()
+    examine_suite("tiny", METHODS, bar, jobs=1)
+    assert len(bar.trained) == 1  # only the edited one, whose network needs no training
+    block = {name: json.loads(text)["block"] for name, text in examined().items()}
+    assert block == {name: json.loads(text)["block"] for name, text in first.items()}
+
+    Path("results/examined/tiny/e2ebp/cifar_resnet8-k1-s0.labels.json").unlink()
+    bar = Bar()
+    examine_suite("tiny", METHODS, bar, jobs=1)
+    assert any("trained again" in note for note in bar.notes)
+    assert {name: json.loads(text)["block"] for name, text in examined().items()} == block
+    assert {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")} == records
+
+    write_tables()
+    labels, cka = pd.read_csv("results/labels.csv"), pd.read_csv("results/roles-cka.csv")
+    assert set(labels["head"]) == {"logistic", "mean", "alone"}
+    assert set(labels.loc[labels["head"] == "alone", "method"]) == {"e2ebp"}
+    assert labels.set_index("method")["seen"].to_dict() == {"e2ebp": "full: 96", "untrained": "none"}
+    own = cka[(cka["other"] == "itself") & (cka["place"] == cka["other_place"])]
+    assert own["cka"].tolist() == pytest.approx(len(own) * [1])
+
+
+def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tmp_path):
+    suite, splits = small_suite(limit=60), load_splits(digits, Path("data"), validation=0.1, limit=60)
+    found = {}
+    for name, k in (("e2ebp", 1), ("dgl", 4), ("sufficient_labels", 2)):
+        cell = Cell(suite="tiny", method=name, variant="", backbone="cifar_resnet8", modules=k, seed=0)
+        loaded = load(cell, suite)
+        method = builder(cell, suite, digits.task, loaded.method)()
+        Networks(method, suite, tmp_path / name, print).heard_by(lambda fraction: None)(1.0)
+        record = Record(identity=identify(cell, suite), status="ok", fingerprint="")
+        found[name] = Network(cell, suite, loaded, splits, tmp_path / name, record)
+    assert {network.places for network in found.values()} == {("act1", "layer1.0", "layer2.0", "layer3.0")}
+    which = np.array([5, 1, 40])
+    ours = {name: network.outputs("validation", which) for name, network in found.items()}  # untrained: all the same
+    for place in ours["e2ebp"]:
+        assert np.allclose(ours["dgl"][place], ours["e2ebp"][place], atol=1e-5)
+        assert np.allclose(ours["sufficient_labels"][place], ours["e2ebp"][place], atol=1e-5)
+    whole = found["dgl"].outputs("validation", which, ["layer3.0"], pooled=False)["layer3.0"]
+    assert np.allclose(whole.reshape(3, 64, -1).mean(2), ours["dgl"]["layer3.0"], atol=1e-5)
+    assert [network.hidden_labels for network in found.values()] == [{"full": 60}, {"full": 60}, {"pairs": 60}]
+
+
+def test_who_asks_for_what_there_is_not_hears_it_before_anything_trains(workshop, monkeypatch, capsys):
+    assert "is no track" in mistake(monkeypatch, capsys, "examine", "tiny")
+    write_suites(workshop, changed(examine={"lables": {}}))
+    assert "did you mean labels" in mistake(monkeypatch, capsys, "run", "tiny")
+    write_suites(workshop, changed(examine={"labels": {"drawn": 3}}))
+    with pytest.raises(UserError, match=r"tiny\.examine\.labels\.drawn"):
+        options_of("tiny", load_suite("tiny"))
+
+
+def test_every_examination_says_what_its_page_needs():
+    for name in examination_names():
+        examination = load_examination(name)
+        assert examination.name() == name
+        assert examination.title
+        assert examination.lead
+        assert all(heading and meaning for heading, meaning in examination.columns.values())
+        assert examination.takes() is not None  # a suite may leave all options out

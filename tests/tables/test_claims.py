@@ -1,0 +1,298 @@
+"""Verdicts on claims: each can occur, seeds are pairs, and all claims together are corrected."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from records import make_record, write_own_tables, write_runs
+
+from benchmark.errors import UserError
+from benchmark.schema.claims import NAME, Claim
+from benchmark.tables.board import leaderboard
+from benchmark.tables.cases import Evidence
+from benchmark.tables.cells import load
+from benchmark.tables.certainty import holm, holm_adjusted
+from benchmark.tables.claims import CONTRADICTED, OPEN, SUPPORTED, UNTESTED, tables_of_claims
+
+MADE = {"suite": "made", "dataset": "cifar10"}
+TWIN = [88.0, 90.0, 92.0, 94.0, 86.0]  # seeds differ by far more than methods do
+NOISE = [0.05, -0.05, 0.02, -0.04, 0.02]
+WILD = [3.0, -3.0, 2.0, -2.5, 1.5]
+GAPS = {"better": 2.0, "worse": -3.0, "equal": 0.0, "slightly_worse": -0.3}
+
+
+def records():
+    """Five seeds of methods that are better, worse or equal by design; few seeds, one that broke, a smoke test."""
+    for seed, twin in enumerate(TWIN):
+        yield make_record("e2ebp", 1, seed, twin, **MADE)
+        for i, (name, gap) in enumerate(GAPS.items()):
+            for k in (2, 4):
+                top1 = twin + gap + NOISE[(seed + i + k) % 5]
+                yield make_record(name, k, seed, top1, memory=1 / k, flops=1.2, time=1.3 + NOISE[seed], **MADE)
+        yield make_record("e2ebp", 1, seed, twin, suite="noisy", dataset="cifar10")
+        yield make_record("wild", 2, seed, twin + WILD[seed], suite="noisy", dataset="cifar10")
+        status = "diverged" if seed == 4 else "ok"
+        yield make_record("broken", 2, seed, twin + 2 + NOISE[seed], status=status, **MADE)
+    yield make_record("few", 2, 0, 95.0, memory=0.5, **MADE)
+    for seed in range(3):  # elsewhere what is better is worse
+        for name, gap in {"e2ebp": 0.0, "better": -2.0, "equal": 0.1}.items():
+            k = 1 if name == "e2ebp" else 2
+            yield make_record(name, k, seed, 80.0 + gap + NOISE[seed + k], suite="second", dataset="svhn")
+            yield make_record(name, k, seed, 97.0 + gap + NOISE[seed + k])
+        yield make_record("tried", 2, seed, 99.0)
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory) -> Evidence:
+    cells = load(write_runs(tmp_path_factory.mktemp("made") / "runs", *records()))
+    return Evidence(leaderboard(cells).assign(leads="yes"), cells, smoke=["digits"])
+
+
+def claim(compare, **changes) -> Claim:
+    block = {
+        "says": "A claim of this test.",
+        "words": "paraphrased",
+        "source": "nobody",
+        "link": "https://example.org",
+        "family": "proxy objective",
+        "expect": "above",
+        "compare": compare,
+        "where": {"suite": ["made", "noisy", "digits"]},
+    }
+    return Claim.model_validate(block | changes)
+
+
+def decided(evidence: Evidence, results: Path | None = None, **claims: Claim) -> pd.DataFrame:
+    """The table of these claims, by claim; the first one's row for a single claim."""
+    table, _ = tables_of_claims(claims, evidence, results or Path("nowhere"))
+    return table.set_index("claim")
+
+
+def one(evidence: Evidence, compare, **changes) -> pd.Series:
+    return decided(evidence, it=claim(compare, **changes)).loc["it"]
+
+
+@pytest.mark.parametrize(
+    ("compare", "changes", "verdict"),
+    [
+        ("better", {}, SUPPORTED),
+        ("better", {"margin": 1.5}, SUPPORTED),
+        ("better", {"margin": 2.5}, CONTRADICTED),
+        ("worse", {}, CONTRADICTED),
+        ("worse", {"expect": "below"}, SUPPORTED),
+        ("better", {"against": "worse", "margin": 4.9}, SUPPORTED),
+        ("wild", {}, OPEN),
+        ("few", {}, UNTESTED),
+        ("tried", {}, UNTESTED),
+        ("nobody", {}, UNTESTED),
+    ],
+)
+def test_every_verdict_occurs(evidence, compare, changes, verdict):
+    assert one(evidence, compare, **changes)["verdict"] == verdict
+
+
+def test_matching_is_shown_by_an_interval_inside_the_margin_and_not_by_an_absent_difference(evidence):
+    same = {"expect": "not below", "margin": 0.5}
+    assert one(evidence, "equal", **same)["verdict"] == SUPPORTED
+    assert one(evidence, "slightly_worse", **same)["verdict"] == SUPPORTED
+    assert one(evidence, "slightly_worse", expect="not below", margin=0.1)["verdict"] == CONTRADICTED
+    assert one(evidence, "wild", **same)["verdict"] == OPEN  # a mean of 0.2 above, and nothing shown
+
+
+def test_effects_are_paired_by_seed(evidence):
+    """Seeds scatter by 3 points; unpaired, a difference of 2 would be within noise."""
+    row = one(evidence, {"method": "better", "modules": 2})
+    scores = np.array(TWIN)
+    assert row["effect"] == pytest.approx(2.0, abs=0.01)
+    assert row["half"] < 0.2 < 2 * scores.std() / 5**0.5
+    assert (row["n"], row["unit"], row["decided_by"]) == (5, "points", "better, K = 2, in made, cifar_resnet20")
+
+
+def test_what_is_not_enough_says_why(evidence):
+    assert one(evidence, "few")["why"] == "Rows of both have 1 seed in common; a test needs 3."
+    smoke = one(evidence, "tried")
+    assert (smoke["only_smoke_test"], smoke["cases"]) == ("yes", 0)
+    assert smoke["why"] == "Only a smoke test speaks to it, and a smoke test decides nothing."
+    assert pd.isna(smoke["effect"])
+    assert one(evidence, "nobody")["why"] == "No rows here speak to it."
+
+
+def test_an_open_claim_says_how_many_seeds_would_decide_it(evidence):
+    """By hand: (t at half of 5 % and at 80 %, squared) times the variance of a difference over the squared distance."""
+    few, more = one(evidence, "wild", margin=3.0), one(evidence, "wild", margin=1.5)
+    assert few["verdict"] == more["verdict"] == OPEN
+    assert 5 < few["seeds_needed"] < more["seeds_needed"] < 200
+    assert f"about {more['seeds_needed']} seeds would decide it" in more["why"]
+    nearly = one(evidence, "wild", margin=0.2)
+    assert pd.isna(nearly["seeds_needed"])
+    assert "not even 1,000 seeds" in nearly["why"]
+
+
+def test_holm_corrects_over_all_claims(evidence):
+    weak = claim("wild", margin=3.6, expect="below")  # is 3.8 above its line, of a standard error of about 1.2
+    alone = decided(evidence, weak=weak).loc["weak"]
+    crowd = {f"other_{i}": claim("wild", margin=i / 100) for i in range(10)}
+    among = decided(evidence, weak=weak, **crowd).loc["weak"]
+    assert alone["verdict"] == CONTRADICTED
+    assert among["verdict"] == OPEN
+    assert among["p"] == pytest.approx(11 * alone["p"], rel=0.02)
+    certain = decided(evidence, sure=claim("better"), **crowd).loc["sure"]
+    assert certain["verdict"] == SUPPORTED
+
+
+def test_adjusted_p_are_those_at_which_holm_decides():
+    p = np.array([0.04, 0.001, 0.013, 0.5, 0.012])
+    assert holm_adjusted(p) == pytest.approx([0.08, 0.005, 0.048, 0.5, 0.048])
+    for error in (0.004, 0.006, 0.05, 0.2):
+        assert holm(p, error).tolist() == (holm_adjusted(p) <= error).tolist()
+    assert len(holm_adjusted(np.array([]))) == 0
+
+
+def test_everywhere_means_in_each_setting_and_somewhere_in_one(evidence):
+    both = {"where": {"suite": ["made", "second"]}}
+    assert one(evidence, "better", **both)["verdict"] == CONTRADICTED
+    found = one(evidence, "better", holds="somewhere", **both)
+    assert (found["verdict"], found["cases"], found["suites"]) == (SUPPORTED, 3, "made, second")
+    assert one(evidence, "worse", holds="somewhere")["verdict"] == CONTRADICTED
+    assert one(evidence, ["equal", "worse"], expect="not below", margin=0.5)["verdict"] == CONTRADICTED
+    matching = {"expect": "not below", "margin": 0.5, "holds": "somewhere"}
+    assert one(evidence, ["equal", "worse"], **matching)["verdict"] == SUPPORTED
+
+
+def test_what_holds_everywhere_waits_for_the_rows_of_suites_that_were_begun(evidence):
+    row = {"suite": "made", "dataset": "cifar10", "backbone": "cifar_resnet20", "recipe": "shared", "leads": "yes"}
+    row |= {"variant": "", "family": "weakly modular"}
+    asked = [row | {"method": m, "modules": k} for m, k in (("e2ebp", 1), ("better", 2), ("better", 4), ("better", 8))]
+    asked += [row | {"method": "worse", "modules": k} for k in (2, 8)]
+    waits = Evidence(evidence.board, evidence.cells, pd.DataFrame(asked), evidence.smoke)
+    found = one(waits, "better")
+    assert found["verdict"] == UNTESTED
+    assert found["why"] == "Known in 2 settings, of which none decides it alone; it waits for 1 more of suites begun."
+    assert one(waits, {"method": "better", "modules": [2, 4]})["verdict"] == SUPPORTED
+    assert one(waits, "worse")["verdict"] == CONTRADICTED  # one setting is enough
+    assert one(waits, "worse", holds="somewhere")["verdict"] == UNTESTED
+    assert one(waits, "better", holds="somewhere")["verdict"] == SUPPORTED
+
+
+def test_a_cell_that_broke_keeps_a_claim_from_support_and_not_from_contradiction(evidence):
+    found = one(evidence, "broken")
+    assert (found["verdict"], found["n"]) == (OPEN, 4)
+    assert "whatever other seeds say" in found["why"]
+    assert one(evidence, "broken", margin=3.0)["verdict"] == CONTRADICTED
+
+
+def test_costs_that_no_seed_moves_are_compared_without_a_test(evidence):
+    found = one(evidence, {"method": "better", "modules": [2, 4]}, metric="memory", expect="below", margin=45)
+    assert (found["verdict"], found["unit"], found["effect"]) == (SUPPORTED, "%", -50.0)
+    assert pd.isna(found["p"])
+    assert found["why"] == "Compared without a test in 2 settings: no seed moves it."
+    deeper = {"metric": "memory", "expect": "below", "margin": 60}
+    assert one(evidence, "better", **deeper)["verdict"] == CONTRADICTED
+    assert one(evidence, "better", **deeper, holds="somewhere")["verdict"] == SUPPORTED  # at K = 4
+    assert one(evidence, "few", metric="memory", expect="below")["verdict"] == SUPPORTED  # of one seed
+    assert one(evidence, "better", metric="FLOPs", expect="not above", margin=20)["verdict"] == SUPPORTED
+    assert one(evidence, "tried", metric="memory", expect="not above", margin=5)["verdict"] == UNTESTED
+
+
+def test_times_are_tested(evidence):
+    found = one(evidence, "better", metric="time")
+    assert (found["verdict"], found["unit"]) == (SUPPORTED, "%")
+    assert found["effect"] == pytest.approx(30, abs=0.1)
+
+
+def test_the_other_side_has_the_same_k_or_the_k_that_the_claim_names(evidence):
+    _, cases = tables_of_claims({"it": claim("better", against="worse")}, evidence, Path("nowhere"))
+    assert set(zip(cases["compare"], cases["against"], strict=True)) == {
+        ("better, K = 2", "worse, K = 2"),
+        ("better, K = 4", "worse, K = 4"),
+    }
+    deeper = {"compare": {"method": "better", "modules": 4}, "against": {"method": "better", "modules": 2}}
+    _, cases = tables_of_claims({"it": claim(**deeper)}, evidence, Path("nowhere"))
+    assert cases["against"].tolist() == ["better, K = 2"]
+    assert cases.loc[0, ["compare_row", "against_row"]].tolist() == ["better, K = 4, shared", "better, K = 2, shared"]
+
+
+def test_at_equal_epochs_backpropagation_has_as_many(tmp_path):
+    """It gains 2 points from twice the epochs, which a method of two phases has."""
+    runs = [make_record("e2ebp", 1, s, 90.0 + s, epochs=4, **MADE) for s in range(3)]
+    runs += [make_record("e2ebp", 1, s, 92.0 + s, epochs=8, times=2, **MADE) for s in range(3)]
+    runs += [make_record("phases", 2, s, 91.0 + s, epochs=8, **MADE) for s in range(3)]
+    cells = load(write_runs(tmp_path / "runs", *runs))
+    evidence = Evidence(leaderboard(cells).assign(leads="yes"), cells)
+    assert one(evidence, "phases")["effect"] == 1.0
+    assert one(evidence, "phases", metric="accuracy at equal epochs")["effect"] == -1.0
+
+
+def track(tmp_path: Path, **columns) -> Path:
+    rows = [
+        {"suite": "made", "method": m, "labels": n, "seed": s, "draw": d, "accuracy": top + n + s + d / 10}
+        for m, top in (("pairs", 60.0), ("scratch", 40.0))
+        for n in (1, 10)
+        for s in range(3)
+        for d in range(2)
+    ]
+    pd.DataFrame(rows).assign(**columns).to_csv(tmp_path / "labels.csv", index=False)
+    return tmp_path
+
+
+def test_a_claim_may_be_of_a_tracks_table(evidence, tmp_path):
+    results = track(tmp_path)
+    of_track = {"table": "labels", "metric": "accuracy", "where": {"labels": 1}, "unit": "percent"}
+    against = claim("pairs", against="scratch", margin=15, **of_track)
+    number = claim({"method": "pairs"}, against=70.0, **of_track)
+    by_draw = claim("pairs", against="scratch", pair_by="draw", **of_track)
+    found = decided(evidence, results, against=against, number=number, by_draw=by_draw)
+    assert found.loc["against", ["verdict", "effect", "n", "unit"]].tolist() == [SUPPORTED, 20.0, 3, "percent"]
+    assert found.loc["number", ["verdict", "effect"]].tolist() == [CONTRADICTED, -7.95]
+    assert found.loc["by_draw", "why"] == "Rows of both have 2 draws in common; a test needs 3."
+    assert decided(evidence, tmp_path / "gone", against=against).loc["against", "verdict"] == UNTESTED
+
+
+def test_a_table_of_means_is_tested_unpaired(evidence, tmp_path):
+    """Welch's t by hand: half = 0.5 of three seeds is a standard error of 0.5 / 4.303."""
+    rows = [
+        {"method": m, "per_class": p, "top1": top, "half": 0.5, "n": 3}
+        for m, top in (("a", 62.0), ("b", 60.0))
+        for p in ("1", "all")
+    ]
+    rows += [{"method": "c", "per_class": "1", "top1": 70.0, "half": None, "n": 1}]
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
+    of_track = {"table": "labels", "metric": "top1", "half": "half", "where": {"per_class": 1}}
+    claims = {"above": claim("a", against="b", **of_track), "one_seed": claim("c", against="b", **of_track)}
+    claims["number"] = claim("a", against=61.9, **of_track)
+    found = decided(evidence, tmp_path, **claims)
+    assert found["verdict"].tolist() == [SUPPORTED, UNTESTED, OPEN]
+    error = 2**0.5 * 0.5 / 4.302653
+    assert found.loc["above", "half"] == pytest.approx(2.776445 * error, abs=1e-3)  # 4 degrees of freedom
+    assert found.loc["number", "half"] == pytest.approx(0.5, abs=1e-3)
+    assert "by means and intervals, unpaired" in found.loc["above", "why"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"metric": "acc", "table": "labels", "where": {}}, "my_claim: `metric` names the column acc"),
+        (
+            {"pair_by": "target", "metric": "accuracy", "table": "labels", "where": {}},
+            "`pair_by` names the column target",
+        ),
+        ({"where": {"sweet": "made"}}, "my_claim: `where` names the column sweet, which is not there"),
+    ],
+)
+def test_a_column_that_is_not_there_is_named_with_its_claim(evidence, tmp_path, changes, sentence):
+    with pytest.raises(UserError, match=rf"claims\.yaml: .*{sentence}"):
+        decided(evidence, track(tmp_path), my_claim=claim("pairs", **changes))
+
+
+def test_tables_are_written_where_there_are_claims_and_go_with_them(tmp_path):
+    write_runs(tmp_path / "runs", *(make_record("e2ebp", 1, s, 90.0, **MADE) for s in range(3)))
+    block = claim("nobody").model_dump(mode="json", exclude_none=True)
+    (tmp_path / NAME).write_text(yaml.safe_dump({"mine": block}))
+    write_own_tables(tmp_path)
+    assert pd.read_csv(tmp_path / "claims.csv").loc[0, ["claim", "verdict"]].tolist() == ["mine", UNTESTED]
+    assert (tmp_path / "claim_cases.csv").exists()
+    (tmp_path / NAME).unlink()
+    write_own_tables(tmp_path)
+    assert not list(tmp_path.glob("claim*"))

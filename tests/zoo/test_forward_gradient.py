@@ -1,0 +1,90 @@
+"""Forward gradients and zeroth order: sums over all directions are backpropagation's gradients; one is an estimate."""
+
+import pytest
+import torch
+from handmade import build, pictures
+from linear import build_linear, vectors
+
+from benchmark.engine.objectives import perturbation
+
+WIDTHS = [6, 5, 3], [3, 4]
+ACTIVITIES, WEIGHTS = 5 + 3 + 4, 30 + 15 + 12
+
+
+def gradients(method, batch):
+    method.modules.zero_grad(), method.auxiliaries.zero_grad()
+    for loss in method.losses(batch):
+        loss.backward()
+    return [p.grad.clone() for p in method.modules.parameters()]
+
+
+def along(direction, by_picture, monkeypatch):
+    """Let one unit vector stand for a step's noise: E[u uᵀ] = I is then a sum over all of them, without scatter."""
+    left = [direction]
+
+    def unit(like):
+        u = torch.zeros_like(like)
+        numbers = u.flatten(1) if by_picture else u.view(1, -1)
+        if 0 <= left[0] < numbers.shape[1]:
+            numbers[:, left[0]] = 1
+        left[0] -= numbers.shape[1]
+        return u
+
+    monkeypatch.setattr(perturbation, "noise", unit)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("forward_gradient", 1e-10), ("zeroth_order", 1e-3)])
+@pytest.mark.parametrize(("noise", "directions"), [("activities", ACTIVITIES), ("weights", WEIGHTS)])
+def test_over_all_directions_it_is_backpropagation(name, tolerance, noise, directions, monkeypatch):
+    batch = vectors(seed=1)
+    method, found = build_linear(name, *WIDTHS, options={"noise": noise}), []
+    for direction in range(directions):
+        along(direction, noise == "activities", monkeypatch)
+        found.append(gradients(method, batch))
+    true = gradients(build_linear("e2ebp", *WIDTHS), batch)
+    for a, b in zip(zip(*found, strict=True), true, strict=True):
+        torch.testing.assert_close(sum(a), b, rtol=tolerance, atol=tolerance / 10)
+
+
+def test_over_all_directions_a_local_one_is_the_gradient_of_its_local_loss(monkeypatch):
+    batch = vectors(seed=1)
+    method, found = build_linear("local_forward_gradient", *WIDTHS), []
+    for direction in range(5 + 3):  # of the first module; the second one draws on from there
+        along(direction, True, monkeypatch)
+        found.append(gradients(method, batch))
+    twin = build_linear("greedy_sl", *WIDTHS)  # the same heads, by true gradients
+    twin.auxiliaries.load_state_dict(method.auxiliaries.state_dict())
+    true = gradients(twin, batch)
+    for a, b in zip(list(zip(*found, strict=True))[:2], true, strict=False):
+        torch.testing.assert_close(sum(a), b, rtol=1e-10, atol=1e-12)
+    for a, b in zip(method.auxiliaries.parameters(), twin.auxiliaries.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("name", ["forward_gradient", "zeroth_order"])
+@pytest.mark.parametrize("noise", ["activities", "weights"])
+def test_a_layers_weights_move_by_its_own_input_and_noise_alone(name, noise):
+    """No graph leads from a layer to the one before it, so nothing can be propagated back."""
+    method, batch = build(name, {"noise": noise}), pictures(16)
+    (loss,) = method.losses(batch)
+    (convolution, *_) = (p for p in method.modules.parameters() if p.ndim == 4)
+    before = method.modules[0][0].weight.detach().clone()
+    loss.backward()
+    assert convolution.grad.abs().sum() > 0
+    assert torch.equal(method.modules[0][0].weight, before)  # the noise on the weights is gone
+    assert isinstance(method.modules[0][0].weight, torch.nn.Parameter)
+
+
+def test_a_small_difference_is_the_slope():
+    """Node perturbation and forward gradients on activities, of the same noise."""
+    method, other, batch = build("forward_gradient"), build("zeroth_order", {"noise": "activities"}), pictures(16)
+    found = []
+    for each in (method, other):
+        each.modules.double()
+        for part in each.modules.modules():
+            if isinstance(part, torch.nn.Dropout2d):
+                part.p = 0.0
+        torch.manual_seed(5)
+        batch.x = batch.x.double()
+        found.append(torch.cat([g.flatten() for g in gradients(each, batch)]))
+    assert torch.cosine_similarity(*found, dim=0) > 0.999
