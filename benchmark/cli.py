@@ -330,17 +330,26 @@ def examine(
     suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
     method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
     again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="examine again what is examined, compare, write nothing")
+    ] = False,
     jobs: Jobs = None,
 ) -> None:
     """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
     at_the_top()
-    from benchmark.examining.run import examine_suite
+    from benchmark.examining.run import check_suite, examine_suite
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import methods_of
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
     chosen = method or methods_of(load_suite(suite))
+    if check:
+        with ProgressBar(f"check {suite}", console) as bar:
+            odd = check_suite(suite, chosen, bar, jobs=jobs)
+        for sentence in odd:
+            _complain(sentence, "red")
+        sys.exit(1 if odd else 0)
     try:
         with ProgressBar(f"examine {suite}", console) as bar:
             examine_suite(suite, chosen, bar, again=again, jobs=jobs)

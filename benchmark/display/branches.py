@@ -19,7 +19,11 @@ class Branch(NamedTuple):
 
 
 BRANCHES = (
-    Branch("references", "forward and backward through the whole network", ("e2ebp", "gradient_checkpointing")),
+    Branch(
+        "references",
+        "forward and backward through the whole network",
+        ("e2ebp", "gradient_checkpointing", "deep_supervision", "supervised_contrastive"),
+    ),
     Branch(
         "proxy objective",
         "each hidden module has an objective of its own, mostly by an auxiliary head or a kernel on its output",
@@ -27,12 +31,18 @@ BRANCHES = (
             *("predsim", "dgl", "greedy_sl", "infopro", "backlink", "contsup", "auglocal", "man", "trgl"),
             *("hsic_bottleneck", "similarity_matching"),
             *("boostresnet", "deep_cascade", "greedy_layerwise", "modular_kernel", "sufficient_labels"),
-            "layerwise_hsic",
+            *("layerwise_hsic", "mono_forward", "hpff", "noprop"),
         ),
     ),
-    Branch("self-supervision", "the same without labels: two views or neighbouring patches", ("gim", "loco")),
     Branch(
-        "target propagation", "an auxiliary model hands each module a target for its output", ("target_propagation",)
+        "self-supervision",
+        "the same without labels: two views, neighbouring patches, or neurons that compete",
+        ("gim", "loco", "blockwise_ssl", "clapp", "softhebb"),
+    ),
+    Branch(
+        "target propagation",
+        "an auxiliary model hands each module a target for its output",
+        ("target_propagation", "fixed_weight_dtp", "counter_current"),
     ),
     Branch("synthetic gradients", "an auxiliary model predicts the gradient at a module's output", ("dni",)),
     Branch("delayed gradients", "the true gradient, of earlier steps", ("ddg", "features_replay")),
@@ -50,7 +60,10 @@ BRANCHES = (
     Branch(
         "forward passes only",
         "no error goes back: modules learn from noise on a forward pass, or from a second one",
-        ("forward_forward", "forward_gradient", "local_forward_gradient", "pepita", "zeroth_order"),
+        (
+            *("forward_forward", "deeper_forward", "sigprop"),
+            *("forward_gradient", "local_forward_gradient", "pepita", "zeroth_order"),
+        ),
     ),
     Branch("natural zero", "nothing is learned in the hidden modules", ("random_features", "untrained")),
 )

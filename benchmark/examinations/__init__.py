@@ -39,6 +39,7 @@ and packages. Training records stay as they are. A network that is missing (a fr
 again by ``beyond examine``, without metering, and must validate as its record says.
 
 What holds for tracks as for suites: stages (``dvc repro SUITE``, then ``examine_SUITE``), resuming (cells and
-examinations that are finished are kept), ``beyond plan``, ``beyond verify`` (of the training), export and addresses.
+examinations that are finished are kept), ``beyond plan``, ``beyond verify`` (of the training; ``beyond examine SUITE
+--check`` compares what is found), export and addresses.
 What does not: ``plan`` does not predict what examining costs; an examination that is cut short begins anew.
 """

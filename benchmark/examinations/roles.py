@@ -76,8 +76,9 @@ class Roles(Examination[Options, Block]):
         "no training put in. The dashed line is chance. A probe describes; a low one early in the network is no fault.",
         "CKA: linear kernel, the unbiased minibatch estimator (Nguyen et al. 2021), on whole outputs; near 0 for "
         "unrelated features, and not clipped. Its ceiling is what two end-to-end networks of different seeds have in "
-        "common (row `e2ebp`). Rows of `similarity_matching` say how close its features come to backpropagation's "
-        "(Bahroun et al. 2023), from pairs and without labels.",
+        "common (row `e2ebp`); its floor what such a network has in common with the one that it began as (row "
+        "`untrained`). Rows of `similarity_matching` say how close its features come to backpropagation's (Bahroun et "
+        "al. 2023), from pairs and without labels.",
     )
     columns: ClassVar = {
         **ROW,

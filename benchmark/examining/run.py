@@ -4,11 +4,13 @@ An examination that was made with the same files, options, versions and packages
 somebody edited is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchmark.errors import UserError
+from benchmark.examining.agreement import differences
 from benchmark.examining.candidate import Candidate
 from benchmark.examining.examination import load_examination, options_of
 from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
@@ -42,6 +44,17 @@ class Observer(Protocol):
         """Something that a person should know."""
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """Whom to examine of a track, and by what."""
+
+    wanted: dict[Cell, Candidate]  # of the methods asked for
+    beside: dict[Cell, dict[str, list[Candidate]]]
+    options: dict[str, Strict]
+    everyone: list[Cell]  # of these methods, trained or not
+    gpus: int
+
+
 def examine_suite(
     name: str,
     methods: Sequence[str],
@@ -64,6 +77,50 @@ def examine_suite(
     Raises:
         UserError: the suite is no track, cannot run here, or none of its cells has been trained.
     """
+    plan = _plan(name, methods, observer, runs, networks)
+    here = {
+        examined_path(examined, identify(cell, load_suite(name)), e) for cell in plan.everyone for e in plan.options
+    }
+    _remove_others(examined / name, methods, here)
+    due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n, examined)} for c in plan.wanted}
+    made = []
+    for found in _examined(plan, due, observer, jobs):
+        write_examined(found, examined)
+        made.append(found)
+    return made
+
+
+def check_suite(
+    name: str,
+    methods: Sequence[str],
+    observer: Observer,
+    runs: Path = RUNS,
+    examined: Path = EXAMINED,
+    networks: Path = NETWORKS,
+    jobs: int | None = None,
+) -> list[str]:
+    """Examine again what is examined, compare, and write nothing.
+
+    Returns:
+        A sentence on each examination of a cell that comes out otherwise.
+
+    Raises:
+        UserError: as of :func:`examine_suite`, or nothing is examined yet.
+    """
+    plan = _plan(name, methods, observer, runs, networks)
+    due = {c: {n: o for n, o in plan.options.items() if _done(plan, c, n, examined)} for c in plan.wanted}
+    if not any(due.values()):
+        raise UserError(f"Nothing of {name!r} is examined yet; `beyond examine {name}` does that.")
+    sentences = []
+    for again in _examined(plan, due, observer, jobs):
+        before = read_examined(examined_path(examined, again.identity, again.examination))
+        if odd := differences(before.block, again.block):
+            sentences.append(f"{again.identity.setting} seed {again.identity.seed}, {again.examination}: {odd}")
+    return sentences
+
+
+def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, networks: Path) -> _Plan:
+    """Whom to examine, once it is sure that they can be."""
     suite = load_suite(name)
     options = options_of(name, suite)
     check_asked(name, suite, methods)
@@ -72,37 +129,40 @@ def examine_suite(
     wanted = {cell: candidate for cell, candidate in trained.items() if cell.method in methods}
     if not wanted:
         raise UserError(f"No cell of {', '.join(methods)} in {name!r} is trained yet; `beyond run {name}` does that.")
-    all_cells = [cell for method in methods for cell in cells(name, suite, method)]
-    if missing := len(all_cells) - len(wanted):
-        observer.note(f"{missing} of {len(all_cells)} cells are not trained, or by other files; they are left out.")
-    beside = {c: _beside(c, trained, options) for c in wanted}
-    due = {c: _due(wanted[c], options, beside[c], None if again else examined) for c in wanted}
-    todo = [cell for cell in wanted if due[cell]]
-    observer.begin(len(wanted), len(wanted) - len(todo))
-    here = {examined_path(examined, identify(cell, suite), exam) for cell in all_cells for exam in options}
-    _remove_others(examined / name, methods, here)
-    places = slots(gpus, jobs)
+    everyone = [cell for method in methods for cell in cells(name, suite, method)]
+    if missing := len(everyone) - len(wanted):
+        observer.note(f"{missing} of {len(everyone)} cells are not trained, or by other files; they are left out.")
+    return _Plan(wanted, {c: _beside(c, trained, options) for c in wanted}, options, everyone, gpus)
+
+
+def _examined(
+    plan: _Plan, due: Mapping[Cell, Mapping[str, Strict]], observer: Observer, jobs: int | None
+) -> Iterator[Examined]:
+    """Everything that is due, as it is found.
+
+    Raises:
+        UserError: in the end, where cells could not be examined; or a network cannot be had again.
+    """
+    todo = [cell for cell in plan.wanted if due[cell]]
+    observer.begin(len(plan.wanted), len(plan.wanted) - len(todo))
+    places = slots(plan.gpus, jobs)
     if todo:
         observer.note(f"{len(todo)} to examine: {described(places)}")
-    _train_missing(
-        [wanted[c] for c in todo] + [o for c in todo for n in due[c] for o in beside[c][n]], places, observer
-    )
-    made, failed = list[Examined](), list[str]()
-    work = [Job(c, f"{WORKER}examine", (wanted[c], due[c], beside[c])) for c in todo]
+    others = [other for cell in todo for name in due[cell] for other in plan.beside[cell][name]]
+    _train_missing([plan.wanted[cell] for cell in todo] + others, places, observer)
+    failed = []
+    work = [Job(cell, f"{WORKER}examine", (plan.wanted[cell], due[cell], plan.beside[cell])) for cell in todo]
     for cell, outcome in run_jobs(work, places, observer.progress):
-        setting = wanted[cell].called
+        setting = plan.wanted[cell].called
         if isinstance(outcome, Crash | UserError):
             failed.append(f"{setting}: {outcome.sentence if isinstance(outcome, Crash) else outcome}")
             observer.ended(cell, failed[-1])
             continue
-        for found in outcome:
-            write_examined(found, examined)
-        made += outcome
+        yield from outcome
         said = [f"{e.examination} {e.error or 'ok'} ({e.made.seconds:.0f} s)" for e in outcome]
         observer.ended(cell, f"{setting}: {', '.join(said)}")
     if failed:
         raise UserError(f"{len(failed)} of {len(todo)} cells were not examined: {printable(failed[0])}")
-    return made
 
 
 def _trained(name: str, suite: Suite, data: str, runs: Path, networks: Path) -> dict[Cell, Candidate]:
@@ -130,25 +190,16 @@ def _beside(cell: Cell, trained: Mapping[Cell, Candidate], names: Iterable[str])
     return {name: [trained[c] for c in load_examination(name).beside(cell, list(trained))] for name in names}
 
 
-def _due(
-    candidate: Candidate, options: Mapping[str, Strict], beside: Mapping[str, Sequence[Candidate]], folder: Path | None
-) -> dict[str, Strict]:
-    """The examinations, with their options, that the folder does not have of this cell as it is now."""
-    found = {}
-    for name, wanted in options.items():
-        key = key_of(
-            load_examination(name), wanted, candidate.fingerprint, {c.called: c.fingerprint for c in beside[name]}
-        )
-        if folder is None or not _is_done(examined_path(folder, candidate.record.identity, name), key):
-            found[name] = wanted
-    return found
-
-
-def _is_done(path: Path, key: str) -> bool:
+def _done(plan: _Plan, cell: Cell, name: str, examined: Path) -> bool:
+    """Whether a folder has an examination of a cell as it would be made now."""
+    candidate = plan.wanted[cell]
+    beside = {c.called: c.fingerprint for c in plan.beside[cell][name]}
+    path = examined_path(examined, candidate.record.identity, name)
     try:
         found = read_examined(path) if path.is_file() else None
     except UserError:
         return False
+    key = key_of(load_examination(name), plan.options[name], candidate.fingerprint, beside)
     return found is not None and found.key == key and found.genuine and found.status == "ok"
 
 

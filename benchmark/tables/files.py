@@ -106,7 +106,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
         tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
         contests = {name: suite for name, suite in defined.items() if name not in {*smoke, *tracks}}
-        rows = board[~board["suite"].isin(tracks)]
+        rows = board.assign(leads=led_as_defined(board, contests))[~board["suite"].isin(tracks)]
         evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke)
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)
@@ -125,6 +125,16 @@ def leading_recipes(board: pd.DataFrame, defined: dict[str, Suite]) -> dict[str,
         wanted = (suite.leading, *LEADING) if suite else LEADING
         found[str(name)] = next(recipe for recipe in wanted if recipe in there)
     return found
+
+
+def led_as_defined(board: pd.DataFrame, defined: dict[str, Suite]) -> pd.Series:
+    """Which rows may speak for or against a claim: not those of a recipe that its suite has but for comparison.
+
+    Until a suite is tuned its ranks are of the one recipe for all, which may be nobody's fault and nobody's merit.
+    """
+    rows = zip(board["suite"], board["recipe"], strict=True)
+    speaks = [suite not in defined or recipe == defined[suite].leading for suite, recipe in rows]
+    return board["leads"].where(pd.Series(speaks, board.index, dtype=bool), "no")
 
 
 def papers_figures(path: Path) -> pd.DataFrame:

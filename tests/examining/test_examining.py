@@ -12,10 +12,11 @@ from workshop import Watcher, changed, mistake, workshop, write_suites
 
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
+from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
 from benchmark.examining.examined import all_examined
 from benchmark.examining.network import Network
-from benchmark.examining.run import examine_suite
+from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
 from benchmark.running.loaded import load
 from benchmark.running.networks import Networks
@@ -76,6 +77,7 @@ def test_a_track_is_trained_examined_and_not_twice(workshop):
     assert {name: json.loads(text)["block"] for name, text in examined().items()} == block
     assert {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")} == records
 
+    assert check_suite("tiny", ["e2ebp"], Bar(), jobs=1) == []
     write_tables()
     labels, cka = pd.read_csv("results/labels.csv"), pd.read_csv("results/roles-cka.csv")
     assert set(labels["head"]) == {"logistic", "mean", "alone"}
@@ -113,6 +115,16 @@ def test_who_asks_for_what_there_is_not_hears_it_before_anything_trains(workshop
     write_suites(workshop, changed(examine={"labels": {"drawn": 3}}))
     with pytest.raises(UserError, match=r"tiny\.examine\.labels\.drawn"):
         options_of("tiny", load_suite("tiny"))
+
+
+def test_a_number_that_moved_is_named_and_rounding_is_not():
+    before = {"cka": [[1.0, 0.5]], "other": None, "scores": [{"head": "mean", "test_top1": 50.0}]}
+    near = {"cka": [[1.0, 0.50001]], "other": None, "scores": [{"head": "mean", "test_top1": 50.0}]}
+    assert differences(before, near) == ""
+    moved = {"cka": [[1.0, 0.4]], "other": None, "scores": [{"head": "mean", "test_top1": 51.0}]}
+    assert differences(before, moved) == "2 numbers differ, most cka[0][1]: 0.4 instead of 0.5"
+    assert "other: e2ebp instead of None" in differences(before, before | {"other": "e2ebp"})
+    assert "scores" in differences(before, before | {"scores": []})
 
 
 def test_every_examination_says_what_its_page_needs():

@@ -1,6 +1,7 @@
 """Verdicts on claims: each can occur, seeds are pairs, and all claims together are corrected."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load
 from benchmark.tables.certainty import holm, holm_adjusted
 from benchmark.tables.claims import CONTRADICTED, OPEN, SUPPORTED, UNTESTED, tables_of_claims
+from benchmark.tables.files import led_as_defined
 
 MADE = {"suite": "made", "dataset": "cifar10"}
 TWIN = [88.0, 90.0, 92.0, 94.0, 86.0]  # seeds differ by far more than methods do
@@ -319,3 +321,9 @@ def test_tables_are_written_where_there_are_claims_and_go_with_them(tmp_path):
     (tmp_path / NAME).unlink()
     write_own_tables(tmp_path)
     assert not list(tmp_path.glob("claim*"))
+
+
+def test_rows_of_the_one_recipe_for_all_decide_nothing_where_the_suite_asks_for_tuned_ones():
+    board = pd.DataFrame({"suite": ["a", "a", "b"], "recipe": ["shared", "tuned", "shared"], "leads": "yes"})
+    defined = {"a": SimpleNamespace(leading="tuned"), "b": SimpleNamespace(leading="shared")}
+    assert led_as_defined(board, defined).tolist() == ["no", "yes", "yes"]

@@ -22,8 +22,8 @@ from benchmark.engine.pictures.data import Pictures, load_splits
 from benchmark.engine.pictures.loader import MemoryLoader
 from benchmark.engine.training.evaluate import split_logits
 from benchmark.errors import UserError
-from benchmark.running.cell import builder, run_cell
-from benchmark.running.launch import Crash
+from benchmark.running.cell import builder
+from benchmark.running.launch import Crash, run_one
 from benchmark.running.machine import machine
 from benchmark.sandbox import bubblewrap
 from benchmark.sandbox.run import Ending
@@ -113,7 +113,7 @@ def test_a_method_that_looks_for_the_test_labels_finds_them_where_it_is_trusted(
     """So that the next test could fail."""
     (workshop / "methods" / "peeks.py").write_text(PEEKS)
     suite = load_suite("tiny")
-    trusted = run_cell(lambda done: None, cells("tiny", suite, "peeks")[0], suite, "")
+    trusted = run_one("benchmark.running.cell:run_cell", cells("tiny", suite, "peeks")[0], suite, "")
     assert trusted.accuracy is not None, trusted.error
     assert (trusted.accuracy.test_top1, trusted.accuracy.test_top5) == (100.0, 100.0)
 

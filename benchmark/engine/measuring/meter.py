@@ -132,7 +132,7 @@ class SavedBytes:
             self._sizes[key] = storage.nbytes()
             self.live += storage.nbytes()
             self.peak = max(self.peak, self.live)
-        return _Saved(tensor, self._release)
+        return _Saved(tensor.detach(), self._release)  # an output is not to keep its own node alive
 
     def _release(self, key: int) -> None:
         self._owners[key] -= 1

@@ -68,7 +68,7 @@ class Slurm:
 
     def look(self, jobs: Collection[str]) -> Mapping[str, Ended]:
         """Those of the jobs that have ended; none where Slurm does not answer."""
-        asked = subprocess.run(OWN, capture_output=True, text=True)
+        asked = subprocess.run(OWN, capture_output=True, encoding="utf-8")
         if asked.returncode:
             return {}
         states = dict(line.split("|", 1) for line in asked.stdout.split())
