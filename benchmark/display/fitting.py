@@ -12,7 +12,7 @@ from benchmark.display.reading import read_methods, read_table, without_referenc
 from benchmark.display.texts import short_name
 from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
 from benchmark.tables.blocks import suites_in_order
-from benchmark.tables.columns import SMOKE_TEST, TWIN, with_interval
+from benchmark.tables.columns import COMPARISON, TWIN, with_interval
 
 CARDS = (4, 6, 8, 11, 12, 16, 24, 40, 48, 80)  # GB
 CARD = 8  # with which the pages open
@@ -68,7 +68,7 @@ def _accuracy(board: pd.DataFrame) -> dict[Any, str]:
     if board.empty:
         return {}
     rows = without_references(board)
-    rows = rows[(rows["leads"] == "yes") & (rows["role"] != SMOKE_TEST) & (rows["kind"] == "")]
+    rows = rows[(rows["leads"] == "yes") & (rows["role"] == COMPARISON) & (rows["kind"] == "")]
     rows = rows.dropna(subset=["vs_e2ebp_pct"])
     found: dict[Any, str] = {}
     for suite in suites_in_order(rows):

@@ -16,7 +16,7 @@ from benchmark.display.branches import branch_of
 from benchmark.display.texts import FAMILIES, REFERENCES
 from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
 from benchmark.tables.blocks import suites_in_order
-from benchmark.tables.columns import SMOKE_TEST, is_twin, with_interval
+from benchmark.tables.columns import SMOKE_TEST, TRACK, is_twin, with_interval
 
 LOW, HIGH = -90.0, 6.0  # points: the axis
 TICKS = {-50: "−50", -20: "−20", -10: "−10", -5: "−5", -2: "−2", 0: "0", 2: "+2"}
@@ -57,7 +57,7 @@ def gap_columns(board: pd.DataFrame) -> list[Column]:
     Args:
         board: the leaderboard, as :func:`benchmark.display.reading.read_board` gives it.
     """
-    rows = board[board["times"].isna() & (board["kind"] == "") & (board["leads"] == "yes")]
+    rows = board[board["times"].isna() & (board["kind"] == "") & (board["leads"] == "yes") & (board["role"] != TRACK)]
     found = []
     for suite in suites_in_order(board):
         own = rows[rows["suite"] == suite]

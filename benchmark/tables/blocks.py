@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin
+from benchmark.tables.columns import COMPARISON, is_reference, is_twin
 
 BLOCK = ["suite", "recipe", "method"]
 INSIDE = ["other", "backbone", "variant", "modules", "cuts"]
@@ -36,16 +36,16 @@ def in_blocks(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def suites_in_order(rows: pd.DataFrame) -> list[str]:
-    """Comparisons before smoke tests; of them those with most methods first, then those that are hardest for the twin.
+    """Comparisons first; of them those with most methods, and then those that are hardest for the twin.
 
     Args:
         rows: rows of the leaderboard.
     """
     reached = rows[rows["test_top1_pct"].notna() & rows["times"].isna()]
-    order = pd.DataFrame({"smoke": (rows["role"] == SMOKE_TEST).groupby(rows["suite"]).any()})
+    order = pd.DataFrame({"apart": (rows["role"] != COMPARISON).groupby(rows["suite"]).any()})
     order["few"] = -reached.groupby("suite")["method"].nunique()
     order["easy"] = reached[is_twin(reached)].groupby("suite")["test_top1_pct"].mean()
-    return [str(suite) for suite in order.sort_values(["smoke", "few", "easy"], kind="stable").index]
+    return [str(suite) for suite in order.sort_values(["apart", "few", "easy"], kind="stable").index]
 
 
 def once(values: pd.Series, block: pd.Series) -> pd.Series:

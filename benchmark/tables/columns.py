@@ -11,6 +11,8 @@ TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are
 REFERENCE = "end-to-end"  # the family that the others are measured by: it is never ranked, and never the best
 ENOUGH = 3  # seeds; a row of fewer is neither ranked, nor best, nor a headline: what it says may be chance
 SHARED = "shared"  # the recipe of an identity that names none
+COMPARISON = "comparison"  # the role of a suite that says which method is better
+TRACK = "track"  # of one whose networks are examined afterwards, and whose training is but brief
 SMOKE_TEST = "smoke test"  # the role of a suite that says whether methods run and learn, and not which is better
 
 
@@ -23,7 +25,7 @@ class Column(NamedTuple):
 
 COLUMNS: dict[str, Column] = {
     "suite": Column("protocol of suites.yaml"),
-    "role": Column("comparison; or smoke test, which says whether methods run and learn and ranks none"),
+    "role": Column("comparison; or what ranks none: smoke test (do methods run and learn?), track (to be examined)"),
     "dataset": Column("data set"),
     "source": Column("where its pictures came from"),
     "backbone": Column("timm name of the network, or what the suite calls this setting of it"),
@@ -31,7 +33,7 @@ COLUMNS: dict[str, Column] = {
     "rank_low": Column(
         "best rank that the method may have in its suite, over all its backbones and K: 1 and how many are certainly "
         "above it, by moderated t tests over seeds with Holm's correction for the number of pairs; empty for a "
-        "reference, in a smoke test, where a cell is missing, and of fewer than 3 seeds",
+        "reference, in a smoke test or a track, where a cell is missing, and of fewer than 3 seeds",
         0,
     ),
     "rank_high": Column("worst rank that it may have: the methods ranked, less those certainly below it", 0),
@@ -58,8 +60,8 @@ COLUMNS: dict[str, Column] = {
     "vs_best": Column(
         "best: highest mean of this suite, backbone and recipe, among rows of at least 3 seeds of which none is "
         "missing, references left out; not distinguishable: the 95 % t interval of the per-seed differences to it "
-        "holds zero; below: it lies below zero; empty: a reference, a smoke test, fewer than 3 common seeds, or a row "
-        "with missing seeds that stands above"
+        "holds zero; below: it lies below zero; empty: a reference, a smoke test or a track, fewer than 3 common "
+        "seeds, or a row with missing seeds that stands above"
     ),
     "vs_e2ebp_pct": Column(
         "accuracy minus that of the end-to-end twin of the same seed, recipe and suite's epochs, mean, points", 2
@@ -132,8 +134,8 @@ def is_reference(rows: pd.DataFrame) -> pd.Series:
 
 
 def judged(board: pd.DataFrame) -> pd.Series:
-    """Which rows may be the best of something, or a headline: complete, of enough seeds, and of no smoke test."""
-    return complete(board) & (board["n_ok"] >= ENOUGH) & (board["role"] != SMOKE_TEST)
+    """Which rows may be the best of something, or a headline: complete, of enough seeds, and of a comparison."""
+    return complete(board) & (board["n_ok"] >= ENOUGH) & (board["role"] == COMPARISON)
 
 
 def labels_in_words(board: pd.DataFrame) -> list[str]:

@@ -24,7 +24,7 @@ from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load, published
 from benchmark.tables.claims import tables_of_claims
-from benchmark.tables.columns import SMOKE_TEST, dictionary
+from benchmark.tables.columns import SMOKE_TEST, TRACK, dictionary
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
@@ -69,6 +69,8 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         methods_say[name]["authors_stand"] = {"state": str(standing), "link": standing.link}
     board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
     smoke = [name for name, suite in defined.items() if suite.role == SMOKE_TEST]
+    tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
+    apart = dict.fromkeys(tracks, TRACK) | dict.fromkeys(smoke, SMOKE_TEST)
     rank = partial(
         ranking,
         board,
@@ -76,12 +78,12 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         {name: settings(suite) for name, suite in defined.items()},
         [name for name, text in methods_say.items() if not text.get("cut_matters", True)],
         few=[name for name, suite in defined.items() if suite.methods is not None],
-        smoke=smoke,
+        apart=apart,
     )
     ranks = rank(recipes=leading_recipes(board, defined))
     if searches := read_searches(results / "tuned"):
         changed = tuning(searches, cells, defined, rank(), rank(recipes=dict.fromkeys(board["suite"], TUNED)))
-    board = rounded(with_rank(board, ranks, smoke))
+    board = rounded(with_rank(board, ranks, apart))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
         "leaderboard-columns.csv": dictionary().to_csv(index=False),
@@ -104,8 +106,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     for name, text in texts.items():
         _write(text, results / name)
     if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
-        tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
-        contests = {name: suite for name, suite in defined.items() if name not in {*smoke, *tracks}}
+        contests = {name: suite for name, suite in defined.items() if name not in apart}
         rows = board.assign(leads=led_as_defined(board, contests))[~board["suite"].isin(tracks)]
         evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke)
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):

@@ -2,18 +2,19 @@
 
 A method is ranked in a suite where every cell that the suite asks of it ended ``ok``, over at least three seeds; what
 is missing gives no rank rather than a favourable one. Its rank is an interval: it is above another only where the
-paired differences say so (:mod:`benchmark.tables.certainty`). A smoke test ranks nobody, and end-to-end
+paired differences say so (:mod:`benchmark.tables.certainty`). A smoke test or a track ranks nobody, and end-to-end
 backpropagation in any form is a reference, by which the others are measured. Ranks are of one recipe in each suite,
 that by which the suite leads.
 """
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from benchmark.tables.certainty import ERROR, rank_intervals
-from benchmark.tables.columns import ENOUGH, FILLED, REFERENCE, ROW, SMOKE_TEST, TWIN
+from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, TWIN
 from benchmark.tables.kinds import other_kind
 
 OVERALL = "overall"
@@ -23,9 +24,10 @@ WHERE = ["suite", "recipe", "method"]
 Settings = Collection[tuple[str, int]]  # (backbone, K)
 FAILED = "a cell did not end ok"
 OTHER = "other pictures, stem or protocol"
-NO_CONTEST = "the suite is a smoke test"
+NO_CONTEST = "the suite is a {role}"
 ALONE = "no other method is ranked there"
 MEASURE = "a reference, by which the others are measured"
+NONE_APART: Mapping[str, str] = MappingProxyType({})
 LEAST_SUITES = 2  # complete comparisons, below which there is no overall rank
 
 
@@ -43,7 +45,7 @@ def ranking(
     uncut: Collection[str] = (),
     recipes: Mapping[str, str] | None = None,
     few: Collection[str] = (),
-    smoke: Collection[str] = (),
+    apart: Mapping[str, str] = NONE_APART,
 ) -> pd.DataFrame:
     """One row per (suite, method), then one per method for the suite ``overall``, where there are suites for it.
 
@@ -54,7 +56,7 @@ def ranking(
         uncut: methods that no cut changes: they stand at each K with their row of K = 1, as the twin does.
         recipes: whose recipe a suite's ranks are of; ``shared`` for a suite that is not here.
         few: suites that ask for some of the methods only: the others lack nothing overall.
-        smoke: suites that are smoke tests.
+        apart: the role of each suite that is no comparison.
 
     Returns:
         Columns ``COLUMNS``: ``score`` is the mean test accuracy over the suite's backbones, K and seeds (percent), or
@@ -72,11 +74,11 @@ def ranking(
             accuracies[accuracies["suite"] == suite],
             set((asked or {}).get(str(suite), ())),
             {TWIN, *uncut},
-            suite in smoke,
+            apart.get(str(suite), ""),
         )
         for suite, rows in board.groupby("suite", sort=True)
     }
-    contests = {suite: ranked for suite, ranked in suites.items() if suite not in {*few, *smoke}}
+    contests = {suite: ranked for suite, ranked in suites.items() if suite not in {*few, *apart}}
     overall = [_overall(counted)] if len(counted := complete_suites(contests)) >= LEAST_SUITES else []
     table = pd.concat([*(ranked.rows for ranked in suites.values()), *overall], ignore_index=True)[COLUMNS]
     return table.astype(dict.fromkeys([*RANK, "of"], "Int64")).round({"score": 2})
@@ -90,14 +92,14 @@ def _accuracies(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rank_suite(
-    rows: pd.DataFrame, accuracies: pd.DataFrame, asked: set[tuple[str, int]], uncut: set[str], smoke: bool
+    rows: pd.DataFrame, accuracies: pd.DataFrame, asked: set[tuple[str, int]], uncut: set[str], role: str
 ) -> Ranked:
     """Ranks of one suite's methods by the mean over its (backbone, K)."""
     wanted = sorted(asked or _settings(rows[rows["fits"]]))
     said, scores = [], {}
     for name, group in rows.groupby("method", sort=True):
         row, of_seed = _score(group, accuracies[accuracies["method"] == name], wanted, name in uncut)
-        row["missing"] = _why_not(row, len(of_seed), smoke)
+        row["missing"] = _why_not(row, len(of_seed), role)
         said.append(row)
         if row["missing"] is None:
             scores[str(name)] = of_seed
@@ -109,12 +111,12 @@ def _rank_suite(
     return Ranked(pd.concat([pd.DataFrame(said), ranks], axis=1).assign(of=len(scores)), by_seed)
 
 
-def _why_not(row: Mapping[str, Any], seeds: int, smoke: bool) -> str | None:
+def _why_not(row: Mapping[str, Any], seeds: int, role: str) -> str | None:
     """Why a method has no rank; nothing for one that has."""
     if row["family"] == REFERENCE:
         return MEASURE
-    if smoke:
-        return NO_CONTEST
+    if role:
+        return NO_CONTEST.format(role=role)
     short = f"{seeds} seed{'' if seeds == 1 else 's'}, and a rank needs {ENOUGH}" if seeds < ENOUGH else None
     return row["missing"] or short
 
@@ -205,17 +207,19 @@ def _overall(suites: Mapping[str, Ranked]) -> pd.DataFrame:
     return rows.assign(suite=OVERALL, recipe="", variant="", of=len(ranked))
 
 
-def with_rank(board: pd.DataFrame, ranks: pd.DataFrame, smoke: Collection[str] = ()) -> pd.DataFrame:
+def with_rank(board: pd.DataFrame, ranks: pd.DataFrame, apart: Mapping[str, str] = NONE_APART) -> pd.DataFrame:
     """The board with each method's rank in its suite; rows that are not compared there have none, and no mark.
 
-    ``leads`` says which rows the ranks are of, the others of that recipe included; ``role`` what their suite is for.
+    ``leads`` says which rows the ranks are of, the others of that recipe included; ``role`` what their suite is for,
+    which ``apart`` says of those that are no comparison.
     """
     found = ranks.set_index(WHERE)[RANK].reindex(pd.MultiIndex.from_frame(board[WHERE])).set_axis(board.index)
     leading = pd.MultiIndex.from_frame(board[WHERE[:2]]).isin(pd.MultiIndex.from_frame(ranks[WHERE[:2]]))
-    compared, tried = other_kind(board) == "", board["suite"].isin(smoke)
+    compared = other_kind(board) == ""
+    role = pd.Series([apart.get(suite, COMPARISON) for suite in board["suite"]], board.index, dtype=str)
     return board.assign(
-        role=tried.map({True: SMOKE_TEST, False: "comparison"}),
+        role=role,
         **{name: found[name].where(compared) for name in RANK},
-        vs_best=board["vs_best"].where(compared & ~tried),
+        vs_best=board["vs_best"].where(compared & (role == COMPARISON)),
         leads=pd.Series(leading, index=board.index).map({True: "yes", False: "no"}),
     )

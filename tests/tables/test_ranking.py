@@ -93,7 +93,7 @@ def test_one_method_alone_is_not_the_first(tmp_path):
 
 def test_a_smoke_test_ranks_nobody_and_marks_nothing(tmp_path):
     records = [*runs("dgl", 2, 4, top1=80.0), *runs("trgl", 2, 4, top1=70.0)]
-    found = ranks_of(tmp_path, *records, smoke=["digits"]).loc["digits"]
+    found = ranks_of(tmp_path, *records, apart={"digits": "smoke test"}).loc["digits"]
     assert possible(found) == {}
     assert set(found["missing"]) == {"the suite is a smoke test"}
     suite = SUITE.replace("title", "role: smoke test\n  title", 1).replace("seeds: 2", "seeds: 3")
@@ -210,8 +210,8 @@ def test_there_is_no_overall_rank_before_two_comparisons_are_complete(tmp_path):
         assert "overall" not in ranks_of(folder, *kept).index.get_level_values(0)
         one_seed = [r for r in two_comparisons() if (r.identity.method, r.identity.suite) == missing][:1]
         assert "overall" not in ranks_of(folder, *kept, *one_seed).index.get_level_values(0)
-    for keyword in ("smoke", "few"):
-        found = ranks_of(tmp_path / "whole", *two_comparisons(), **{keyword: ["b"]})
+    for left_out in ({"apart": {"b": "smoke test"}}, {"apart": {"b": "track"}}, {"few": ["b"]}):
+        found = ranks_of(tmp_path / "whole", *two_comparisons(), **left_out)
         assert "overall" not in found.index.get_level_values(0)
 
 
