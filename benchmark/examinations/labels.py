@@ -201,13 +201,18 @@ def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
         drawn = [of[head, n] for of in by_seed if (head, n) in of]
         mean, half = mean_and_half(float(np.mean(each)) for each in drawn)
         draws = min(map(len, drawn))
-        yield of_row | {
-            "head": head,
-            "per_class": ALL if n is None else n,
-            "labels": block.training_pictures if n is None else n * block.classes,
-            "test_top1_pct": mean,
-            "half_pct": half,
-            "spread_pct": np.mean([np.std(each, ddof=1) for each in drawn]) if draws > 1 else None,
-            "n": len(drawn),
-            "draws": draws,
-        }
+        nothing = {"seen": "none", "pairs": None} if head == ALONE else {}  # it begins with the initial weights
+        yield (
+            of_row
+            | nothing
+            | {
+                "head": head,
+                "per_class": ALL if n is None else n,
+                "labels": block.training_pictures if n is None else n * block.classes,
+                "test_top1_pct": mean,
+                "half_pct": half,
+                "spread_pct": np.mean([np.std(each, ddof=1) for each in drawn]) if draws > 1 else None,
+                "n": len(drawn),
+                "draws": draws,
+            }
+        )
