@@ -378,7 +378,11 @@ def reproduce(
     protocol = protocol or asked.leading
     committed = committed_records(RUNS / suite, protocol)
     with ProgressBar(suite, console) as bar:
-        methods, runs, kept = methods_of(asked), SCRATCH / "runs", SCRATCH / "cells"
+        recorded = {record.identity.method for record in committed.values()}
+        methods = [name for name in methods_of(asked) if name in recorded]
+        if new := [name for name in methods_of(asked) if name not in recorded]:
+            bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
+        runs, kept = SCRATCH / "runs", SCRATCH / "cells"
         run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol)
     print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
     comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol))
