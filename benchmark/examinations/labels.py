@@ -140,7 +140,8 @@ class Labels(Examination[Options, Block]):
             section = f"{suite}, {backbone}"
             for head, words in WORDS.items():
                 rows = part[part["head"].isin([head, ALONE]) & ~few.reindex(part.index)]
-                yield Picture(section, f"Accuracy by labels: {words} on frozen features", _curves(rows))
+                if len(rows):
+                    yield Picture(section, f"Accuracy by labels: {words} on frozen features", _curves(rows))
             rows = fewer[(fewer["suite"] == suite) & (fewer["backbone"] == backbone) & (fewer["head"] == "mean")]
             if few.reindex(part.index).any():
                 yield Picture(

@@ -57,7 +57,7 @@ def show(change: Change) -> None:
     if any(said.values()):
         st.markdown("\n".join(f"- {what}: {plain(line)}" for what, lines in said.items() for line in lines))
     if len(change.moved):
-        show_table(change.moved, MOVED, f"Moved rows, {len(change.moved)}", most=12)
+        show_table(change.moved, MOVED, f"Moved rows, {len(change.moved)}, commit {commit.hash[:12]}", most=12)
 
 
 main()
