@@ -274,11 +274,14 @@ def _probe_curves(of_row: pd.DataFrame, part: pd.DataFrame) -> Any:
 def _map(means: pd.DataFrame, places: Sequence[str]) -> Any:
     import altair as alt
 
-    base = alt.Chart(means).encode(
-        x=alt.X("place:N", sort=list(places), title=None, axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("other_place:N", sort=list(places), title=None),
-    )
     scale = alt.Scale(domain=[0, 1], clamp=True, scheme="blues")
-    boxes = base.mark_rect().encode(color=alt.Color("cka:Q", title="CKA", scale=scale))
-    light = alt.condition("datum.cka > 0.6", alt.value("white"), alt.value("black"))
-    return boxes + base.mark_text().encode(text=alt.Text("cka:Q", format=".2f"), color=light)
+    return (  # words on the boxes would be unreadable on some of them, in the light or in the dark
+        alt.Chart(means)
+        .mark_rect()
+        .encode(
+            x=alt.X("place:N", sort=list(places), title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("other_place:N", sort=list(places), title=None),
+            color=alt.Color("cka:Q", title="CKA", scale=scale),
+            tooltip=["place", "other_place", alt.Tooltip("cka:Q", format=".2f")],
+        )
+    )
