@@ -13,14 +13,11 @@ from playwright.sync_api import sync_playwright
 
 TOP = Path(__file__).parent.parent
 sys.path.insert(0, str(TOP / "tests"))
+from shown import PAGES  # noqa: E402
 from time_dashboard import QUIET, serving  # noqa: E402
 
 from benchmark.display.reading import results_folder  # noqa: E402
 
-PAGES = (
-    *("leaderboard", "claims", "map", "trade_offs", "fit", "modules", "curves", "published", "compare"),
-    *("method", "runs", "changes", "submit"),
-)
 WIDTHS = {1400: 910, 400: 800}  # and heights, pixels
 ROW = 364  # height of a picture on the sheet
 COLOURS = 192  # of a picture

@@ -15,24 +15,7 @@ from tracks_written import write_tracks
 
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
-PAGES = (
-    *(
-        "leaderboard",
-        "claims",
-        "map",
-        "trade_offs",
-        "fit",
-        "modules",
-        "curves",
-        "tracks",
-        "published",
-        "compare",
-        "method",
-        "runs",
-        "changes",
-        "submit",
-    ),
-)
+PAGES = ("leaderboard", *sorted({page.stem for page in (DASHBOARD / "pages_shown").glob("*.py")} - {"leaderboard"}))
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
 PLANNED = "cifar100,infopro,contrast,cifar_resnet110,4,3.2,0.41,3.0,900.0,1.4,1700000,300000,"
 
