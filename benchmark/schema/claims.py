@@ -85,7 +85,8 @@ class Claim(Strict):
     @property
     def threshold(self) -> float:
         """What the difference has to lie above (or below)."""
-        return self.margin * (self.sign if self.expect in ("above", "below") else -self.sign)
+        side = self.sign if self.expect in ("above", "below") else -self.sign
+        return self.margin * side + 0.0  # which makes a zero of minus zero
 
     @property
     def tested(self) -> bool:
@@ -107,6 +108,8 @@ class Claim(Strict):
             raise ValueError(
                 f"metric is {self.metric!r}, but there is {', '.join(METRICS)} (or a column, with `table`)"
             )
+        if self.table is None and self.metric in (*COSTS, *TIME) and not isinstance(self.against, dict):
+            raise ValueError(f"{self.metric} is in percent of other rows; name them in `against`, not a number")
         if self.tested and self.expect.startswith("not ") and not self.margin:
             raise ValueError(f"`{self.expect}` needs a margin above 0, up to which a difference does not matter")
         if self.metric in EQUAL and self.against != {"method": TWIN} and not self.table:

@@ -199,9 +199,10 @@ def said_of_test(claim: Claim) -> str:
     """``Accuracy of dgl minus that of dni is above 0 points, in every setting.``"""
     against = f"{claim.against:g}" if not isinstance(claim.against, dict) else f"that of {in_words(claim.against)}"
     metric = f"{claim.metric[0].upper()}{claim.metric[1:]} of {in_words(claim.compare)}"
+    less = f"{metric} minus {against}" if claim.against else metric
     relative = claim.in_unit == "%" and isinstance(claim.against, dict) and claim.table is None
     side = f"{claim.threshold:+g}".replace("-", "−") if claim.threshold else "0"
-    than = f"{metric} over {against}, as a difference in percent," if relative else f"{metric} minus {against}"
+    than = f"{metric} over {against}, as a difference in percent," if relative else less
     unit = "%" if relative else claim.in_unit
     direction = "above" if claim.sign > 0 else "below"
     settings = "in every setting" if claim.holds == "everywhere" else "in at least one setting"
@@ -217,7 +218,8 @@ def _why(weighed: Weighed, said: str, needed: int | None) -> str:
     lost = f" In {failed} of them cells did not end ok, and a claim does not hold where they did not." if failed else ""
     cases = _settings(len(weighed.counting))
     if not weighed.claim.tested:
-        return f"Compared without a test in {cases}: no seed moves it."
+        holds = sum(case.supports == 0.0 for case in weighed.counting)
+        return f"Compared without a test in {cases}, of which {holds} on its side: no seed moves it."
     if said != OPEN:
         pairs = "by means and intervals, unpaired" if weighed.claim.half else f"paired by {weighed.claim.pair_by}"
         return f"Tested in {cases}, {pairs}.{lost}"

@@ -28,7 +28,7 @@ def print_claims(results: Path, claim: str | None, console: Console) -> None:
     """
     if not (results / "claims.csv").exists():
         raise UserError(f"There is no {NAME} here, or no claim in it; its fields are in benchmark/schema/claims.py.")
-    found = pd.read_csv(results / "claims.csv", keep_default_na=True)
+    found = pd.read_csv(results / "claims.csv")
     if claim is None:
         _print(found, console)
         return

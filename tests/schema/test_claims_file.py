@@ -79,6 +79,7 @@ def test_a_claim_is_one_threshold(tmp_path, expect, threshold, sign):
         ({"expect": "not below", "margin": 0}, r"`not below` needs a margin above 0"),
         ({"metric": "acuracy"}, r"metric is 'acuracy', but there is accuracy, "),
         ({"metric": "accuracy at equal epochs"}, r"is against e2ebp alone; leave `against` out"),
+        ({"metric": "memory", "against": 0.6}, r"memory is in percent of other rows; name them in `against`"),
         ({"link": "javascript:alert(1)"}, r"the link is to be an http or https address"),
         ({"table": "../labels.csv"}, r"is no name of a table in results/"),
         ({"margn": 1}, r"margn: Extra inputs are not permitted"),

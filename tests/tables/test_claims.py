@@ -189,9 +189,10 @@ def test_costs_that_no_seed_moves_are_compared_without_a_test(evidence):
     found = one(evidence, {"method": "better", "modules": [2, 4]}, metric="memory", expect="below", margin=45)
     assert (found["verdict"], found["unit"], found["effect"]) == (SUPPORTED, "%", -50.0)
     assert pd.isna(found["p"])
-    assert found["why"] == "Compared without a test in 2 settings: no seed moves it."
+    assert found["why"] == "Compared without a test in 2 settings, of which 2 on its side: no seed moves it."
     deeper = {"metric": "memory", "expect": "below", "margin": 60}
-    assert one(evidence, "better", **deeper)["verdict"] == CONTRADICTED
+    found = one(evidence, "better", **deeper)
+    assert (found["verdict"], "2 settings, of which 1 on its side" in found["why"]) == (CONTRADICTED, True)
     assert one(evidence, "better", **deeper, holds="somewhere")["verdict"] == SUPPORTED  # at K = 4
     assert one(evidence, "few", metric="memory", expect="below")["verdict"] == SUPPORTED  # of one seed
     assert one(evidence, "better", metric="FLOPs", expect="not above", margin=20)["verdict"] == SUPPORTED
