@@ -87,7 +87,7 @@ COLUMNS: dict[str, Column] = {
         "devices, or the twin did not fit",
         3,
     ),
-    "flops_ratio": Column("FLOPs of a training step over those of the end-to-end twin", 3),
+    "flops_ratio": Column("FLOPs of a step of each phase, summed, over those of a step of the end-to-end twin", 3),
     "train_tflops": Column("FLOPs of the whole training, all phases together, 10^12", 3),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),
