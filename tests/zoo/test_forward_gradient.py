@@ -2,10 +2,14 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from handmade import build, pictures
 from linear import build_linear, vectors
+from torch import nn
+from torch.autograd.forward_ad import unpack_dual
 
-from benchmark.engine.objectives import perturbation
+from benchmark.engine.objectives import losses, perturbation
+from benchmark.errors import UserError
 
 WIDTHS = [6, 5, 3], [3, 4]
 ACTIVITIES, WEIGHTS = 5 + 3 + 4, 30 + 15 + 12
@@ -63,16 +67,70 @@ def test_over_all_directions_a_local_one_is_the_gradient_of_its_local_loss(monke
 
 @pytest.mark.parametrize("name", ["forward_gradient", "zeroth_order"])
 @pytest.mark.parametrize("noise", ["activities", "weights"])
-def test_a_layers_weights_move_by_its_own_input_and_noise_alone(name, noise):
+def test_a_layers_weights_move_by_its_own_input_and_noise_alone(name, noise, monkeypatch):
     """No graph leads from a layer to the one before it, so nothing can be propagated back."""
+    carried, theirs = [], losses.carrying
+    monkeypatch.setattr(losses, "carrying", lambda loss, pairs: theirs(loss, carried.extend(pairs) or carried))
     method, batch = build(name, {"noise": noise}), pictures(16)
-    (loss,) = method.losses(batch)
-    (convolution, *_) = (p for p in method.modules.parameters() if p.ndim == 4)
+    layers = [part for part in method.modules.modules() if [*part.parameters(recurse=False)]]
     before = method.modules[0][0].weight.detach().clone()
-    loss.backward()
-    assert convolution.grad.abs().sum() > 0
+    assert len(list(method.losses(batch))) == 1
     assert torch.equal(method.modules[0][0].weight, before)  # the noise on the weights is gone
     assert isinstance(method.modules[0][0].weight, torch.nn.Parameter)
+    moved = []
+    for value, _ in carried:
+        method.modules.zero_grad()
+        value.sum().backward(retain_graph=True)
+        moved.append([part for part in layers if any(p.grad is not None for p in part.parameters())])
+    assert all(len(parts) == 1 for parts in moved)
+    assert {part for parts in moved for part in parts} == set(layers)
+
+
+def test_a_frozen_module_stays_and_the_others_learn_as_before():
+    """Its head learns on: there is no noise in it, and no gradient to carry."""
+    method, batch = build("local_forward_gradient"), pictures(16)
+    method.modules[0].requires_grad_(False)
+    for k, loss in enumerate(method.losses(batch)):
+        loss.backward()
+        assert any(p.grad is not None for p in method.modules[k].parameters()) == (k > 0)
+    assert method.auxiliaries[0].linear.weight.grad.any()
+
+
+class Placed(nn.Module):
+    """Adds what a layer makes of a table of positions, (1, 3), to rows of pictures."""
+
+    def __init__(self, runs: bool = True) -> None:
+        super().__init__()
+        self.of_positions, self.runs = nn.Linear(3, 6, bias=False), runs
+        self.register_buffer("table", torch.arange(3.0)[None])
+
+    def forward(self, x):
+        return x + (self.of_positions(self.table) if self.runs else self.table @ self.of_positions.weight.T)
+
+
+def test_over_all_directions_a_table_that_pictures_share_gets_its_gradient(monkeypatch):
+    batch, part, out = vectors(seed=1), Placed().double(), nn.Linear(6, 4, bias=False).double()
+    found = []
+    for direction in range(6 + 4):
+        along(direction, True, monkeypatch)
+        activities = perturbation.Activities([part, out])
+        with perturbation.tangents(), activities.dual():
+            each, slopes = unpack_dual(F.cross_entropy(out(part(batch.x)), batch.y, reduction="none"))
+        loss = losses.carrying(each.detach().mean(), activities.pairs(slopes))
+        found.append(torch.autograd.grad(loss, [part.of_positions.weight, out.weight]))
+    true = torch.autograd.grad(F.cross_entropy(out(part(batch.x)), batch.y), [part.of_positions.weight, out.weight])
+    for a, b in zip(zip(*found, strict=True), true, strict=True):
+        torch.testing.assert_close(sum(a), b, rtol=1e-10, atol=1e-12)
+
+
+def test_a_layer_whose_weights_are_used_without_it_is_refused():
+    """Swin v2 has its queries so: they would never learn, and nobody would know."""
+    batch, part = vectors(seed=1), Placed(runs=False).double()
+    activities = perturbation.Activities([part])
+    with activities.plain():
+        part(batch.x)
+    with pytest.raises(UserError, match="weights of a Linear without running it"):
+        list(activities.pairs(torch.ones(len(batch))))
 
 
 def test_a_small_difference_is_the_slope():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from handmade import build, pictures
+from handmade import TASK, build, network, pictures, run
 from linear import build_linear, vectors, weights
 from torch import nn
 
@@ -62,3 +62,18 @@ def test_norms_and_biases_get_no_gradient_and_no_label_is_read() -> None:
     }
     assert moved == {nn.Conv2d}
     assert all(torch.isfinite(p.grad).all() for p in method.modules.parameters() if p.grad is not None)
+
+
+def test_the_cut_changes_nothing() -> None:
+    """Each layer learns from what enters it in one pass, so the bits of a step do not hang on the modules' ends."""
+    left = []
+    for joined in (False, True):
+        partition = network(k=4)
+        if joined:
+            *hidden, last = partition.modules
+            partition.modules, partition.outputs = nn.ModuleList([nn.Sequential(*hidden), last]), partition.outputs[2:]
+        method = type(build("softhebb"))(partition, TASK, None)
+        torch.manual_seed(5)
+        run(method, 3, pictures(16))
+        left.append([*method.modules.state_dict().values()])
+    assert all(torch.equal(a, b) for a, b in zip(*left, strict=True))

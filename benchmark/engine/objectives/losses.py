@@ -221,5 +221,8 @@ def nhsic(kernel: Tensor, other: Tensor, epsilon: float = 1e-5) -> Tensor:
 
 def carrying(loss: Tensor, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """A loss of that value which hands each tensor of the pairs the gradient that stands beside it."""
-    total = torch.stack([(value * gradient.detach()).sum() for value, gradient in pairs]).sum()
+    products = [(value * gradient.detach()).sum() for value, gradient in pairs]
+    if not products:  # nothing learns: a module that its user has frozen
+        return loss
+    total = torch.stack(products).sum()
     return loss + (total - total.detach())

@@ -18,6 +18,7 @@ from torch.autograd import forward_ad
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmark.engine.objectives.plain_norms import norms_written_out
+from benchmark.errors import UserError
 
 Pair = tuple[Tensor, Tensor]
 
@@ -88,6 +89,7 @@ class Activities:
         weights = weights_of(modules)
         self.layers = list(dict.fromkeys(w.part for w in weights if not _holds_layers(w.part)))
         self.loose = [w for w in weights if _holds_layers(w.part)]
+        self.ran: set[nn.Module] = set()
         self.calls: list[Pair] = []  # what layers put out, on their graphs, and the noise on it
         self.shifts = [noise(w.value) for w in self.loose]
         self.moving: Tensor | None = None  # the tangent of what enters the layer that runs
@@ -118,8 +120,19 @@ class Activities:
 
         Args:
             change: (B,): of each picture's loss along its noise.
+
+        Raises:
+            UserError: a layer did not run, so that noise cannot teach it.
         """
+        if silent := next((layer for layer in self.layers if layer not in self.ran), None):
+            raise UserError(
+                "Noise on activities teaches layers that run, and the backbone takes the weights of a "
+                f"{type(silent).__name__} without running it, or has it for nothing; take another backbone."
+            )
         for value, u in self.calls:
+            if len(u) % len(change):  # no rows of pictures: a table that all pictures share, as of positions
+                yield value, u * change.mean().to(u.dtype)
+                continue
             rows = change.repeat_interleave(len(u) // len(change)).to(u.dtype)  # windows of a picture are rows, too
             yield value, u * rows.view(-1, *[1] * (u.dim() - 1)) / len(change)
         for weight, u in zip(self.loose, self.shifts, strict=True):
@@ -130,6 +143,7 @@ class Activities:
         self, put_out: Callable[[nn.Module, Tensor], Tensor], enter: Callable[..., Any] | None = None
     ) -> Iterator[None]:
         def after(layer: nn.Module, args: Any, out: Tensor) -> Tensor:
+            self.ran.add(layer)
             return put_out(layer, out)
 
         with ExitStack() as hooks:
