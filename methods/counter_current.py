@@ -44,7 +44,7 @@ class CounterCurrent(Method):
     removes = ("update", "backward")
     defaults = {"weight": 1.0, "spread": 0.5}
     recipe = {
-        "optimizer": "sgd", "lr": 1.0, "momentum": 0.8, "weight_decay": 1e-6, "batch": 128, "epochs": 100,
+        "optimizer": "momentum", "lr": 1.0, "momentum": 0.8, "weight_decay": 1e-6, "batch": 128, "epochs": 100,
         "clip_norm": 0.3,
     }  # fmt: skip
     tunes = {"weight": (0.3, 30.0), "spread": [0.0, 0.5]}

@@ -15,7 +15,7 @@ Errors come down module by module, so no lock is removed; it costs one more forw
 
 Departures: a module is what the suite cuts, σ is the ReLU that it ends in (none: the identity), and inside it true
 gradients flow; the paper makes every layer of a VGG without normalisation one. Of their ways to infer states this is
-the single sweep from the top. BatchNorm's averages follow the forward pass.
+the single sweep from the top. BatchNorm's averages follow the forward pass; dropout draws anew in the one that learns.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class DualPropagation(Method):
     tunes = {"beta": (0.01, 10.0)}
     # of their code, for a VGG-16 on CIFAR-10
     recipe = {
-        "optimizer": "sgd",
+        "optimizer": "momentum",
         "lr": 0.025,
         "momentum": 0.9,
         "weight_decay": 5e-4,
@@ -90,9 +90,11 @@ def before_relu(module: nn.Module, h: Tensor) -> tuple[Tensor, bool]:
     relus = [part for part in module.modules() if isinstance(part, nn.ReLU)]
     hooks = [part.register_forward_pre_hook(enter) for part in relus]
     hooks += [part.register_forward_hook(lambda part, args, out: left.update({part: out})) for part in relus]
-    for unit in module.children():
-        h = unit(h)
-    for hook in hooks:
-        hook.remove()
+    try:
+        for unit in module.children():
+            h = unit(h)
+    finally:
+        for hook in hooks:
+            hook.remove()
     last = next((part for part in relus if left.get(part) is h), None)
     return (widened(h), False) if last is None else (widened(entered[last]), True)

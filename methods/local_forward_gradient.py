@@ -12,7 +12,8 @@ variance grows with the activities of one module, not of the network, so smaller
 Departures: the paper's losses are, beside, one for each patch of the picture and each group of channels, which all have
 the same value; that lowers the variance further and needs its LocalMixer, whose blocks mix neither between the noise
 and the loss. On given backbones most paths from an activity to the loss lead through other patches and groups. head_k
-learns by its own gradient, of one layer. For normalisations, embeddings and BatchNorm see ``forward_gradient``.
+learns by its own gradient, of one layer; the classifier at the end by noise, in the authors' code as a head. For
+normalisations, embeddings and BatchNorm see ``forward_gradient``.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ class LocalForwardGradient(LocalMethod):
         "booktitle": "International Conference on Learning Representations (ICLR)",
     }
     # of their code's configuration for ImageNet
-    recipe = {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4, "batch": 256, "epochs": 120}
+    recipe = {
+        "optimizer": "momentum", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4, "warmup_epochs": 10,
+        "batch": 256, "epochs": 120,
+    }  # fmt: skip
 
     def auxiliary(self, k: int) -> nn.Module | None:
         return None if k == self.last else heads.LinearHead(self.outputs[k], self.task.classes)

@@ -55,14 +55,19 @@ class PEPITA(Method):
         error = logits.softmax(1) - F.one_hot(batch.y, self.task.classes)
         h = batch.x + self.auxiliaries[0](error)
         for k, module in enumerate(self.modules):
-            with on_copies_of_buffers(module), perturbation.without_dropout(self.modules):
-                out = in_float32(module)(h)
+            out = self.again(module, h)
             h = out.detach()
             yield F.cross_entropy(out, batch.y) if k == self.last else (out * (hidden[k] - h)).sum() / len(batch)
 
-    @in_float32  # as is the second pass: the two lie closer than bf16 tells apart
+    @in_float32  # the two passes lie closer than bf16 tells apart
     def passed(self, x: Tensor) -> list[Tensor]:
         return list(self.chain(x))
+
+    @in_float32
+    def again(self, module: nn.Module, h: Tensor) -> Tensor:
+        with on_copies_of_buffers(module), perturbation.without_dropout(self.modules):
+            out: Tensor = module(h)
+        return out
 
 
 class ErrorToPicture(nn.Module):

@@ -42,7 +42,7 @@ class SignSymmetry(Method):
     variants = {"usf": {"magnitude": "uniform"}, "frsf": {"magnitude": "fixed"}, "brsf": {"magnitude": "drawn"}}
     # of biotorch, for a ResNet-20 on CIFAR-10
     recipe = {
-        "optimizer": "sgd",
+        "optimizer": "momentum",
         "lr": 0.1,
         "momentum": 0.9,
         "weight_decay": 1e-4,

@@ -1,14 +1,14 @@
 """SoftHebb: neurons compete for each position, and each learns by itself what it wins; no label, error or loss.
 
 Journé, Garcia Rodriguez, Guo & Moraitis, "Hebbian deep learning without feedback", ICLR 2023. For a layer's
-weighted input u = W x at every position of every picture of a batch, and neuron i:
+weighted input u = W x (+ b) at every position of every picture of a batch, and neuron i:
 
     y_i = ± softmax_i(τ u),   + for the neuron of the greatest u at the position, - for all others
     Δ_i = Σ y_i x - (Σ y_i u_i) W_i,   W_i <- W_i + η sqrt( | |W_i| - 1 | ) Δ_i / max |Δ|
 
 Every convolution and linear layer of the hidden modules learns so, from what enters it, all in the same pass; the
-classifier is trained afterwards, on frozen features. A loss here is -Σ W·Δ with Δ held fixed: its gradient is the
-update, its value means nothing.
+classifier is trained afterwards, on frozen features. The cut changes no update: it is trained at K = 1. A loss here is
+-Σ W·Δ with Δ held fixed: its gradient is the update, its value means nothing.
 
 Weights begin at |W_i| = 25, as there, in the directions in which the backbone draws them: near 1, where they end, no
 neuron wins clearly, and digits had 20 % where they have 57 (ResNet-8, K = 4, 8 epochs, held-out pictures). The
@@ -52,6 +52,7 @@ class SoftHebb(LocalMethod):
     labels = "none"
     leaves = ("norms",)
     descends = False
+    cut_matters = False
     requires = "no tokens: neurons compete for the positions of maps, or for vectors"
 
     def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:

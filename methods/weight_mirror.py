@@ -11,9 +11,9 @@ alignment (``fa``): no lock is removed, and as this is by layer, the cut changes
 
 Departures: the authors add η x yᵀ to B and scale B afterwards, "to prevent feedback weights growing too large" (in
 their released code the scaled one is thrown away); a moving average has W as its fixed point without. They let a
-sigmoid act on W x + b, here W alone is mirrored, by noise of its own for each layer as in their code. B starts as in
-``fa``, theirs after an epoch of noise. ρ is ours: a twentieth follows W within some twenty steps, and ``noise`` = 128
-is their batch.
+sigmoid act on W x + b, here W alone is mirrored, by noise of its own for each layer as in their code (theirs uniform
+and small). B starts as in ``fa``, theirs after an epoch of noise. ρ is ours: a twentieth follows W within some twenty
+steps, and ``noise`` = 128 is their batch.
 """
 
 from collections.abc import Iterator

@@ -58,7 +58,7 @@ def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further:
 def _of_paper(recipe: Mapping[str, Any], batch: int) -> dict[str, Any]:
     """What a paper's recipe says of the fields that are searched; SGD's rate goes with the batch (Goyal et al.)."""
     found = {name: value for name, value in recipe.items() if name in SEARCHED}
-    if found.get("optimizer") == "sgd" and "batch" in recipe:
+    if found.get("optimizer") in ("sgd", "momentum") and "batch" in recipe:
         found["lr"] = float(f"{found['lr'] * batch / recipe['batch']:.{DIGITS}g}")
     return found
 
