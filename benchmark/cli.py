@@ -379,8 +379,9 @@ def reproduce(
     committed = committed_records(RUNS / suite, protocol)
     with ProgressBar(suite, console) as bar:
         recorded = {record.identity.method for record in committed.values()}
-        methods = [name for name in methods_of(asked) if name in recorded]
-        if new := [name for name in methods_of(asked) if name not in recorded]:
+        trained = methods_of(asked)
+        methods = [name for name in trained if name in recorded]
+        if new := [name for name in trained if name not in recorded]:
             bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
         runs, kept = SCRATCH / "runs", SCRATCH / "cells"
         run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import torch
-
 from benchmark.engine.load import load_method
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
+from benchmark.planning.speedup import noise
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 
@@ -23,14 +22,7 @@ MODULES = (4, 16)
 
 def random_batch(views: int = 1) -> Batch:
     """Pictures of noise, as the loader would hand them over; with a second view of them, as asked."""
-    shape = (SIZE, TASK.channels, TASK.image_size, TASK.image_size)
-    y, view = torch.randint(0, TASK.classes, (SIZE,)), None
-    for _ in range(views):
-        raw = torch.randint(0, 256, shape, dtype=torch.uint8)
-        x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
-        view = Batch(raw, y, TASK, x, view)
-    assert view is not None
-    return view
+    return noise(TASK, SIZE, views)
 
 
 def builder(name: str, k: int) -> Callable[[], Method]:

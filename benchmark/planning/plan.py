@@ -61,15 +61,17 @@ class PlanRow(Row):
 
 
 def trainings_of(name: str, methods: Sequence[str] | None = None) -> list[Training]:
-    """All that a suite trains, by all of its methods or by these, one for all seeds.
+    """All that a suite trains, by all of its methods or by these, one for all seeds and tasks.
 
     Raises:
         UserError: there is no such suite, or no such method.
     """
     suite = load_suite(name)
     first = next(iter(suite.seeds))  # of one protocol: its cells differ from the others' in seeds and recipe alone
+    task = next(iter(suite.tasks or [None]))  # of several tasks, which all cost the same on one network
     every = [cell for method in methods or plugin_ids(METHODS, broken_methods()) for cell in cells(name, suite, method)]
-    return [_training(suite, cell) for cell in every if cell.protocol == first and not cell.seed and not cell.times]
+    alike = [cell for cell in every if cell.protocol == first and not cell.seed and not cell.times]
+    return [_training(suite, cell) for cell in alike if suite.backbone(cell.backbone).task == task]
 
 
 def plan_suite(name: str, console: Console | None = None, jobs: int | None = None) -> list[PlanRow]:
@@ -79,9 +81,7 @@ def plan_suite(name: str, console: Console | None = None, jobs: int | None = Non
         UserError: there is no such suite.
     """
     suite = load_suite(name)
-    one = next(iter(suite.tasks or [None]))  # of several tasks, which all cost the same on one network
-    planned = [training for training in trainings_of(name) if training.backbone.task == one]
-    rows = plan(planned, f"Planning {name}", console, jobs)
+    rows = plan(trainings_of(name), f"Planning {name}", console, jobs)
     place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
     return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
 

@@ -37,7 +37,7 @@ from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.loaded import Changed, Loaded, load
 from benchmark.running.loaders import build_loaders, evaluation_loader
-from benchmark.running.networks import Networks
+from benchmark.running.networks import Networks, epochs_of
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
@@ -275,7 +275,7 @@ def train_phases(
         begin_alike(method, cell.suite, cell.seed, team)
     shared = sharing(suite.recipe, team)
     phases = list(method.phases())
-    total = sum(suite.recipe.epochs_of(phase.share) for phase in phases)
+    total = epochs_of(method, suite)
     standing = standing or Standing()
     rows = standing.rows
 

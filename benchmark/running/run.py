@@ -113,8 +113,10 @@ def run_suite(
     todo = in_turn((cell for cell in wanted if cell not in records), suites)
 
     def finished(cell: Cell) -> Record | None:
+        if cell in prints:  # which was looked for above
+            return records.get(cell)
         asked = fingerprint(cell, effective(suite, cell), data)
-        return records.get(cell) or _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
+        return _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
 
     told = {} if again else _told_by_others(todo, today, finished)
     work = [

@@ -26,6 +26,7 @@ from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
 from benchmark.running.keeper import Stopped
+from benchmark.running.networks import epochs_of
 from benchmark.running.weights import safetensors
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Cell, Suite
@@ -163,7 +164,7 @@ def fit(
         watch, standing, stopping = kept, kept.standing, stoppable()
 
     say(_begun(folder, task, chosen, loaders["train"], where))
-    epochs = sum(chosen.epochs_of(phase.share) for phase in built.phases())
+    epochs = epochs_of(built, suite)
 
     def told(fraction: float) -> None:
         on_epoch(fraction, standing.rows[-1])
@@ -214,7 +215,8 @@ def _check_can_be_kept(model: str | nn.Module, ema: float | None) -> None:
 
 
 def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> None:
-    if not same_logits(net, method, next(loader.epoch(0)).x):
+    x = next(loader.epoch(0)).x.to(next(net.parameters()).device)  # which moves to the GPU when training begins
+    if not same_logits(net, method, x):
         raise UserError(f"{method.title} leaves a network that alone predicts something else; it makes no checkpoint.")
 
 

@@ -116,6 +116,8 @@ def test_the_same_pictures_are_the_same_bits_however_they_are_kept(tmp_path, sto
     assert few.sizes() == [len(stored[7][1]), len(stored[2][1])]
     again = PictureFiles.of_facts(few.facts())
     assert again.content(1) == stored[2][1]
+    task = few.labelled(torch.tensor([1, 0]))  # of groups of classes
+    assert (task.content(1), task.labels.tolist()) == (stored[2][1], [1, 0])
 
 
 def test_random_augmentation_hangs_on_the_picture_and_not_on_the_worker(tmp_path, stored):

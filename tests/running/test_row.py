@@ -5,10 +5,13 @@ from pathlib import Path
 
 from workshop import Watcher, workshop
 
-from benchmark.running.executors.local import Local
+from benchmark.running.executors import Work
+from benchmark.running.executors.local import Local, _rows_of
+from benchmark.running.keep import Keep
 from benchmark.running.row import Known
 from benchmark.running.run import run_suite
 from benchmark.schema.record import read_record
+from benchmark.schema.suite import cells, identify, load_suite
 
 __all__ = ["workshop"]
 MEASURED = {"time_ratio", "step_seconds", "train_seconds"}
@@ -49,6 +52,18 @@ def test_seeds_of_a_row_end_as_if_each_had_found_out_all_itself(workshop):
     assert told == {1: Known.of(first)}
     one_by_one = [first, second]
     assert said(one_by_one) == said(together)
+
+
+def test_what_is_found_out_of_a_row_takes_no_longer_than_a_cell_may(workshop):
+    found = []
+    for minutes in (10, 1e-4):
+        suite, keep = load_suite("tiny").model_copy(update={"timeout_minutes": minutes}), Keep(Path("none.pt"))
+        work = [
+            Work(cell, suite, identify(cell, suite), "0" * 64, keep, Path("none.json"))
+            for cell in cells("tiny", suite, "greedy_sl")
+        ]
+        found.append(len(_rows_of(work, [None], 600.0)))
+    assert found == [1, 0]
 
 
 CHANGES_SHAPE = '''"""A method whose auxiliary networks are as wide as chance says."""

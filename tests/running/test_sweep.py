@@ -121,6 +121,7 @@ def test_when_the_time_is_up_jobs_are_cancelled(orders):
     found, cluster, _ = swept(orders, *[[(SILENT, 0.5)]] * 3, seconds=0.05)
     assert found == {}
     assert sorted(cluster.cancelled) == ["0", "1", "2"]
+    assert list(sweeping.JOBS.iterdir()) == []
 
 
 def test_the_record_is_the_workers_own_or_says_that_it_is_of_something_else(orders):

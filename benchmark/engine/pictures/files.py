@@ -79,7 +79,7 @@ class PictureFiles:
 
     def labelled(self, labels: Tensor) -> "PictureFiles":
         """The same pictures under other labels (N,)."""
-        return PictureFiles(self.root, self.files, labels)
+        return replace(self, labels=labels)
 
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""

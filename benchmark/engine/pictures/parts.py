@@ -202,7 +202,8 @@ def _part_of_arrows(folder: Path, arrows: Sequence[Path]) -> Part:
         spans, labels, order = _rows(arrow)
         found += [(number, _Member(f"row {row}", first, size)) for row, (first, size) in enumerate(spans)]
         names += [order[label] for label in labels]
-    return _packed(folder, arrows, [name for name in order if name in set(names)], names, found, "arrow")
+    present = set(names)
+    return _packed(folder, arrows, [name for name in order if name in present], names, found, "arrow")
 
 
 def _rows(path: Path) -> tuple[list[tuple[int, int]], list[int], list[str]]:

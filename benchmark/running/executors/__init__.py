@@ -3,14 +3,11 @@
 from benchmark.running.executors.executor import Executor, Work
 from benchmark.running.executors.local import Local
 from benchmark.running.executors.needs import Needs, parsed_needs
-from benchmark.running.seat import Seat
 
-__all__ = ["CLUSTERS", "Executor", "Local", "Needs", "Work", "executor", "parsed_needs"]
-
-CLUSTERS = ("slurm", "ray")
+__all__ = ["Executor", "Local", "Needs", "Work", "executor", "parsed_needs"]
 
 
-def executor(name: str, jobs: int | None, needs: str, seat: Seat | None = None) -> Executor:
+def executor(name: str, jobs: int | None, needs: str) -> Executor:
     """The executor of that name: ``local``, ``slurm`` or ``ray``.
 
     Args:
@@ -31,4 +28,4 @@ def executor(name: str, jobs: int | None, needs: str, seat: Seat | None = None) 
         from benchmark.running.executors.sweep import OnCluster
 
         return OnCluster(Ray(), asked, jobs)
-    return Local(jobs, seat)
+    return Local(jobs)

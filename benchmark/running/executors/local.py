@@ -79,7 +79,10 @@ def _rows_of(work: Sequence[Work], places: Sequence[str | None], seconds: float)
     }
     first = {row: (alone[its[0]], len(its)) for row, its in rows(alone).items()}
     pays = {row: one for row, (one, seeds) in first.items() if seeds > 1 or one.suite.device != "cpu"}
-    jobs = [Job(row, "benchmark.running.prepare:prepare", (one.cell, one.suite)) for row, one in pays.items()]
+    jobs = [
+        Job(row, "benchmark.running.prepare:prepare", (one.cell, one.suite), 60 * one.suite.timeout_minutes)
+        for row, one in pays.items()
+    ]
     return {row: found for row, found in run_jobs(jobs, places, seconds=seconds) if isinstance(found, Known)}
 
 

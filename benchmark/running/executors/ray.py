@@ -23,6 +23,11 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
+def _can(needs: Needs, nodes: Sequence[Mapping[str, float]]) -> bool:
+    wanted = {"CPU": needs.cpus, "GPU": needs.gpus, "memory": needs.memory * 1e9}
+    return any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes)
+
+
 class Ray:
     """A cluster whose nodes see this folder and this Python."""
 
@@ -49,7 +54,7 @@ class Ray:
         Raises:
             UserError: no node has what it needs.
         """
-        if not self._can(needs):
+        if not _can(needs, self._nodes()):
             raise UserError(f"No node of the Ray cluster has {needs.gpus} GPUs and {needs.cpus} cores.")
         task = self.ray.remote(num_cpus=needs.cpus, num_gpus=needs.gpus, memory=int(needs.memory * 1e9), max_retries=0)(
             worker.work
@@ -58,17 +63,17 @@ class Ray:
         self.jobs[job.hex()] = job, needs
         return str(job.hex())
 
-    def _can(self, needs: Needs) -> bool:
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        wanted = {"CPU": needs.cpus, "GPU": needs.gpus, "memory": needs.memory * 1e9}
-        return any(all(node.get(name, 0) >= least for name, least in wanted.items()) for node in nodes)
+    def _nodes(self) -> list[Mapping[str, float]]:
+        return [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
 
     def look(self, jobs: Collection[str]) -> Mapping[str, Ended]:
         """Those of the jobs that have ended, or that no node is left for."""
         refs = {self.jobs[job][0]: job for job in jobs}
         ready, _ = self.ray.wait(list(refs), num_returns=len(refs), timeout=0) if refs else ([], [])
         ended = {refs[ref]: self._ended(ref) for ref in ready}
-        lost = [job for job in jobs if job not in ended and not self._can(self.jobs[job][1])]
+        nodes = self._nodes()
+        lost = [job for job in jobs if job not in ended and not _can(self.jobs[job][1], nodes)]
+        self.cancel(lost)  # or they would begin beside those that replace them, when a node comes back
         return ended | {job: Ended(None, "no node of the cluster is left that it fits on") for job in lost}
 
     def _ended(self, ref: Any) -> Ended:

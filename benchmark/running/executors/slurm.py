@@ -4,6 +4,7 @@ Partition, account and the like are Slurm's own to read, from ``SBATCH_PARTITION
 are read with squeue, which a cluster without accounting has, too.
 """
 
+import math
 import shutil
 import subprocess
 from collections import Counter
@@ -51,7 +52,7 @@ class Slurm:
         """Hand a command in; one of the same name that an earlier sweep left behind ends first."""
         self.executor.update_parameters(
             job_name=name,
-            time=int(needs.minutes),
+            time=math.ceil(needs.minutes),  # to Slurm, 0 is no limit
             cpus_per_task=needs.cpus,
             mem=f"{needs.memory * 1000:.0f}M",
             dependency="singleton",

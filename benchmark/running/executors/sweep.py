@@ -192,7 +192,9 @@ def _let_stop(running: Mapping[str, _Running], cluster: Cluster) -> None:
         cluster.cancel(left)
     while left and time.monotonic() < deadline:
         time.sleep(min(1.0, cluster.poll))
-        left -= set(cluster.look(left))
+        for job in cluster.look(list(left)):
+            running[job].order.heartbeat.unlink(missing_ok=True)
+            left.remove(job)
 
 
 class OnCluster:
