@@ -16,7 +16,7 @@ from benchmark.examining.examination import load_examination, options_of
 from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
 from benchmark.running.keep import NETWORKS, moments_after, network_file
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
-from benchmark.running.run import RUNS, check_asked, methods_of, record_path
+from benchmark.running.run import RUNS, check_asked, methods_of, record_path, remove_others
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
@@ -48,6 +48,7 @@ class Observer(Protocol):
 class _Plan:
     """Whom to examine of a track, and by what."""
 
+    suite: Suite
     wanted: dict[Cell, Candidate]  # of the methods asked for
     beside: dict[Cell, dict[str, list[Candidate]]]
     options: dict[str, Strict]
@@ -78,10 +79,8 @@ def examine_suite(
         UserError: the suite is no track, cannot run here, or none of its cells has been trained.
     """
     plan = _plan(name, methods, observer, runs, networks)
-    here = {
-        examined_path(examined, identify(cell, load_suite(name)), e) for cell in plan.everyone for e in plan.options
-    }
-    _remove_others(examined / name, methods, here)
+    here = {examined_path(examined, identify(cell, plan.suite), e) for cell in plan.everyone for e in plan.options}
+    remove_others(examined / name, methods, here)
     due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n, examined)} for c in plan.wanted}
     made = []
     for found in _examined(plan, due, observer, jobs):
@@ -102,7 +101,7 @@ def check_suite(
     """Examine again what is examined, compare, and write nothing.
 
     Returns:
-        A sentence on each examination of a cell that comes out otherwise.
+        A sentence on each examination of a cell that comes out otherwise, or fails.
 
     Raises:
         UserError: as of :func:`examine_suite`, or nothing is examined yet.
@@ -114,7 +113,7 @@ def check_suite(
     sentences = []
     for again in _examined(plan, due, observer, jobs):
         before = read_examined(examined_path(examined, again.identity, again.examination))
-        if odd := differences(before.block, again.block):
+        if odd := again.error or differences(before.block, again.block):
             sentences.append(f"{again.identity.setting} seed {again.identity.seed}, {again.examination}: {odd}")
     return sentences
 
@@ -132,7 +131,7 @@ def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, net
     everyone = [cell for method in methods for cell in cells(name, suite, method)]
     if missing := len(everyone) - len(wanted):
         observer.note(f"{missing} of {len(everyone)} cells are not trained, or by other files; they are left out.")
-    return _Plan(wanted, {c: _beside(c, trained, options) for c in wanted}, options, everyone, gpus)
+    return _Plan(suite, wanted, {c: _beside(c, trained, options) for c in wanted}, options, everyone, gpus)
 
 
 def _examined(
@@ -225,10 +224,3 @@ def _is_kept(candidate: Candidate) -> bool:
     trained = candidate.record.accuracy.curve if candidate.record.accuracy else []
     wanted = moments_after(len(trained), candidate.suite)
     return all(network_file(candidate.folder, epoch).is_file() for epoch in wanted)
-
-
-def _remove_others(examined: Path, methods: Sequence[str], keep: set[Path]) -> None:
-    """Remove what was found of cells, or by examinations, that the suite no longer has."""
-    for method in methods:
-        for path in set((examined / method).glob("*.json")) - keep:
-            path.unlink(missing_ok=True)

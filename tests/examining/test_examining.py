@@ -12,9 +12,10 @@ from workshop import Watcher, changed, mistake, workshop, write_suites
 
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
+from benchmark.examining import run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
-from benchmark.examining.examined import all_examined
+from benchmark.examining.examined import all_examined, read_examined
 from benchmark.examining.network import Network
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
@@ -45,7 +46,7 @@ def examined() -> dict[str, str]:
     }
 
 
-def test_a_track_is_trained_examined_and_not_twice(workshop):
+def test_a_track_is_trained_examined_and_not_twice(workshop, monkeypatch):
     write_suites(workshop, TRACK)
     run_suite("tiny", METHODS, Watcher(), jobs=1)
     records = {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")}
@@ -78,6 +79,12 @@ def test_a_track_is_trained_examined_and_not_twice(workshop):
     assert {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")} == records
 
     assert check_suite("tiny", ["e2ebp"], Bar(), jobs=1) == []
+    one = read_examined(Path("results/examined/tiny/e2ebp/cifar_resnet8-k1-s0.labels.json"))
+    failed = one.model_copy(update={"status": "failed", "error": "It fell.", "block": None})
+    other = one.model_copy(update={"block": one.block | {"features": 65}})
+    monkeypatch.setattr(run, "_examined", lambda *asked: iter([failed, other]))
+    says = [line.partition("labels: ")[2] for line in check_suite("tiny", ["e2ebp"], Bar(), jobs=1)]
+    assert says == ["It fell.", "1 numbers differ, most features: 65 instead of 64"]
     write_tables()
     labels, cka = pd.read_csv("results/labels.csv"), pd.read_csv("results/roles-cka.csv")
     assert set(labels["head"]) == {"logistic", "mean", "alone"}
