@@ -19,6 +19,7 @@ from benchmark.examining.examined import all_examined, read_examined
 from benchmark.examining.network import Network
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
+from benchmark.running.keep import network_file
 from benchmark.running.loaded import load
 from benchmark.running.networks import Networks
 from benchmark.running.run import run_suite
@@ -105,6 +106,9 @@ def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tm
         record = Record(identity=identify(cell, suite), status="ok", fingerprint="")
         found[name] = Network(cell, suite, loaded, splits, tmp_path / name, record)
     assert {network.places for network in found.values()} == {("act1", "layer1.0", "layer2.0", "layer3.0")}
+    shutil.copy(network_file(tmp_path / "dgl", 2), network_file(tmp_path / "dgl", 1))  # of a moment once asked for
+    again = Network(found["dgl"].cell, suite, found["dgl"].loaded, splits, tmp_path / "dgl", found["dgl"].record)
+    assert again.epochs == [0, 2]
     which = np.array([5, 1, 40])
     ours = {name: network.outputs("validation", which) for name, network in found.items()}  # untrained: all the same
     for place in ours["e2ebp"]:
