@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_suite
+from tracks_written import identity
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
 from benchmark.engine.pictures.data import load_splits
@@ -15,7 +16,7 @@ from benchmark.errors import UserError
 from benchmark.examining import run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
-from benchmark.examining.examined import all_examined, read_examined
+from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
 from benchmark.examining.network import Network
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
@@ -26,6 +27,7 @@ from benchmark.running.run import run_suite
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, identify, load_suite
 from benchmark.tables.files import write_tables
+from benchmark.tables.tracks import tables_of_tracks
 
 __all__ = ["workshop"]
 METHODS = ["e2ebp", "untrained"]
@@ -136,6 +138,15 @@ def test_a_number_that_moved_is_named_and_rounding_is_not():
     assert differences(before, moved) == "2 numbers differ, most cka[0][1]: 0.4 instead of 0.5"
     assert "other: e2ebp instead of None" in differences(before, before | {"other": "e2ebp"})
     assert "scores" in differences(before, before | {"scores": []})
+
+
+def test_numbers_that_an_examination_no_longer_finds_are_named_and_make_no_traceback(tmp_path):
+    made = {"git_commit": "", "git_dirty": False, "device": "", "versions": {}, "started_utc": "", "seconds": 1.0}
+    who = {"identity": identity("e2ebp", 0), "fingerprint": "", "key": ""}
+    asked = {"examination": "labels", "version": 0, "options": {}, "status": "ok"}
+    write_examined(Examined(**who, **asked, block={"features": 8}, made=made), tmp_path)
+    with pytest.raises(UserError, match=r"net-k1-s0\.labels\.json is not what the examination 'labels' finds today"):
+        tables_of_tracks(tmp_path)
 
 
 def test_every_examination_says_what_its_page_needs():
