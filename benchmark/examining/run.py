@@ -7,7 +7,6 @@ somebody edited is.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from benchmark.errors import UserError
 from benchmark.examining.agreement import differences
@@ -16,6 +15,7 @@ from benchmark.examining.examination import load_examination, options_of
 from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
 from benchmark.running.keep import NETWORKS, moments_after, network_file
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.observer import LineObserver
 from benchmark.running.run import RUNS, check_asked, methods_of, record_path, remove_others
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
@@ -26,22 +26,6 @@ from benchmark.schema.suite import Cell, Suite, cells, identify, load_suite
 from benchmark.schema.text import printable
 
 WORKER = "benchmark.examining.worker:"
-
-
-class Observer(Protocol):
-    """Who wants to know how it goes (a progress bar)."""
-
-    def begin(self, total: int, done: int) -> None:
-        """``done`` of ``total`` cells were examined earlier."""
-
-    def progress(self, cell: Any, fraction: float) -> None:
-        """So much of a cell's examinations is done."""
-
-    def ended(self, cell: Any, line: str) -> None:
-        """A cell was examined; ``line`` says what of it."""
-
-    def note(self, sentence: str) -> None:
-        """Something that a person should know."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +43,7 @@ class _Plan:
 def examine_suite(
     name: str,
     methods: Sequence[str],
-    observer: Observer,
+    observer: LineObserver,
     runs: Path = RUNS,
     examined: Path = EXAMINED,
     networks: Path = NETWORKS,
@@ -92,7 +76,7 @@ def examine_suite(
 def check_suite(
     name: str,
     methods: Sequence[str],
-    observer: Observer,
+    observer: LineObserver,
     runs: Path = RUNS,
     examined: Path = EXAMINED,
     networks: Path = NETWORKS,
@@ -118,7 +102,7 @@ def check_suite(
     return sentences
 
 
-def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, networks: Path) -> _Plan:
+def _plan(name: str, methods: Sequence[str], observer: LineObserver, runs: Path, networks: Path) -> _Plan:
     """Whom to examine, once it is sure that they can be."""
     suite = load_suite(name)
     options = options_of(name, suite)
@@ -135,7 +119,7 @@ def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, net
 
 
 def _examined(
-    plan: _Plan, due: Mapping[Cell, Mapping[str, Strict]], observer: Observer, jobs: int | None
+    plan: _Plan, due: Mapping[Cell, Mapping[str, Strict]], observer: LineObserver, jobs: int | None
 ) -> Iterator[Examined]:
     """Everything that is due, as it is found.
 
@@ -154,7 +138,7 @@ def _examined(
     for cell, outcome in run_jobs(work, places, observer.progress):
         setting = plan.wanted[cell].called
         if isinstance(outcome, Crash | UserError):
-            failed.append(f"{setting}: {outcome.sentence if isinstance(outcome, Crash) else outcome}")
+            failed.append(f"{setting}: {outcome}")
             observer.ended(cell, failed[-1])
             continue
         yield from outcome
@@ -202,7 +186,7 @@ def _done(plan: _Plan, cell: Cell, name: str, examined: Path) -> bool:
     return found is not None and found.key == key and found.genuine and found.status == "ok"
 
 
-def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None], observer: Observer) -> None:
+def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None], observer: LineObserver) -> None:
     """Train the cells again whose networks are gone.
 
     Raises:
@@ -215,7 +199,7 @@ def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None]
     work = [Job(c, f"{WORKER}train_again", (c,)) for c in missing]
     for candidate, outcome in run_jobs(work, places):
         if isinstance(outcome, Crash | UserError):
-            raise UserError(outcome.sentence if isinstance(outcome, Crash) else str(outcome))
+            raise UserError(str(outcome))
         observer.note(f"{candidate.called}: trained again")
 
 
