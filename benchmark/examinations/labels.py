@@ -14,7 +14,7 @@ from pydantic import Field
 
 from benchmark.examining.estimators.heads import HEADS, at_unit_norm
 from benchmark.examining.examination import Examination, Picture, Sat
-from benchmark.examining.rows import ROW, mean_and_half, row_of, said
+from benchmark.examining.rows import ROW, by_row, mean_and_half, row_of, said
 from benchmark.schema.plain import Strict
 from benchmark.schema.record import Part
 from benchmark.schema.suite import TWIN
@@ -127,23 +127,19 @@ class Labels(Examination[Options, Block]):
         return trained_alone(network, which, steps, draw)
 
     def table(self, found: Sequence[Sat[Block]]) -> pd.DataFrame:
-        by_row: dict[tuple[Any, ...], list[Sat[Block]]] = {}
-        for sat in found:
-            by_row.setdefault(tuple(row_of(sat.cell).values()), []).append(sat)
-        rows = [row for sats in by_row.values() for row in _rows(sats)]
+        rows = [row for sats in by_row(found) for row in _rows(sats)]
         return pd.DataFrame(rows, columns=list(self.columns)).astype({"pairs": "Int64"})
 
     def pictures(self, table: pd.DataFrame) -> Iterator[Picture]:
-        few = table["variant"].fillna("").str.contains(FEWER_PAIRS)
-        fewer = table[few | (table["method"].isin(table.loc[few, "method"]) & ~few)]
         for (suite, backbone), part in table.groupby(["suite", "backbone"], sort=True):
             section = f"{suite}, {backbone}"
+            few = part["variant"].fillna("").str.contains(FEWER_PAIRS)
             for head, words in WORDS.items():
-                rows = part[part["head"].isin([head, ALONE]) & ~few.reindex(part.index)]
+                rows = part[part["head"].isin([head, ALONE]) & ~few]
                 if len(rows):
                     yield Picture(section, f"Accuracy by labels: {words} on frozen features", _curves(rows))
-            rows = fewer[(fewer["suite"] == suite) & (fewer["backbone"] == backbone) & (fewer["head"] == "mean")]
-            if few.reindex(part.index).any():
+            rows = part[part["method"].isin(part.loc[few, "method"]) & (part["head"] == "mean")]
+            if few.any():
                 yield Picture(
                     section, "How many pairs are enough: nearest class mean, end-to-end encoders", _curves(rows)
                 )

@@ -16,7 +16,7 @@ from benchmark.examining.estimators.dependence import KERNELS, gram, nhsic, proj
 from benchmark.examining.estimators.likeness import batch_grams, cka_map
 from benchmark.examining.estimators.probes import probe_accuracy
 from benchmark.examining.examination import Examination, Picture, Sat
-from benchmark.examining.rows import ROW, mean_and_half, row_of, said
+from benchmark.examining.rows import ROW, by_row, mean_and_half, row_of, said
 from benchmark.schema.plain import Strict
 from benchmark.schema.record import Part
 from benchmark.schema.suite import TWIN, Cell
@@ -157,10 +157,7 @@ class Roles(Examination[Options, Block]):
         return {place: batch_grams(h, min(options.batch, count)) for place, h in outputs.items()}
 
     def table(self, found: Sequence[Sat[Block]]) -> pd.DataFrame:
-        by_row: dict[tuple[Any, ...], list[Sat[Block]]] = {}
-        for sat in found:
-            by_row.setdefault(tuple(row_of(sat.cell).values()), []).append(sat)
-        rows = [row for sats in by_row.values() for row in _rows(sats)]
+        rows = [row for sats in by_row(found) for row in _rows(sats)]
         return pd.DataFrame(rows, columns=list(self.columns))
 
     def details(self, found: Sequence[Sat[Block]]) -> dict[str, pd.DataFrame]:

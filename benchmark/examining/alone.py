@@ -6,8 +6,11 @@ import numpy as np
 import torch
 
 from benchmark.engine.pictures.data import Pictures
+from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.pictures.stream import loader_of
 from benchmark.engine.training.evaluate import split_logits
+from benchmark.engine.training.method import Method
+from benchmark.engine.training.process import place
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import train_phase
 from benchmark.errors import UserError
@@ -36,16 +39,19 @@ def trained_alone(network: Network, which: np.ndarray, steps: int, draw: int) ->
     loader = loader_of(
         pictures.at(repeated), network.loaded.dataset, batch, device=suite.device, seed=seed, train=True, workers=0
     )
-    method = network.drawn()
-    method.modules.to(suite.device)
-    method.auxiliaries.to(suite.device)
+    one_epoch = suite.recipe.lasting(1 / suite.recipe.epochs)  # it holds the whole training
+    recipe = one_epoch.changed({"batch": batch})
+    return answers_after(network.drawn(), recipe, loader, network.loader("test"), suite.device, seed)
+
+
+def answers_after(method: Method, recipe: Recipe, shown: Loader, judged: Loader, device: str, seed: int) -> np.ndarray:
+    """Classes (N,) that a method gives the pictures ``judged`` once it has learned from those ``shown``.
+
+    Raises:
+        Diverged: a loss is not finite.
+    """
+    place(method, torch.device(device))
     torch.manual_seed(seed)
     for phase in method.phases():
-        train_phase(method, phase, loader, one_epoch(suite.recipe, batch), lambda: None)
-    return np.asarray(split_logits(method, network.loader("test"), "test").argmax(1).cpu().numpy())
-
-
-def one_epoch(recipe: Recipe, batch: int) -> Recipe:
-    """The recipe for an epoch that holds the whole training."""
-    share = recipe.warmup_epochs / recipe.epochs
-    return recipe.model_copy(update={"epochs": 1, "warmup_epochs": share, "batch": batch})
+        train_phase(method, phase, shown, recipe, lambda: None)
+    return np.asarray(split_logits(method, judged, "test").argmax(1).cpu().numpy())

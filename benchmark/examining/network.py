@@ -15,12 +15,13 @@ from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_partition
 from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import Method
+from benchmark.engine.training.process import place
 from benchmark.errors import UserError
 from benchmark.running.cell import builder, pictures_shown
-from benchmark.running.keep import network_file
+from benchmark.running.keep import moments_after, network_file
 from benchmark.running.loaded import Loaded
 from benchmark.running.loaders import EVALUATION_BATCH, evaluation_loader
-from benchmark.running.networks import epochs_of, kept_after, restore
+from benchmark.running.networks import epochs_of, restore
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
 
@@ -57,10 +58,12 @@ class Network:
         self.loaded, self.splits, self.folder = loaded, splits, folder
         self.task = loaded.dataset.task
         method = self.drawn()
-        last = epochs_of(method, suite)
-        self.epochs = sorted({0, *kept_after(folder)} & {*range(last + 1)})
-        if self.epochs[-1] != last:
-            raise UserError(f"There is no network of {record.identity.setting} seed {cell.seed} in {folder}.")
+        kept = moments_after(epochs_of(method, suite), suite)  # files of other moments, asked for once, do not count
+        if missing := [epoch for epoch in kept if not network_file(folder, epoch).is_file()]:
+            which = f"{record.identity.setting} seed {cell.seed} after {missing[0]} epochs"
+            raise UserError(f"There is no network of {which} in {folder}.")
+        self.epochs = [0, *kept]
+        self._at_hand: tuple[int, Method] | None = None
         names = [of.name for _, of in _taps(method)[:-1]]  # the classifier's output is no place
         wanted = [*self._cuts(), names[-1]]
         self.places = tuple(dict.fromkeys(name for name in wanted if name in names))
@@ -149,15 +152,12 @@ class Network:
         """The network after so many epochs; the one that was shown last is kept at hand."""
         if epoch not in self.epochs:
             raise UserError(f"No network was kept after {epoch} epochs; there are of {self.epochs}.")
-        at_hand: tuple[int, Method] | None = getattr(self, "_at_hand", None)
-        if at_hand is None or at_hand[0] != epoch:
+        if self._at_hand is None or self._at_hand[0] != epoch:
             method = self.drawn()
             if epoch:
                 restore(method, network_file(self.folder, epoch))
-            method.modules.to(self.suite.device)
-            method.auxiliaries.to(self.suite.device)
-            at_hand = self._at_hand = (epoch, method)
-        return at_hand[1]
+            self._at_hand = epoch, place(method, torch.device(self.suite.device))
+        return self._at_hand[1]
 
     def _cuts(self) -> tuple[str, ...]:
         with torch.device("meta"):

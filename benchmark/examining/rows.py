@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmark.examining.examination import B, Sat
 from benchmark.schema.record import Identity
 
 ROW = {
@@ -29,6 +30,14 @@ def row_of(cell: Identity) -> dict[str, Any]:
         "modules": cell.modules,
         "recipe": cell.recipe or "shared",
     }
+
+
+def by_row(found: Iterable[Sat[B]]) -> list[list[Sat[B]]]:
+    """Networks that differ by seed alone, together; rows in the order in which they were found."""
+    rows: dict[tuple[Any, ...], list[Sat[B]]] = {}
+    for sat in found:
+        rows.setdefault(tuple(row_of(sat.cell).values()), []).append(sat)
+    return list(rows.values())
 
 
 def said(table: pd.DataFrame) -> pd.Series:

@@ -7,7 +7,6 @@ somebody edited is.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from benchmark.errors import UserError
 from benchmark.examining.agreement import differences
@@ -16,7 +15,8 @@ from benchmark.examining.examination import load_examination, options_of
 from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
 from benchmark.running.keep import NETWORKS, moments_after, network_file
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
-from benchmark.running.run import RUNS, check_asked, methods_of, record_path
+from benchmark.running.observer import LineObserver
+from benchmark.running.run import RUNS, check_asked, methods_of, record_path, remove_others
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
@@ -28,26 +28,11 @@ from benchmark.schema.text import printable
 WORKER = "benchmark.examining.worker:"
 
 
-class Observer(Protocol):
-    """Who wants to know how it goes (a progress bar)."""
-
-    def begin(self, total: int, done: int) -> None:
-        """``done`` of ``total`` cells were examined earlier."""
-
-    def progress(self, cell: Any, fraction: float) -> None:
-        """So much of a cell's examinations is done."""
-
-    def ended(self, cell: Any, line: str) -> None:
-        """A cell was examined; ``line`` says what of it."""
-
-    def note(self, sentence: str) -> None:
-        """Something that a person should know."""
-
-
 @dataclass(frozen=True)
 class _Plan:
     """Whom to examine of a track, and by what."""
 
+    suite: Suite
     wanted: dict[Cell, Candidate]  # of the methods asked for
     beside: dict[Cell, dict[str, list[Candidate]]]
     options: dict[str, Strict]
@@ -58,7 +43,7 @@ class _Plan:
 def examine_suite(
     name: str,
     methods: Sequence[str],
-    observer: Observer,
+    observer: LineObserver,
     runs: Path = RUNS,
     examined: Path = EXAMINED,
     networks: Path = NETWORKS,
@@ -78,10 +63,8 @@ def examine_suite(
         UserError: the suite is no track, cannot run here, or none of its cells has been trained.
     """
     plan = _plan(name, methods, observer, runs, networks)
-    here = {
-        examined_path(examined, identify(cell, load_suite(name)), e) for cell in plan.everyone for e in plan.options
-    }
-    _remove_others(examined / name, methods, here)
+    here = {examined_path(examined, identify(cell, plan.suite), e) for cell in plan.everyone for e in plan.options}
+    remove_others(examined / name, methods, here)
     due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n, examined)} for c in plan.wanted}
     made = []
     for found in _examined(plan, due, observer, jobs):
@@ -93,7 +76,7 @@ def examine_suite(
 def check_suite(
     name: str,
     methods: Sequence[str],
-    observer: Observer,
+    observer: LineObserver,
     runs: Path = RUNS,
     examined: Path = EXAMINED,
     networks: Path = NETWORKS,
@@ -102,7 +85,7 @@ def check_suite(
     """Examine again what is examined, compare, and write nothing.
 
     Returns:
-        A sentence on each examination of a cell that comes out otherwise.
+        A sentence on each examination of a cell that comes out otherwise, or fails.
 
     Raises:
         UserError: as of :func:`examine_suite`, or nothing is examined yet.
@@ -114,12 +97,12 @@ def check_suite(
     sentences = []
     for again in _examined(plan, due, observer, jobs):
         before = read_examined(examined_path(examined, again.identity, again.examination))
-        if odd := differences(before.block, again.block):
+        if odd := again.error or differences(before.block, again.block):
             sentences.append(f"{again.identity.setting} seed {again.identity.seed}, {again.examination}: {odd}")
     return sentences
 
 
-def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, networks: Path) -> _Plan:
+def _plan(name: str, methods: Sequence[str], observer: LineObserver, runs: Path, networks: Path) -> _Plan:
     """Whom to examine, once it is sure that they can be."""
     suite = load_suite(name)
     options = options_of(name, suite)
@@ -132,11 +115,11 @@ def _plan(name: str, methods: Sequence[str], observer: Observer, runs: Path, net
     everyone = [cell for method in methods for cell in cells(name, suite, method)]
     if missing := len(everyone) - len(wanted):
         observer.note(f"{missing} of {len(everyone)} cells are not trained, or by other files; they are left out.")
-    return _Plan(wanted, {c: _beside(c, trained, options) for c in wanted}, options, everyone, gpus)
+    return _Plan(suite, wanted, {c: _beside(c, trained, options) for c in wanted}, options, everyone, gpus)
 
 
 def _examined(
-    plan: _Plan, due: Mapping[Cell, Mapping[str, Strict]], observer: Observer, jobs: int | None
+    plan: _Plan, due: Mapping[Cell, Mapping[str, Strict]], observer: LineObserver, jobs: int | None
 ) -> Iterator[Examined]:
     """Everything that is due, as it is found.
 
@@ -155,7 +138,7 @@ def _examined(
     for cell, outcome in run_jobs(work, places, observer.progress):
         setting = plan.wanted[cell].called
         if isinstance(outcome, Crash | UserError):
-            failed.append(f"{setting}: {outcome.sentence if isinstance(outcome, Crash) else outcome}")
+            failed.append(f"{setting}: {outcome}")
             observer.ended(cell, failed[-1])
             continue
         yield from outcome
@@ -203,7 +186,7 @@ def _done(plan: _Plan, cell: Cell, name: str, examined: Path) -> bool:
     return found is not None and found.key == key and found.genuine and found.status == "ok"
 
 
-def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None], observer: Observer) -> None:
+def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None], observer: LineObserver) -> None:
     """Train the cells again whose networks are gone.
 
     Raises:
@@ -216,7 +199,7 @@ def _train_missing(candidates: Iterable[Candidate], places: Sequence[str | None]
     work = [Job(c, f"{WORKER}train_again", (c,)) for c in missing]
     for candidate, outcome in run_jobs(work, places):
         if isinstance(outcome, Crash | UserError):
-            raise UserError(outcome.sentence if isinstance(outcome, Crash) else str(outcome))
+            raise UserError(str(outcome))
         observer.note(f"{candidate.called}: trained again")
 
 
@@ -225,10 +208,3 @@ def _is_kept(candidate: Candidate) -> bool:
     trained = candidate.record.accuracy.curve if candidate.record.accuracy else []
     wanted = moments_after(len(trained), candidate.suite)
     return all(network_file(candidate.folder, epoch).is_file() for epoch in wanted)
-
-
-def _remove_others(examined: Path, methods: Sequence[str], keep: set[Path]) -> None:
-    """Remove what was found of cells, or by examinations, that the suite no longer has."""
-    for method in methods:
-        for path in set((examined / method).glob("*.json")) - keep:
-            path.unlink(missing_ok=True)

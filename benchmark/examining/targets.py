@@ -13,9 +13,9 @@ from benchmark.engine.objectives.heads import kernel_features
 from benchmark.engine.objectives.losses import kernel_alignment
 from benchmark.engine.pictures.data import Pictures, data_root, group_of, in_memory, parted, stratified_order
 from benchmark.engine.pictures.stream import loader_of
-from benchmark.engine.training.evaluate import evaluating, split_logits
+from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.engine.training.train import train_phase
+from benchmark.examining.alone import answers_after
 from benchmark.examining.network import Network
 from benchmark.running.cell import builder
 from benchmark.running.loaded import dataset_of
@@ -121,14 +121,6 @@ def finetuned(network: Network, target: str, shown: Pictures, judged: Pictures, 
         unit.load_state_dict({name: learned[name] for name in unit.state_dict()})
     seed = derive_seed("finetuning", cell.suite, cell.seed)
     loader = loader_of(shown, dataset, suite.recipe.batch, device=suite.device, seed=seed, train=True, workers=0)
-    method.modules.to(suite.device)
-    torch.manual_seed(seed)
-    recipe = suite.recipe_of_twin
-    warm = recipe.warmup_epochs * epochs / recipe.epochs
-    recipe = recipe.model_copy(update={"epochs": epochs, "warmup_epochs": warm})
-    for phase in method.phases():
-        train_phase(method, phase, loader, recipe, lambda: None)
-    answers: NDArray = (
-        split_logits(method, evaluation_loader(cell, suite, dataset, judged), "test").argmax(1).cpu().numpy()
-    )
-    return answers
+    recipe = suite.recipe_of_twin.lasting(epochs / suite.recipe_of_twin.epochs)
+    test = evaluation_loader(cell, suite, dataset, judged)
+    return answers_after(method, recipe, loader, test, suite.device, seed)

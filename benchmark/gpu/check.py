@@ -60,6 +60,6 @@ def check_asked(methods: Sequence[str], device: str, save: Path) -> tuple[list[s
 
 def _rows(key: str, outcome: Any) -> list[Row]:
     if isinstance(outcome, Crash | UserError):
-        return [{"name": key, "faults": [outcome.sentence if isinstance(outcome, Crash) else str(outcome)]}]
+        return [{"name": key, "faults": [str(outcome)]}]
     found: list[Row] = outcome
     return found

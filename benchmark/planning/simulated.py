@@ -104,7 +104,7 @@ def simulate_all(
 def _told(outcome: Simulated | UserError | Crash) -> Simulated:
     if isinstance(outcome, Simulated):
         return outcome
-    return Simulated(note=outcome.sentence if isinstance(outcome, Crash) else str(outcome))
+    return Simulated(note=str(outcome))
 
 
 def simulate_training(report: Callable[[float], None], training: Training) -> Simulated:

@@ -180,7 +180,7 @@ def _run(job: Job) -> Any:
     """What it answers, or in words why it does not."""
     ((_, outcome),) = run_jobs([job], [""])
     if isinstance(outcome, Crash | UserError):
-        return outcome.sentence if isinstance(outcome, Crash) else str(outcome)
+        return str(outcome)
     return outcome
 
 

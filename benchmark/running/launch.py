@@ -48,6 +48,9 @@ class Crash:
     status: Status
     sentence: str
 
+    def __str__(self) -> str:
+        return self.sentence
+
 
 @dataclass
 class _Running:

@@ -67,8 +67,3 @@ def restore(method: Method, path: Path) -> None:
             of.load_state_dict({n.removeprefix(f"{part}."): t for n, t in state.items() if n.startswith(f"{part}.")})
     except Exception as error:  # safetensors has errors of its own
         raise UserError(f"{path} is not the network that was kept there ({type(error).__name__}); delete it.") from None
-
-
-def kept_after(folder: Path) -> list[int]:
-    """After how many epochs there is a network in the folder, in order."""
-    return sorted(int(path.stem) for path in folder.glob("*.safetensors") if path.stem.isdecimal())

@@ -141,7 +141,7 @@ def run_suite(
             observer.finished(cell, record)
     store.complain()
     if index is None:
-        _remove_others(runs / name, methods, {record_path(runs, identify(cell, suite)) for cell in today})
+        remove_others(runs / name, methods, {record_path(runs, identify(cell, suite)) for cell in today})
     if seat and seat.rank:
         return []
     if left := len(wanted) - len(records):
@@ -358,8 +358,8 @@ def record_path(runs: Path, i: Identity) -> Path:
     return runs / i.suite / i.method / f"{i.file_stem}.json"
 
 
-def _remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> None:
-    """Remove records of cells that the suite no longer has."""
+def remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> None:
+    """Remove from a suite's folder what is of cells that the suite no longer has."""
     for method in methods:
         for path in set((folder / method).glob("*.json")) - keep:
             path.unlink(missing_ok=True)

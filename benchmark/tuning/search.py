@@ -9,10 +9,10 @@ and the best full trial is chosen. A trial that was made is not made again.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
@@ -23,22 +23,6 @@ from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_sea
 from benchmark.tuning.space import configurations
 
 FINAL = ("ok", "diverged")  # how a trial may end that is not made again
-
-
-class Observer(Protocol):
-    """Who wants to know how a search goes (a progress bar)."""
-
-    def begin(self, total: int, done: int) -> None:
-        """``done`` of ``total`` trials were made earlier."""
-
-    def progress(self, cell: "Attempt", fraction: float) -> None:
-        """A trial has trained this fraction of its epochs."""
-
-    def ended(self, cell: "Attempt", line: str) -> None:
-        """A trial has ended; ``line`` says how."""
-
-    def note(self, sentence: str) -> None:
-        """Something that a person should know."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +37,7 @@ class Attempt:
 def tune(
     name: str,
     methods: Sequence[str],
-    observer: Observer,
+    observer: LineObserver,
     folder: Path = TUNED,
     jobs: int | None = None,
     further: int = 0,
@@ -188,7 +172,9 @@ class _Plan:
         write_search(self.search, self.folder)
 
 
-def _try(todo: Mapping[Attempt, _Plan], places: Sequence[str], observer: Observer) -> Iterator[tuple[Attempt, Trial]]:
+def _try(
+    todo: Mapping[Attempt, _Plan], places: Sequence[str], observer: LineObserver
+) -> Iterator[tuple[Attempt, Trial]]:
     jobs = [plan.job(attempt) for attempt, plan in todo.items()]
     for attempt, outcome in run_jobs(jobs, places, observer.progress):
         if isinstance(outcome, UserError):

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Protocol
 
 from benchmark import git
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.running.storable import plain
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
@@ -43,22 +43,6 @@ class Claim:
     suite: Suite
     record: Record
     elsewhere: float  # points by which accuracy may differ on another device than the record's
-
-
-class Observer(Protocol):
-    """Who wants to know how it goes (a progress bar)."""
-
-    def begin(self, total: int, done: int) -> None:
-        """So many cells will be trained."""
-
-    def progress(self, cell: Cell, fraction: float) -> None:
-        """A cell has trained this fraction of its epochs."""
-
-    def ended(self, cell: Cell, line: str) -> None:
-        """A cell has ended; ``line`` says how."""
-
-    def note(self, sentence: str) -> None:
-        """Something that a person should know."""
 
 
 def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
@@ -172,7 +156,7 @@ def sample(found: Sequence[Claim], size: int) -> list[Claim]:
     return shuffled[:size]
 
 
-def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None) -> Iterator[Verification]:
+def verify(chosen: Sequence[Claim], observer: LineObserver, jobs: int | None = None) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
     What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
@@ -188,7 +172,7 @@ def verify(chosen: Sequence[Claim], observer: Observer, jobs: int | None = None)
         yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], places, observer)
 
 
-def _verify_suite(chosen: Sequence[Claim], places: Sequence[str], observer: Observer) -> Iterator[Verification]:
+def _verify_suite(chosen: Sequence[Claim], places: Sequence[str], observer: LineObserver) -> Iterator[Verification]:
     by_cell = {claim.cell: claim for claim in chosen}
     SCRATCH.mkdir(parents=True, exist_ok=True)  # on the disk of the repository
     remove_abandoned(SCRATCH)
@@ -216,7 +200,7 @@ def _failure(claim: Claim, crash: Crash) -> Record:
     return claim.record.model_copy(update=update)
 
 
-def _conclude(claim: Claim, again: Record, protections: list[str], observer: Observer) -> Verification:
+def _conclude(claim: Claim, again: Record, protections: list[str], observer: LineObserver) -> Verification:
     tolerance = POINTS if same_place(claim.record, again) else claim.elsewhere
     faults = disagreements(claim.record, again, tolerance)
     faults += [f"{again.error}"] if again.error else []

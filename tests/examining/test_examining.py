@@ -8,22 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import small_suite
+from tracks_written import identity
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
+from benchmark.examining import run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
-from benchmark.examining.examined import all_examined
+from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
 from benchmark.examining.network import Network
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
+from benchmark.running.keep import network_file
 from benchmark.running.loaded import load
 from benchmark.running.networks import Networks
 from benchmark.running.run import run_suite
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, identify, load_suite
 from benchmark.tables.files import write_tables
+from benchmark.tables.tracks import tables_of_tracks
 
 __all__ = ["workshop"]
 METHODS = ["e2ebp", "untrained"]
@@ -45,7 +49,7 @@ def examined() -> dict[str, str]:
     }
 
 
-def test_a_track_is_trained_examined_and_not_twice(workshop):
+def test_a_track_is_trained_examined_and_not_twice(workshop, monkeypatch):
     write_suites(workshop, TRACK)
     run_suite("tiny", METHODS, Watcher(), jobs=1)
     records = {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")}
@@ -78,6 +82,12 @@ def test_a_track_is_trained_examined_and_not_twice(workshop):
     assert {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")} == records
 
     assert check_suite("tiny", ["e2ebp"], Bar(), jobs=1) == []
+    one = read_examined(Path("results/examined/tiny/e2ebp/cifar_resnet8-k1-s0.labels.json"))
+    failed = one.model_copy(update={"status": "failed", "error": "It fell.", "block": None})
+    other = one.model_copy(update={"block": one.block | {"features": 65}})
+    monkeypatch.setattr(run, "_examined", lambda *asked: iter([failed, other]))
+    says = [line.partition("labels: ")[2] for line in check_suite("tiny", ["e2ebp"], Bar(), jobs=1)]
+    assert says == ["It fell.", "1 numbers differ, most features: 65 instead of 64"]
     write_tables()
     labels, cka = pd.read_csv("results/labels.csv"), pd.read_csv("results/roles-cka.csv")
     assert set(labels["head"]) == {"logistic", "mean", "alone"}
@@ -98,6 +108,9 @@ def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tm
         record = Record(identity=identify(cell, suite), status="ok", fingerprint="")
         found[name] = Network(cell, suite, loaded, splits, tmp_path / name, record)
     assert {network.places for network in found.values()} == {("act1", "layer1.0", "layer2.0", "layer3.0")}
+    shutil.copy(network_file(tmp_path / "dgl", 2), network_file(tmp_path / "dgl", 1))  # of a moment once asked for
+    again = Network(found["dgl"].cell, suite, found["dgl"].loaded, splits, tmp_path / "dgl", found["dgl"].record)
+    assert again.epochs == [0, 2]
     which = np.array([5, 1, 40])
     ours = {name: network.outputs("validation", which) for name, network in found.items()}  # untrained: all the same
     for place in ours["e2ebp"]:
@@ -125,6 +138,15 @@ def test_a_number_that_moved_is_named_and_rounding_is_not():
     assert differences(before, moved) == "2 numbers differ, most cka[0][1]: 0.4 instead of 0.5"
     assert "other: e2ebp instead of None" in differences(before, before | {"other": "e2ebp"})
     assert "scores" in differences(before, before | {"scores": []})
+
+
+def test_numbers_that_an_examination_no_longer_finds_are_named_and_make_no_traceback(tmp_path):
+    made = {"git_commit": "", "git_dirty": False, "device": "", "versions": {}, "started_utc": "", "seconds": 1.0}
+    who = {"identity": identity("e2ebp", 0), "fingerprint": "", "key": ""}
+    asked = {"examination": "labels", "version": 0, "options": {}, "status": "ok"}
+    write_examined(Examined(**who, **asked, block={"features": 8}, made=made), tmp_path)
+    with pytest.raises(UserError, match=r"net-k1-s0\.labels\.json is not what the examination 'labels' finds today"):
+        tables_of_tracks(tmp_path)
 
 
 def test_every_examination_says_what_its_page_needs():

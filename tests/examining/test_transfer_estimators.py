@@ -11,9 +11,7 @@ from sklearn.metrics import mutual_info_score
 from benchmark.examining.estimators.transfer.conditional import leep, nce, nleep
 from benchmark.examining.estimators.transfer.evidence import logme
 from benchmark.examining.estimators.transfer.scatter import etran, gbc, h_score, sfda
-
-FROM_FEATURES = {score.__name__: score for score in (logme, nleep, h_score, sfda, etran, gbc)}
-FROM_PROBABILITIES = {score.__name__: score for score in (leep, nce)}
+from benchmark.examining.estimators.transfer.scores import FROM_FEATURES, FROM_PROBABILITIES
 
 
 def gaussian_classes(n=60, d=5, classes=3, apart=1.5, seed=0):

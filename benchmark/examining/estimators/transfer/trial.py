@@ -85,25 +85,21 @@ def trials(
         RANDOM: np.zeros(truths.shape),
     }
     resampled = Resampled(tasks, draws)
-    static = resampled.of(weighted_kendall, lists[STATIC], truths)
-    survey = resampled.of(weighted_kendall, lists[SURVEY], truths) if SURVEY in lists else None
-    return {name: _trial(name, table, truths, static, survey, resampled) for name, table in lists.items()}
-
-
-def _trial(
-    name: str, table: NDArray, truths: NDArray, static: "Sample", survey: "Sample | None", resampled: "Resampled"
-) -> Trial:
-    weighted = resampled.of(weighted_kendall, table, truths)
-    return Trial(
-        score=name,
-        weighted_tau=weighted.interval(),
-        tau=resampled.of(kendall, table, truths).interval(),
-        pearson=resampled.of(pearson, table, truths).interval(),
-        regret=resampled.of(regret, table, truths).interval(),
-        beats_static=float((np.sign(weighted.by_target - static.by_target) / 2 + 0.5).mean()),
-        over_static=weighted.less(static).interval(),
-        over_survey=weighted.less(survey).interval() if survey else None,
-    )
+    weighted = {name: resampled.of(weighted_kendall, table, truths) for name, table in lists.items()}
+    static, survey = weighted[STATIC], weighted.get(SURVEY)
+    return {
+        name: Trial(
+            score=name,
+            weighted_tau=own.interval(),
+            tau=resampled.of(kendall, lists[name], truths).interval(),
+            pearson=resampled.of(pearson, lists[name], truths).interval(),
+            regret=resampled.of(regret, lists[name], truths).interval(),
+            beats_static=float((np.sign(own.by_target - static.by_target) / 2 + 0.5).mean()),
+            over_static=own.less(static).interval(),
+            over_survey=own.less(survey).interval() if survey else None,
+        )
+        for name, own in weighted.items()
+    }
 
 
 @dataclass(frozen=True)
