@@ -60,13 +60,14 @@ def legend(**more: Any) -> alt.Legend:
 
 
 def layered(*layers: Any) -> Any:
-    """A whole chart: the layers that have rows, on each other, with axes and legends in the page's own ink.
+    """A whole chart: the layers that have rows, as an empty one is a mark without a name to screen readers."""
+    return inked(alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers)))
 
-    An empty layer is a mark without a name to screen readers; Streamlit's own grey is too light to be read.
-    """
-    chart = alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers))
-    inked: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
-    return chart.configure_axis(**inked).configure_legend(**inked)
+
+def inked(chart: Any) -> Any:
+    """A whole chart, axes and legends in the page's own ink: Streamlit's own grey is too light to be read."""
+    ink: dict[str, Any] = {"labelColor": INK, "titleColor": INK}
+    return chart.configure_axis(**ink).configure_legend(**ink)
 
 
 def _has_rows(layer: Any) -> bool:
