@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from benchmark.display import by_family
 from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
 from benchmark.display.looks import short_name
 from benchmark.display.reading import one_seed_suites, reference_runs, without_references
@@ -25,7 +26,7 @@ MEASURE = "validation accuracy, %"
 
 
 class Section(NamedTuple):
-    """The charts of one suite, backbone and recipe, and the rows on the Pareto front where they show one."""
+    """The charts of one suite, backbone and recipe, and the tables that belong to them."""
 
     anchor: str
     title: str
@@ -33,6 +34,8 @@ class Section(NamedTuple):
     front: Table | None = None
     reference: Table | None = None
     one_seed: bool = False
+    families: Table | None = None
+    says: str = ""
 
 
 def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -91,7 +94,9 @@ def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
             for measure, words in {"test_top1_pct": "Test accuracy", "memory_ratio": "Peak memory"}.items():
                 name = f"{anchor}-{len(figures)}"
                 figures.append(figure(f"{words}, {says}", name, HALF, by_modules, shown, measure))
-    return Section(anchor, title, figures)
+    families = by_family.by_family(rows)
+    table = make_table("families", families, columns.families(by_family.ks_of(rows))) if len(families) else None
+    return Section(anchor, title, figures, families=table, says=by_family.in_a_sentence(rows))
 
 
 def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
