@@ -9,11 +9,13 @@ from benchmark.display import by_family
 from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
 from benchmark.display.looks import short_name
 from benchmark.display.reading import one_seed_suites, reference_runs, without_references
+from benchmark.display.texts import SMOKE_TESTS
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
+from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import CURVE, TWIN
+from benchmark.tables.columns import CURVE, SMOKE_TEST, TWIN
 
 SETTING = ["suite", "backbone", "behind", "recipe"]  # of a suite and backbone, the recipe that leads first
 TOGETHER = 10  # lines in a chart: more colours cannot be told apart
@@ -34,6 +36,7 @@ class Section(NamedTuple):
     front: Table | None = None
     reference: Table | None = None
     one_seed: bool = False
+    smoke: str = ""
     families: Table | None = None
     says: str = ""
 
@@ -50,12 +53,15 @@ def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str
         curves = without_references(curves.merge(about, on=CURVE))
     one_seed = one_seed_suites(board)
     recipes: dict[Any, int] = dict(board.groupby("suite")["recipe"].nunique())
+    smoke = set(board.loc[board["role"] == SMOKE_TEST, "suite"])
+    order = {suite: i for i, suite in enumerate(suites_in_order(board))}  # as the first page has them
     pages = {"trade-offs": (_trade_offs, board), "modules": (_modules, board), "curves": (_curves, curves)}
     for page, (section, rows) in pages.items():
-        settings = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
+        settings: list[Any] = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
+        settings.sort(key=lambda setting: order[setting[0][0]])
         made = [
             section(f"s{i}", f"{suite}, {backbone}{_called(recipe, recipes[suite])}", part)._replace(
-                one_seed=suite in one_seed
+                one_seed=suite in one_seed, smoke=SMOKE_TESTS if suite in smoke else ""
             )
             for i, ((suite, backbone, _, recipe), part) in enumerate(settings)
         ]

@@ -54,7 +54,7 @@ def test_what_fits_follows_network_batch_and_card(results):
     fitting = [sum(word == ["fits"] for word in rows["fits"].map(list)) for rows in (table, large)]
     assert 0 < fitting[0] < fitting[1] == len(large)
     asked = opened("fit", family="strictly modular").dataframe[0].value
-    assert {"e2ebp", "gradient_checkpointing"} < set(asked["method"])
+    assert {"e2ebp (the twin)", "gradient_checkpointing (the bar)"} < set(asked["name"])
     assert {family[0] for family in asked["family"]} == {"end-to-end", "strictly modular"}
 
 
