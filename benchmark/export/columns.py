@@ -248,7 +248,7 @@ def families(ks: list[int]) -> list[Column]:
         Column("Family", _family, COLUMNS["family"].meaning),
         text("branch", "Learning signal", meaning=BRANCH),
         number("methods", "Methods", 0),
-        *(Column(f"K = {k}", lambda row, k=k: str(row[by_family.key(k)]), means["gap"], numeric=True) for k in ks),
+        *(text(by_family.key(k), f"K = {k}", meaning=means["gap"])._replace(numeric=True) for k in ks),
         number(by_family.CHANGE, "Change", 1, "+", meaning=means[by_family.CHANGE]),
     ]
 
