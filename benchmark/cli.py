@@ -361,6 +361,7 @@ def examine(
 def reproduce(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="only the first so many of each row")] = None,
     jobs: Jobs = None,
 ) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
@@ -384,9 +385,9 @@ def reproduce(
         if new := [name for name in trained if name not in recorded]:
             bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
         runs, kept = SCRATCH / "runs", SCRATCH / "cells"
-        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol)
+        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol, seeds=seeds)
     print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
-    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol))
+    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol), seeds)
     print_comparison(comparison, console)
     shutil.rmtree(SCRATCH)
     if not comparison.reproduced:

@@ -51,6 +51,7 @@ def run_suite(
     again: bool = False,
     jobs: int | None = None,
     protocol: str | None = None,
+    seeds: int | None = None,
     seconds: float = float("inf"),
     keep_weights: bool = False,
     index: int | None = None,
@@ -63,6 +64,7 @@ def run_suite(
 
     Args:
         protocol: only this one of the suite's; records of the others stay.
+        seeds: only the first so many of each row; likewise.
         again: train those that are kept, too.
         jobs: so many cells side by side; by default one for each core or GPU.
         seconds: from now, after which no cell begins, and those that are under way are stopped and kept.
@@ -84,7 +86,7 @@ def run_suite(
     methods = list(dict.fromkeys(methods))
     today = [cell for method in methods for cell in cells(name, suite, method)]
     check_asked(name, suite, methods, protocol)
-    wanted = [cell for cell in today if protocol in (None, cell.protocol)]
+    wanted = [cell for cell in today if protocol in (None, cell.protocol) and (seeds is None or cell.seed < seeds)]
     if index is not None:
         wanted = [_at(index, wanted, name)]
         methods = [wanted[0].method]
