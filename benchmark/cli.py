@@ -239,6 +239,12 @@ def cell(
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
     again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="train nothing; find out for all seeds of its row, on a processor, what they share"
+        ),
+    ] = False,
     heartbeat: Annotated[
         Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
     ] = None,
@@ -272,6 +278,7 @@ def cell(
                 gpus_per_cell=gpus_per_cell,
                 seat=seat,
                 parallel=parallel is not None,
+                prepare=prepare,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
