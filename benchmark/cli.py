@@ -435,7 +435,11 @@ Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
 Gpu = Annotated[
     str | None,
-    typer.Option(help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200"),
+    typer.Option(
+        parser=str.lower,
+        metavar="NAME",
+        help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200",
+    ),
 ]
 Shown = Annotated[int, typer.Option("--pictures", min=1, help="of --gpu: that a training shows, all epochs together")]
 
