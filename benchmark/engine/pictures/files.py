@@ -1,6 +1,7 @@
 """Pictures that stay in their files, one a file or many in an archive; which pixels they have is seen when shown."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,7 +85,7 @@ class PictureFiles:
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""
         for file, size in zip(self.files, self.sizes(), strict=True):
-            digest.update(f"{file}\0{size}\n".encode())
+            digest.update(os.fsencode(file) + f"\0{size}\n".encode())  # a name may be no UTF-8
         digest.update(self.labels.numpy().data)
 
     def places(self) -> list[Path]:
