@@ -1,6 +1,7 @@
 """A network and pictures of one's own: what is trained, kept and refused."""
 
 import errno
+import hashlib
 import os
 import sys
 import tempfile
@@ -135,6 +136,16 @@ def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
 def test_what_cannot_be_had_is_one_sentence(pictures, said, sentence):
     with pytest.raises(UserError, match=sentence):
         fit("cifar_resnet8", pictures, modules=2, **said, **SMALL)
+
+
+def test_a_network_of_other_classes_and_a_name_that_is_no_text_are_seen(pictures):
+    with pytest.raises(UserError, match=r"ends in \(3,\) for a picture, but must in 4 logits"):
+        (pictures / "d").mkdir()
+        for i in range(10):
+            (pictures / "d" / f"{i}.png").write_bytes((pictures / "a" / f"{i}.png").read_bytes())
+        fit(by_hand(0), pictures, "dgl", 2, **SMALL)
+    (pictures / "a" / "0.png").rename(os.fsdecode(bytes(pictures / "a") + b"/\xff.png"))
+    read_folder(pictures).train.add_to(hashlib.sha256())
 
 
 def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
