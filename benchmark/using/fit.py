@@ -276,9 +276,14 @@ def chosen_recipe(said: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate({**RECIPE, **said})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UserError(f"{where}: {first['msg']}; a recipe has {', '.join(Recipe.model_fields)}.") from None
+        raise _no_recipe(error) from None
+
+
+def _no_recipe(error: ValidationError) -> UserError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "recipe") or "recipe"
+    known = "" if first["type"] != "extra_forbidden" else f"; a recipe has {', '.join(Recipe.model_fields)}"
+    return UserError(f"{where}: {first['msg']}{known}.")
 
 
 def _device(asked: str | None) -> str:
@@ -319,13 +324,18 @@ def _as_cell(
 ) -> tuple[Suite, Cell]:
     """The training in the words of the engine, which trains cells of suites; no record is made of it."""
     name = model.replace("/", ".") if isinstance(model, str) else type(model).__name__
-    suite = Suite.model_validate(
-        {
-            **{"title": "pictures of the user", "dataset": "pictures", "backbones": [Backbone(name="own")]},
-            **{"modules": [modules], "recipe": recipe, "seeds": 1, "validation": 0.1, "device": device},
-        }
-    )
+    try:
+        suite = Suite.model_validate(_suite(modules, recipe, device))
+    except ValidationError as error:
+        raise _no_recipe(error) from None
     return suite, Cell(suite="own", method=method, variant="", backbone=name, modules=modules, seed=seed)
+
+
+def _suite(modules: int, recipe: Recipe, device: str) -> dict[str, Any]:
+    return {
+        **{"title": "pictures of the user", "dataset": "pictures", "backbones": [Backbone(name="own")]},
+        **{"modules": [modules], "recipe": recipe, "seeds": 1, "validation": 0.1, "device": device},
+    }
 
 
 __all__ = ["Diverged", "Fitted", "Stopped", "fit"]
