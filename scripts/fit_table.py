@@ -1,8 +1,9 @@
 """What every method needs on common networks: the table behind the pages' "Does it fit?".
 
-``python scripts/fit_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured. Each row
-is kept in ``.beyond/plans`` as soon as it is done, so the command goes on where it was stopped;
-``results/fit.csv`` is written after each network and K, and holds those that are done.
+``python scripts/fit_table.py [--jobs N] [--method M]``, from the top of the repository. All is simulated, nothing
+measured. Each row is kept in ``.beyond/plans`` as soon as it is done, so the command goes on where it was stopped;
+``results/fit.csv`` is written after each network and K, and holds those that are done. With ``--method``, rows of these
+methods are made anew where the table has them, and all others stay.
 """
 
 from pathlib import Path
@@ -73,12 +74,18 @@ COLUMNS += ["parameters", "auxiliary_parameters", "note"]
 
 def main(
     jobs: Annotated[int | None, typer.Option(help="so many rows side by side; by default one a core")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="only this one, where it stands; may be repeated")] = None,
 ) -> None:
     """Simulate what is missing, and write the table."""
-    rows: list[Row] = []
+    there = pd.read_csv(RESULTS, keep_default_na=False, na_values=[""]) if method else pd.DataFrame(columns=COLUMNS)
+    places = set(zip(there["backbone"], there["modules"], strict=True))
+    rows: list[Row] = list(there[~there["method"].isin(method or [])].to_dict("records"))
     for network, modules, batches in ((network, k, batches) for network, ks, batches in NETWORKS for k in ks):
+        if method and (network.backbone, modules) not in places:
+            continue
         low, mid, high = batches
-        trainings = list(network.trainings(methods_asked(None), [modules], mid, further=(low, high)))
+        asked = network.trainings(methods_asked(method), [modules], mid, further=(low, high))
+        trainings = [one for one in asked if not method or one.method in method]
         found = simulate_all(trainings, f"{network.backbone}, K = {modules}", console, jobs)
         rows += [row(network, one, made, batches) for one, made in zip(trainings, found, strict=True)]
         write(pd.DataFrame(rows, columns=COLUMNS))

@@ -146,8 +146,8 @@ def run_suite(
         for cell in todo
     ]
     if prepare:
-        found = prepared(work, slots(0, jobs), deadline - time.monotonic(), pays=False)
-        observer.note(f"{len(found)} of {len(row_files)} rows were prepared now.")
+        now = prepared(work, slots(0, jobs), deadline - time.monotonic(), pays=False)
+        observer.note(f"{len(now)} of {len(row_files)} rows were prepared now.")
         return []
     with store.truthful():
         for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):

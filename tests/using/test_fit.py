@@ -147,6 +147,17 @@ def test_a_network_of_other_classes_and_a_name_that_is_no_text_are_seen(pictures
     read_folder(pictures).train.add_to(hashlib.sha256())
 
 
+def test_a_link_that_leads_to_no_picture_is_named_and_what_systems_leave_is_not_read(pictures):
+    (pictures / "a" / "Thumbs.db").touch()
+    (pictures / "__MACOSX").mkdir()
+    assert read_folder(pictures).classes == ("a", "b", "c")
+    for target, sentence in (("nowhere", r"x\.png is a link to nowhere"), ("../b", r"x\.png is a link to a folder")):
+        (pictures / "a" / "x.png").symlink_to(target)
+        with pytest.raises(DataMissing, match=sentence):
+            read_folder(pictures)
+        (pictures / "a" / "x.png").unlink()
+
+
 def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
     (pictures / "b" / "3.png").write_bytes(b"no picture")
     loader = StreamingLoader(read_folder(pictures).train, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 4, train=True)
