@@ -140,7 +140,7 @@ def claims() -> list[Column]:
     """A claim and its verdict; the sentence leads to its place in the page."""
     return [
         Column("Claim", lambda row: link("", row["says"], row["claim"])),
-        Column("Verdict", lambda row: verdict_mark(row["verdict"]), filter="verdict"),
+        Column("Verdict", lambda row: verdict_mark(row["verdict"], row["evidence"]), filter="verdict"),
         text("family", "Family", filter=True),
         Column("Difference", effect_in_words, "of the setting that decides, with its 95 % t interval", numeric=True),
         number("n", "n", 0, meaning="pairs of that setting"),
