@@ -1,6 +1,7 @@
 """What stands in each table of the static page: the columns in their order, with names for the reader."""
 
 import hashlib
+from functools import partial
 
 from markupsafe import Markup
 
@@ -241,6 +242,10 @@ def reference() -> list[Column]:
     ]
 
 
+def _said(name: str, row: Row) -> str:
+    return str(row[name])
+
+
 def families(ks: list[int]) -> list[Column]:
     """A family, or a learning signal in it, over K."""
     means = by_family.MEANS
@@ -248,7 +253,7 @@ def families(ks: list[int]) -> list[Column]:
         Column("Family", _family, COLUMNS["family"].meaning),
         text("branch", "Learning signal", meaning=BRANCH),
         number("methods", "Methods", 0),
-        *(Column(f"K = {k}", lambda row, k=k: str(row[by_family.key(k)]), means["gap"], numeric=True) for k in ks),
+        *(Column(f"K = {k}", partial(_said, by_family.key(k)), means["gap"], numeric=True) for k in ks),
         number(by_family.CHANGE, "Change", 1, "+", meaning=means[by_family.CHANGE]),
     ]
 
