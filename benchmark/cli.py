@@ -239,6 +239,12 @@ def cell(
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
     again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="train nothing; find out for all seeds of its row, on a processor, what they share"
+        ),
+    ] = False,
     heartbeat: Annotated[
         Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
     ] = None,
@@ -272,6 +278,7 @@ def cell(
                 gpus_per_cell=gpus_per_cell,
                 seat=seat,
                 parallel=parallel is not None,
+                prepare=prepare,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
@@ -361,6 +368,7 @@ def examine(
 def reproduce(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="only the first so many of each row")] = None,
     jobs: Jobs = None,
 ) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
@@ -384,9 +392,9 @@ def reproduce(
         if new := [name for name in trained if name not in recorded]:
             bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
         runs, kept = SCRATCH / "runs", SCRATCH / "cells"
-        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol)
+        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol, seeds=seeds)
     print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
-    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol))
+    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol), seeds)
     print_comparison(comparison, console)
     shutil.rmtree(SCRATCH)
     if not comparison.reproduced:
@@ -427,7 +435,11 @@ Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
 Gpu = Annotated[
     str | None,
-    typer.Option(help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200"),
+    typer.Option(
+        parser=str.lower,
+        metavar="NAME",
+        help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200",
+    ),
 ]
 Shown = Annotated[int, typer.Option("--pictures", min=1, help="of --gpu: that a training shows, all epochs together")]
 
@@ -463,7 +475,7 @@ def plan(
     elif parallel:
         print_speed(suite, backbone, image, batch, method, console)
     elif suite:
-        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures))
+        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
     elif backbone:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 

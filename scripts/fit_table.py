@@ -1,9 +1,10 @@
 """What every method needs on common networks: the table behind the pages' "Does it fit?".
 
-``python scripts/fit_table.py [--jobs N]``, from the top of the repository. All is simulated, nothing measured. Each row
-is kept in ``.beyond/plans`` as soon as it is done, so the command goes on where it was stopped;
+``python scripts/fit_table.py [--jobs N] [--method M]``, from the top of the repository. All is simulated, nothing
+measured. Each row is kept in ``.beyond/plans`` as soon as it is done, so the command goes on where it was stopped;
 ``results/fit.csv`` is written after each network and K. Rows that it lacks are simulated first, a few methods on all
 networks and then all methods; those that it has, of an earlier engine perhaps, stand until they are made anew after it.
+With ``--method``, rows of these methods alone are made anew, where the table has them.
 """
 
 from pathlib import Path
@@ -79,17 +80,20 @@ COLUMNS += ["parameters", "auxiliary_parameters", "note"]
 
 def main(
     jobs: Annotated[int | None, typer.Option(help="so many rows side by side; by default one a core")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="only this one, where it stands; may be repeated")] = None,
 ) -> None:
     """Simulate what is missing, and then the rest anew; write the table."""
     table = pd.read_csv(RESULTS).fillna({"variant": ""}) if RESULTS.is_file() else pd.DataFrame(columns=COLUMNS)
     settings = [(network, k, batches) for network, ks, batches in NETWORKS for k in ks]
-    everything = methods_asked(None)
-    for methods, anew in ((methods_asked(FIRST), False), (everything, False), (everything, True)):
+    asked = methods_asked(method)
+    passes = [(asked, True)] if method else [(methods_asked(FIRST), False), (asked, False), (asked, True)]
+    for methods, anew in passes:
         for network, modules, batches in settings:
             low, mid, high = batches
             trainings = list(network.trainings(methods, [modules], mid, further=(low, high)))
             known = set(table[KEY].itertuples(index=False, name=None))
-            todo = [one for one in trainings if anew or key(network, one) not in known]
+            stand = [one for one in trainings if key(network, one) in known]
+            todo = stand if method else [one for one in trainings if anew or one not in stand]
             found = simulate_all(todo, f"{network.backbone}, K = {modules}", console, jobs)
             rows = [row(network, one, made, batches) for one, made in zip(todo, found, strict=True)]
             table = joined(pd.DataFrame(rows, columns=COLUMNS), table)

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from records import CLAIMS, make_record, write_own_tables, write_runs
 from streamlit import dataframe_util as arrow
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from tracks_written import write_tracks
 
@@ -17,6 +18,8 @@ TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
 PAGES = ("leaderboard", *sorted({page.stem for page in (DASHBOARD / "pages_shown").glob("*.py")} - {"leaderboard"}))
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
+# At every run of a page Streamlit looks for components in all packages that are installed: most of a test's time.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 PLANNED = "cifar100,infopro,contrast,cifar_resnet110,4,3.2,0.41,3.0,900.0,1.4,1700000,300000,"
 
 

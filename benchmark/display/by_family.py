@@ -83,7 +83,7 @@ def _line(family: str, branch: str, gaps: pd.DataFrame) -> dict[str, Any]:
         "family": family,
         "branch": branch,
         "methods": len(gaps),
-        **{key(int(str(k))): _spread(gaps[k]) for k in gaps.columns},
+        **{key(int(str(k))): _spread(gaps[k]) for k in gaps},
         CHANGE: changes.median() if len(gaps.columns) > 1 else float("nan"),
     }
 

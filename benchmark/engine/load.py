@@ -1,5 +1,7 @@
 """From an id to the class that a plugin's file defines."""
 
+import warnings
+
 from benchmark.engine.former import keep_addresses
 from benchmark.engine.pictures.data import Dataset
 from benchmark.engine.training.method import Method
@@ -8,6 +10,8 @@ from benchmark.schema.plugins import DATASETS, METHODS, load_class, plugin_path
 from benchmark.schema.suite import Suite
 
 keep_addresses()
+# PyTorch's forward mode says so of PyTorch's own file, once in each process.
+warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated", FutureWarning)
 
 
 def load_method(name: str) -> type[Method]:

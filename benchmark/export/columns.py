@@ -1,6 +1,7 @@
 """What stands in each table of the static page: the columns in their order, with names for the reader."""
 
 import hashlib
+from functools import partial
 
 from markupsafe import Markup
 
@@ -140,7 +141,7 @@ def claims() -> list[Column]:
     """A claim and its verdict; the sentence leads to its place in the page."""
     return [
         Column("Claim", lambda row: link("", row["says"], row["claim"])),
-        Column("Verdict", lambda row: verdict_mark(row["verdict"]), filter="verdict"),
+        Column("Verdict", lambda row: verdict_mark(row["verdict"], row["evidence"]), filter="verdict"),
         text("family", "Family", filter=True),
         Column("Difference", effect_in_words, "of the setting that decides, with its 95 % t interval", numeric=True),
         number("n", "n", 0, meaning="pairs of that setting"),
@@ -241,6 +242,10 @@ def reference() -> list[Column]:
     ]
 
 
+def _said(name: str, row: Row) -> str:
+    return str(row[name])
+
+
 def families(ks: list[int]) -> list[Column]:
     """A family, or a learning signal in it, over K."""
     means = by_family.MEANS
@@ -248,7 +253,7 @@ def families(ks: list[int]) -> list[Column]:
         Column("Family", _family, COLUMNS["family"].meaning),
         text("branch", "Learning signal", meaning=BRANCH),
         number("methods", "Methods", 0),
-        *(text(by_family.key(k), f"K = {k}", meaning=means["gap"])._replace(numeric=True) for k in ks),
+        *(Column(f"K = {k}", partial(_said, by_family.key(k)), means["gap"], numeric=True) for k in ks),
         number(by_family.CHANGE, "Change", 1, "+", meaning=means[by_family.CHANGE]),
     ]
 

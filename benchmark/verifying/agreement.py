@@ -29,14 +29,18 @@ def tolerance_elsewhere(record: Record, suite: Iterable[Record]) -> float:
 
 
 def tolerance_of_a_run(old: Record, new: Record, suite: Iterable[Record]) -> float:
-    """The same where a whole suite was trained again, by whoever asks: nobody chose these records to be believed.
+    """The same where a whole suite is trained again.
 
     On another processor sums are rounded otherwise, and methods whose seeds lie points apart end points apart: the
-    limit is what the seeds of the new records scatter, root mean square over rows, without a ceiling.
+    limit is what the seeds of the other methods scatter, root mean square over rows, without a ceiling.
+
+    Args:
+        suite: the committed records; those of the cell's own method are passed over, so that none widens its own limit.
     """
     if same_place(old, new):
         return POINTS
-    return max(POINTS, DEVIATIONS * fmean(d * d for d in _deviations(suite) or [0.0]) ** 0.5)
+    scatter = _deviations(r for r in suite if r.identity.method != old.identity.method)
+    return max(POINTS, DEVIATIONS * fmean(d * d for d in scatter or [0.0]) ** 0.5)
 
 
 def same_place(old: Record, new: Record) -> bool:

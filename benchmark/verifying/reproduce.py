@@ -41,17 +41,14 @@ def committed_records(folder: Path, protocol: str) -> dict[str, Record]:
     return records
 
 
-def compare(old: dict[str, Record], new: dict[str, Record]) -> Comparison:
-    """Compare record by record: committed ones with those of the second time.
-
-    How far seeds scatter is taken from the second time, so that wrong records cannot widen their own tolerance.
-    """
-    suite = list(new.values())
+def compare(committed: dict[str, Record], new: dict[str, Record], seeds: int | None = None) -> Comparison:
+    """Compare record by record: committed ones, of the first ``seeds``, with those of the second time."""
+    old = {key: record for key, record in committed.items() if seeds is None or record.identity.seed < seeds}
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
     differences, tolerances = [0.0], [POINTS]
     for key in sorted(old.keys() & new.keys()):
         differences.append(difference(old[key], new[key]))
-        tolerances.append(tolerance_of_a_run(old[key], new[key], suite))
+        tolerances.append(tolerance_of_a_run(old[key], new[key], committed.values()))
         faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerances[-1])]
     return Comparison(len(old), differences[1:].count(0.0), max(tolerances), max(differences), faults)
 

@@ -37,8 +37,9 @@ WORDS = """() => [...document.querySelectorAll("svg text")].filter((text) => tex
 })"""
 # Rows of a table are alike, and hundreds take axe a minute; what is scrolled away it does not look at.
 FEW_ROWS = """() => {
-  for (const body of document.querySelectorAll("tbody")) [...body.rows].slice(12).forEach((row) => row.remove());
-  [...document.querySelectorAll(".bb-claim")].slice(12).forEach((claim) => claim.remove());
+  for (const body of document.querySelectorAll("tbody")) [...body.rows].slice(4).forEach((row) => row.remove());
+  for (const kind of [".bb-claim", ".bb-grid li", ".bb-words > *", "pre span"])
+    [...document.querySelectorAll(kind)].slice(16).forEach((one) => one.remove());
   for (const box of document.querySelectorAll(".box, .bb-gap, .bb-grid, .bb-cases")) box.style.overflow = "visible";
 }"""
 IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() === text"

@@ -73,7 +73,7 @@ def test_same_seed_same_losses_to_the_bit(name, digits, loader):
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("k", [2, 4])
+@pytest.mark.parametrize("k", [pytest.param(2, marks=pytest.mark.further), 4])
 @pytest.mark.parametrize("name", METHOD_IDS)
 def test_a_method_that_claims_isolation_is_isolated(name, k, digits, loader):
     batches = list(loader.epoch(0))

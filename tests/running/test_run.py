@@ -370,13 +370,14 @@ def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
     assert "cifar10" in err.lower()
 
 
-def test_reproducing_compares_with_what_is_committed(one_seed, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.running.run.all_methods", lambda without=(): ["dgl", "e2ebp", "greedy_sl"])
+def test_reproducing_compares_with_what_is_committed(workshop, monkeypatch, capsys):
+    monkeypatch.setattr("benchmark.running.run.all_methods", lambda without=(): ["dgl", "greedy_sl"])
     assert "no committed records" in mistake(monkeypatch, capsys, "reproduce", "tiny")
-    run("e2ebp", "greedy_sl")
-    assert beyond(monkeypatch, capsys, "reproduce", "tiny") == (0, "")  # and nothing of dgl, which nobody recorded
-    path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s0.json")
+    run("greedy_sl")
+    path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s1.json")
     record = read_record(path)
     better = record.accuracy.model_copy(update={"test_top1": record.accuracy.test_top1 + 60})
     path.write_text(record.model_copy(update={"accuracy": better}).sealed().model_dump_json())
+    first = beyond(monkeypatch, capsys, "reproduce", "tiny", "--seeds", "1")
+    assert first == (0, "")  # neither the second seed nor dgl, of which nothing is committed
     assert beyond(monkeypatch, capsys, "reproduce", "tiny")[0] == 1

@@ -36,7 +36,7 @@ SURVIVE = (
 )
 DIE = {
     "takes_memory": Limits(seconds=60, memory=3 * GIB // 2),
-    "loops": Limits(seconds=12),
+    "loops": Limits(seconds=6),
     "crashes": Limits(seconds=60),
 }
 ONE_AFTER_THE_OTHER = """
@@ -168,7 +168,7 @@ def test_what_takes_all_memory_is_stopped(attacks):
 
 def test_what_never_ends_is_stopped(attacks):
     if attacks.mode != "landlock":
-        assert "stopped in this one after 12 seconds, the time limit; look for" in attacks.ended["loops"]
+        assert "stopped in this one after 6 seconds, the time limit; look for" in attacks.ended["loops"]
 
 
 def test_a_crash_is_a_sentence(attacks):
