@@ -475,7 +475,7 @@ def plan(
     elif parallel:
         print_speed(suite, backbone, image, batch, method, console)
     elif suite:
-        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures))
+        print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
     elif backbone:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 

@@ -30,12 +30,12 @@ saves:
   metric: memory
   expect: below
 unseen:
-  says: What nobody has ever run is better.
+  says: What nobody has run here is better.
   words: paraphrased
   source: Nobody
   link: https://example.org/nowhere
   family: energy
-  compare: nobody
+  compare: dual_propagation
   expect: above
 """
 FAMILIES = {

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from benchmark.display.gap import STEPS
 from benchmark.display.reading import read_table, web_address
-from benchmark.tables.claims import CONTRADICTED, OPEN, SUPPORTED, UNTESTED, VERDICTS
+from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, UNTESTED, VERDICTS
 from benchmark.tables.columns import with_interval
 
 TITLE = "What the papers claim"
@@ -26,7 +26,9 @@ HOW = (
     "one of them is). Contradicted: one of them is certainly on the other side (all of them are). Certain is what a "
     "paired t test says after Holm’s correction for all claims together, in both directions: that noise gives any "
     "claim a verdict has a chance of 5 %. “Matches” is tested as not worse by more than a margin, which is ours. "
-    "Memory and FLOPs are the same for all seeds and are compared without a test; memory is simulated. What is said "
+    "Memory and FLOPs are the same for all seeds and are compared without a test; memory is simulated. Where no "
+    "network was trained that a claim on them speaks of, `beyond plan` decides it, and the verdict says “simulated "
+    "alone”; the two are never mixed. What is said "
     "of all settings waits until the suites that were begun are complete in it. A smoke test decides nothing. In the "
     "pictures the solid line is no difference and the dashed one what the claim has to pass; bars are 95 % t "
     "intervals of one setting, without correction, and hollow points have none."
@@ -38,8 +40,8 @@ ADD = (
 MISSING = "There are no verdicts on claims here: `beyond claims` writes them."
 FILTERS = {"verdict": "Verdict", "family": "Family"}
 TEXT = ("family", "says", "words", "source", "link", "stated_for", "test", "verdict", "unit", "decided_by", "suites")
-TEXT_OF_CLAIMS = ("claim", *TEXT, "only_smoke_test", "why")
-TEXT_OF_CASES = ("claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row")
+TEXT_OF_CLAIMS = ("claim", *TEXT, "only_smoke_test", "evidence", "why")
+TEXT_OF_CASES = ("claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row", "evidence")
 MOST = 10  # settings in a picture: the first, which are those nearest to deciding
 CLASSES = {SUPPORTED: "supported", CONTRADICTED: "contradicted", OPEN: "open", UNTESTED: "untested"}
 # A light and a dark page's colour of each verdict; words in them are read on both.
@@ -68,12 +70,16 @@ def read_said(results: Path) -> Said:
 def summary(claims: pd.DataFrame) -> str:
     """``Of 59 claims, 9 are supported, 12 contradicted, ...``."""
     counts = claims["verdict"].value_counts()
-    return f"Of {len(claims)} claims, " + ", ".join(f"{counts.get(name, 0)} are {name}" for name in VERDICTS) + "."
+    simulated = (claims["evidence"] == SIMULATED).sum()
+    alone = f" {simulated} of these verdicts rest on simulation alone." if simulated else ""
+    said = ", ".join(f"{counts.get(name, 0)} are {name}" for name in VERDICTS)
+    return f"Of {len(claims)} claims, {said}.{alone}"
 
 
-def verdict_mark(verdict: str) -> Markup:
-    """The word in its colour."""
-    return Markup('<span class="bb-verdict bb-{}">{}</span>').format(CLASSES.get(verdict, "untested"), verdict)
+def verdict_mark(verdict: str, evidence: str = "") -> Markup:
+    """The word in its colour, and whether it rests on simulation alone."""
+    said = f"{verdict}, simulated alone" if evidence == SIMULATED else verdict
+    return Markup('<span class="bb-verdict bb-{}">{}</span>').format(CLASSES.get(verdict, "untested"), said)
 
 
 def claims_list(said: Said, compare: Address, rows: Address) -> Markup:
@@ -102,7 +108,7 @@ def _claim(row: Mapping[Any, Any], cases: pd.DataFrame, compare: Address, rows: 
         CLASSES.get(row["verdict"], "untested"),
         row["claim"],
         row["says"].rstrip("."),
-        verdict_mark(row["verdict"]),
+        verdict_mark(row["verdict"], row["evidence"]),
         row["words"].capitalize(),
         source or row["source"],
         where,
@@ -118,7 +124,8 @@ def _found(row: Mapping[Any, Any]) -> str:
     if not effect:
         return str(row["why"])
     p = f", p {probability(row['p'])} after correction" if row["p"] == row["p"] else ""
-    return f"{row['decided_by']}: {effect}, n = {row['n']:.0f}{p}. {row['why']}"
+    n = "" if row["evidence"] == SIMULATED else f", n = {row['n']:.0f}"
+    return f"{row['decided_by']}: {effect}{n}{p}. {row['why']}"
 
 
 def effect_in_words(row: Mapping[Any, Any]) -> str:
@@ -170,17 +177,21 @@ def _setting(
         query |= {"a": case["compare_row"], "b": case["against_row"]}
         name = Markup('<a href="{}">{}</a>').format(compare(query), name)
     board = {"suite": case["suite"], "backbone": case["backbone"], "recipe": case["recipe"]}
-    shown = Markup('<a href="{}">{}</a>').format(rows(board), where) if case["recipe"] else where
+    shown: str = where
+    if case["recipe"]:
+        shown = Markup('<a href="{}">{}</a>').format(rows(board), where)
+    elif case["evidence"] == SIMULATED:
+        shown = Markup('<a href="{}">{}</a>').format(rows({"suite": case["suite"]}), f"{where}, planned rows")
     smoke = " (a smoke test)" if case["smoke_test"] == "yes" else ""
     effect = effect_in_words({**case, "unit": row["unit"]})
-    return Markup('<tr{}><th scope="row">{}<small>{}{}</small></th><td>{}</td><td>{}, n = {}</td></tr>').format(
+    return Markup('<tr{}><th scope="row">{}<small>{}{}</small></th><td>{}</td><td>{}, {}</td></tr>').format(
         Markup(' class="bb-decides"') if case["decides"] == "yes" else "",
         name,
         shown,
         smoke,
         _drawn(float(case["effect"]), float(case["half"]), float(row["threshold"]), place),
         effect,
-        int(case["n"]),
+        "simulated" if case["evidence"] == SIMULATED else f"n = {int(case['n'])}",
     )
 
 

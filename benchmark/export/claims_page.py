@@ -30,4 +30,6 @@ def _compare(query: Mapping[str, str]) -> str:
 
 
 def _rows(query: Mapping[str, str]) -> str:
+    if "recipe" not in query:  # of rows that nobody trained
+        return "index.html#planned"
     return f"index.html#{claims.query_of(query)}"

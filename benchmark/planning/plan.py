@@ -74,16 +74,22 @@ def trainings_of(name: str, methods: Sequence[str] | None = None) -> list[Traini
     return [_training(suite, cell) for cell in alike if suite.backbone(cell.backbone).task == task]
 
 
-def plan_suite(name: str, console: Console | None = None, jobs: int | None = None) -> list[PlanRow]:
-    """Predicted cost of all that a suite trains, one row for all seeds.
+def plan_suite(
+    name: str, console: Console | None = None, jobs: int | None = None, methods: Sequence[str] | None = None
+) -> list[PlanRow]:
+    """Predicted cost of all that a suite trains, one row for all seeds; or by these methods and the twin alone.
 
     Raises:
-        UserError: there is no such suite.
+        UserError: there is no such suite, or no such method.
     """
-    suite = load_suite(name)
-    rows = plan(trainings_of(name), f"Planning {name}", console, jobs)
-    place = {backbone.key: i for i, backbone in enumerate(suite.backbones)}
-    return sorted(rows, key=lambda row: (place[row.backbone], row.method != TWIN))
+    asked = None if methods is None else list(dict.fromkeys([TWIN, *methods]))
+    return _in_order(name, plan(trainings_of(name, asked), f"Planning {name}", console, jobs))
+
+
+def _in_order(name: str, rows: Iterable[PlanRow]) -> list[PlanRow]:
+    """By backbone as the suite has them, the twin first; else as they came."""
+    place = {backbone.key: i for i, backbone in enumerate(load_suite(name).backbones)}
+    return sorted(rows, key=lambda row: (place.get(row.backbone, len(place)), row.method != TWIN))
 
 
 def _training(suite: Suite, cell: Cell) -> Training:
@@ -149,22 +155,49 @@ def _with_hours(rows: Iterable[PlanRow], on: On, recipe: Recipe) -> list[PlanRow
 
 
 def print_plan(
-    name: str, console: Console, save_to: Path | None = None, jobs: int | None = None, on: On | None = None
+    name: str,
+    console: Console,
+    save_to: Path | None = None,
+    jobs: int | None = None,
+    on: On | None = None,
+    methods: Sequence[str] | None = None,
 ) -> None:
-    """Print what a suite will cost; ``save_to`` is a folder for ``<suite>.csv``, which the dashboard shows."""
+    """Print what a suite will cost; ``save_to`` is a folder for ``<suite>.csv``, which the dashboard shows.
+
+    Of some ``methods`` alone, the others' rows in that file stay as they are.
+
+    Raises:
+        UserError: there is no such suite, or no such method.
+    """
     on, recipe = on or On(), load_suite(name).recipe
     on.check(recipe.precision)
-    rows = plan_suite(name, console, jobs)
+    rows = plan_suite(name, console, jobs, methods)
     batch = recipe.batch
     for backbone, part in groupby(rows, lambda row: row.backbone):
         print_rows(_with_hours(part, on, recipe), SHOWN, f"{name}: {backbone}, batch {batch:,}", console)
     console.print(LEGEND, style="dim", highlight=False)
     on.explain(recipe.precision, console)
     if save_to:
-        table = pd.DataFrame(
-            [row.model_dump() for row in rows], columns=[name for name in PlanRow.model_fields if name != "hours"]
-        )
-        write_text(table.round(DECIMALS).to_csv(index=False), save_to / f"{name}.csv")
+        _save(name, rows, save_to / f"{name}.csv", others_stay=methods is not None)
+
+
+def _save(name: str, rows: Sequence[PlanRow], path: Path, others_stay: bool) -> None:
+    made = {row.method for row in rows}
+    kept = [row for row in _read(path) if row.method not in made] if others_stay else []
+    by_method = sorted([*rows, *kept], key=lambda row: row.method)
+    columns = [field for field in PlanRow.model_fields if field != "hours"]
+    table = pd.DataFrame([row.model_dump() for row in _in_order(name, by_method)], columns=columns)
+    table["parameters"] = table["parameters"].astype("Int64")  # some rows have none
+    table["auxiliary_parameters"] = table["auxiliary_parameters"].astype("Int64")
+    write_text(table.round(DECIMALS).to_csv(index=False), path)
+
+
+def _read(path: Path) -> list[PlanRow]:
+    """The rows of a plan that was saved; none where there is no file."""
+    if not path.is_file():
+        return []
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+    return [PlanRow.model_validate({k: v for k, v in row.items() if v}) for row in rows]
 
 
 def print_network(

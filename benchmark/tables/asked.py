@@ -34,10 +34,15 @@ def rows_asked(board: pd.DataFrame, defined: Mapping[str, Suite]) -> pd.DataFram
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def family_that_claims(said: Mapping[str, Any]) -> str:
+    """The family of which a method is a case in claims: none of what trains nothing (`untrained`), whatever it says."""
+    return "" if {"hidden", "output"} <= {*said.get("leaves", ())} else str(said.get("family", ""))
+
+
 def _of_method(name: str, suite: Suite, method: str) -> list[dict[str, Any]]:
     """A row for each first seed; nothing of a file that cannot be read, which others complain of."""
     try:
-        family = method_metadata(plugin_path(METHODS, method))["family"]
+        family = family_that_claims(method_metadata(plugin_path(METHODS, method)))
         asked = [cell for cell in cells(name, suite, method) if cell.seed == 0 and cell.times is None]
     except UserError:
         return []

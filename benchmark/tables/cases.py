@@ -18,10 +18,12 @@ from scipy.special import stdtr, stdtrit  # importing scipy.stats takes a second
 from benchmark.errors import UserError
 from benchmark.schema.claims import ACCURACY, COSTS, EQUAL, TIME, Claim, Rows
 from benchmark.schema.text import printable
-from benchmark.tables.certainty import LEAST, WIDEST, moderated, own_variances
+from benchmark.tables.certainty import EXACT, LEAST, WIDEST, moderated, own_variances
 from benchmark.tables.columns import ENOUGH, FILLED, ROW
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.kinds import other_kind
+from benchmark.tables.planned import COLUMN_OF as PLANNED
+from benchmark.tables.planned import can_be_planned
 
 SETTING = ["suite", "backbone", "recipe"]
 SIDE = ["method", "variant", "modules"]
@@ -38,7 +40,8 @@ class Case(NamedTuple):
 
     ``effect``: compare minus against (percent of the latter, for costs and times); ``error``: standard error of it,
     NaN where it is not tested; ``supports`` and ``contradicts``: one-sided p of the claim's threshold; ``failed``:
-    cells of the first side that did not end ok.
+    cells of the first side that did not end ok; ``batch``: pictures a step of a case that is simulated alone, where no
+    cell was trained (its ``n`` is 0).
     """
 
     where: dict[str, Any]
@@ -52,6 +55,7 @@ class Case(NamedTuple):
     freedom: float = float("nan")
     supports: float = float("nan")
     contradicts: float = float("nan")
+    batch: int | None = None
 
     @property
     def half(self) -> float:
@@ -79,13 +83,15 @@ class Evidence:
     """All rows and cells that claims are held against.
 
     ``board``: the leaderboard with its column ``leads``; ``cells``: all cells; ``asked``: the rows that suites ask for
-    which were begun, with the columns ``SETTING``, ``SIDE``, dataset, family and leads; ``smoke``: the smoke tests.
+    which were begun, with the columns ``SETTING``, ``SIDE``, dataset, family and leads; ``smoke``: the smoke tests;
+    ``planned``: rows of plans (:mod:`benchmark.tables.planned`).
     """
 
     board: pd.DataFrame
     cells: pd.DataFrame
     asked: pd.DataFrame = field(default_factory=pd.DataFrame)
     smoke: Collection[str] = ()
+    planned: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -117,13 +123,27 @@ class Evidence:
         """Of each row that has all the seeds of its setting: moderated variance of its accuracy, and its freedom."""
         found: dict[Any, tuple[float, float]] = {}
         for _, part in self._ended.groupby(SETTING):
-            scores = part.pivot_table(index="seed", columns="at", values="test_top1_pct").dropna(axis=1)
-            seeds, rows = scores.shape
-            if seeds >= ENOUGH and rows > 1:
-                own = own_variances(scores.to_numpy(dtype=float))
-                variances, freedom = moderated(np.maximum(own, LEAST**2), seeds - 1)
-                freedom = min(freedom, (seeds - 1) * (rows - 1))  # no more than all scores together have
-                found |= {at: (float(v), freedom) for at, v in zip(scores, variances, strict=True)}
+            found |= _scatter(part.pivot_table(index="seed", columns="at", values="test_top1_pct").dropna(axis=1))
+        return found
+
+    @cached_property
+    def _variances_at_equal(self) -> dict[str, dict[Any, tuple[float, float]]]:
+        """By metric of equal compute and row: the variance of its accuracy and that of its twin's there, summed.
+
+        The twin's is of its runs of as much compute, and not of the suite's own epochs: those of each compute are a row
+        beside the others.
+        """
+        found: dict[str, dict[Any, tuple[float, float]]] = {metric: {} for metric in EQUAL}
+        for metric, variances in found.items():
+            for _, part in self._ended.groupby(SETTING):
+                scores = part.pivot_table(index="seed", columns="at", values="test_top1_pct").dropna(axis=1)
+                behind = part.pivot_table(index="seed", columns="at", values=metric).reindex(scores.index)
+                twins = (scores[scores.columns.intersection(behind.columns)] - behind).dropna(axis=1).round(EXACT)
+                column = {at: f"twin {[*twins[at]]}" for at in twins}  # methods of as much compute share one
+                alone = twins.set_axis(list(column.values()), axis=1)
+                known = _scatter(scores.join(alone.loc[:, ~alone.columns.duplicated()]))
+                sides = {at: (known[at], known[twin]) for at, twin in column.items() if at in known}
+                variances |= {at: (own[0] + twin[0], own[1]) for at, (own, twin) in sides.items()}
         return found
 
     def cases(self, claim: Claim) -> list[Case]:
@@ -133,6 +153,27 @@ class Evidence:
             UserError: the claim names a column that the leaderboard has not.
         """
         return [self._case(claim, row, other) for row, other in _pairs(claim, self.rows)]
+
+    def simulated(self, claim: Claim) -> list[Case]:
+        """The claim's cases in plans, of which nothing was trained; none where plans do not say what it names."""
+        against = claim.against if isinstance(claim.against, dict) else {}
+        if self.planned.empty or not can_be_planned(claim.metric, {*claim.where, *claim.compare, *against}):
+            return []
+        costs = self.planned[PLANNED[claim.metric]]
+        return [
+            judge(
+                claim,
+                [100 * (costs[row["at"]] / costs[other["at"]] - 1)],
+                where={"suite": row["suite"], "backbone": row["backbone"]},
+                compare=_side(row),
+                against=_side(other),
+                failed=0,
+                smoke=row["suite"] in self.smoke,
+                batch=int(self.planned["batch"][row["at"]]),
+            )._replace(n=0)
+            for row, other in _pairs(claim, self.planned)
+            if other
+        ]
 
     def waiting(self, claim: Claim, cases: Sequence[Case]) -> int:
         """How many cases the suites that were begun have in store for the claim, beside these."""
@@ -152,8 +193,8 @@ class Evidence:
             differences = [value - less for value in own.values()]
         else:
             differences = _differences(own, values.get(other["at"], {}), relative=claim.in_unit == "%")
-        variance = None
-        if other and claim.in_unit == "points" and {row["at"], other["at"]} <= set(self._variances):
+        variance = self._variances_at_equal.get(claim.metric, {}).get(row["at"])
+        if claim.metric == ACCURACY and other and {row["at"], other["at"]} <= set(self._variances):
             (first, freedom), (second, _) = self._variances[row["at"]], self._variances[other["at"]]
             variance = first + second, freedom
         return judge(
@@ -166,6 +207,17 @@ class Evidence:
             failed=int(row["n_total"] - row["n_ok"]),
             smoke=row["suite"] in self.smoke,
         )
+
+
+def _scatter(scores: pd.DataFrame) -> dict[Any, tuple[float, float]]:
+    """Of each column of (seeds, rows): its variance, drawn towards the others', and the degrees of freedom."""
+    seeds, rows = scores.shape
+    if seeds < ENOUGH or rows < 2:
+        return {}
+    own = own_variances(scores.to_numpy(dtype=float))
+    variances, freedom = moderated(np.maximum(own, LEAST**2), seeds - 1)
+    freedom = min(freedom, (seeds - 1) * (rows - 1))  # no more than all scores together have
+    return {at: (float(v), freedom) for at, v in zip(scores, variances, strict=True)}
 
 
 def judge(

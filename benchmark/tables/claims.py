@@ -40,10 +40,12 @@ CLAIMS += [
     "found",
     "suites",
     "only_smoke_test",
+    "evidence",
     "why",
 ]
 CASES = ["claim", "suite", "backbone", "recipe", "compare", "against", "compare_row", "against_row"]
-CASES += ["effect", "half", "n", "failed", "smoke_test", "decides"]
+CASES += ["effect", "half", "n", "evidence", "failed", "smoke_test", "decides"]
+TRAINED, SIMULATED = "trained", "simulated"  # what a verdict rests on; the two are never mixed
 
 
 class Weighed(NamedTuple):
@@ -64,6 +66,11 @@ class Weighed(NamedTuple):
     def known(self) -> bool:
         """Whether there is anything to say a verdict of."""
         return any(case.tested or not self.claim.tested for case in self.counting)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it rests on plans, of which nothing was trained."""
+        return any(case.batch for case in self.cases)
 
     @property
     def p(self) -> float:
@@ -129,6 +136,8 @@ def _weighed(name: str, claim: Claim, evidence: Evidence, results: Path) -> Weig
     try:
         if claim.table is None:
             cases = evidence.cases(claim)
+            if all(case.smoke for case in cases) and (simulated := evidence.simulated(claim)):
+                cases = simulated
             return weigh(claim, cases, evidence.waiting(claim, [case for case in cases if case.counts]))
         path = results / f"{claim.table}.csv"
         return weigh(claim, cases_of_table(claim, pd.read_csv(path), evidence.smoke) if path.exists() else [])
@@ -158,10 +167,16 @@ def _row(name: str, weighed: Weighed, p: float, tested: int) -> dict[str, Any]:
     found = sum(not case.smoke for case in weighed.cases)
     row |= {"cases": len(weighed.counting), "found": found, "suites": ", ".join(_suites(weighed.counting))}
     smoke_alone = bool(weighed.cases) and all(case.smoke for case in weighed.cases)
+    row["evidence"] = (SIMULATED if weighed.simulated else TRAINED) if said != UNTESTED else ""
     row["only_smoke_test"] = "yes" if smoke_alone else "no"
     if said != UNTESTED:
         case = weighed.nearest[0]
-        row |= {"effect": case.effect, "half": case.half, "n": case.n, "decided_by": _place(case)}
+        row |= {
+            "effect": case.effect,
+            "half": case.half,
+            "n": None if case.batch else case.n,
+            "decided_by": _place(case),
+        }
     return row | {"why": _why(weighed, said, needed)}
 
 
@@ -175,6 +190,7 @@ def _case(name: str, claim: Claim, case: Case, decides: bool) -> dict[str, Any]:
         "effect": case.effect,
         "half": case.half,
         "n": case.n,
+        "evidence": SIMULATED if case.batch else TRAINED,
         "failed": case.failed,
         "smoke_test": "yes" if case.smoke else "no",
         "decides": "yes" if decides else "no",
@@ -219,15 +235,26 @@ def _why(weighed: Weighed, said: str, needed: int | None) -> str:
     cases = _settings(len(weighed.counting))
     if not weighed.claim.tested:
         holds = sum(case.supports == 0.0 for case in weighed.counting)
+        if weighed.simulated:
+            batches = " and ".join(f"{batch:,}" for batch in sorted({case.batch or 0 for case in weighed.counting}))
+            return (
+                f"Simulated alone (`beyond plan`), with {batches} pictures a step, in {cases}, of which {holds} on its "
+                "side: no cell of them was trained here."
+            )
         return f"Compared without a test in {cases}, of which {holds} on its side: no seed moves it."
     if said != OPEN:
-        pairs = "by means and intervals, unpaired" if weighed.claim.half else f"paired by {weighed.claim.pair_by}"
-        return f"Tested in {cases}, {pairs}.{lost}"
+        return f"Tested in {cases}, {_how_tested(weighed.claim)}.{lost}"
     if needed is None:
         return f"Tested in {cases}: what did not end keeps it open, whatever other seeds say.{lost}"
     if needed > MOST:
         return f"Tested in {cases}: as the means are, not even {MOST:,} seeds would decide it.{lost}"
     return f"Tested in {cases}: about {needed} seeds would decide it, if means and scatter stay as they are.{lost}"
+
+
+def _how_tested(claim: Claim) -> str:
+    if isinstance(claim.half, list):
+        return f"by the 95 % intervals that the table `{claim.table}` has"
+    return "by means and intervals, unpaired" if claim.half else f"paired by {claim.pair_by}"
 
 
 def _why_untested(weighed: Weighed) -> str:

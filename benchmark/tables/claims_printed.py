@@ -14,7 +14,7 @@ from rich.text import Text
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME
 from benchmark.schema.text import printable
-from benchmark.tables.claims import CONTRADICTED, SUPPORTED
+from benchmark.tables.claims import CONTRADICTED, SIMULATED, SUPPORTED
 from benchmark.tables.columns import with_interval
 
 STYLES = {SUPPORTED: "green", CONTRADICTED: "red"}
@@ -54,7 +54,8 @@ def _print(found: pd.DataFrame, console: Console) -> None:
         seeds = "" if pd.isna(row["seeds_needed"]) else f"{row['seeds_needed']:.0f}"
         n = "" if pd.isna(row["n"]) else f"{row['n']:g}"
         p = "" if pd.isna(row["p"]) else f"{row['p']:.2g}" if row["p"] >= 0.001 else "<.001"
-        verdict = Text(str(row["verdict"]), STYLES.get(str(row["verdict"]), ""))
+        alone = ", simulated" if row["evidence"] == SIMULATED else ""
+        verdict = Text(f"{row['verdict']}{alone}", STYLES.get(str(row["verdict"]), ""))
         table.add_row(Text(str(row["claim"])), Text(_effect(row)), n, p, seeds, verdict)
     console.print(table)
     counts = found["verdict"].value_counts()
@@ -78,9 +79,13 @@ def _print_cases(cases: pd.DataFrame, unit: str, console: Console) -> None:
     for row in cases.to_dict("records"):
         mark = "→" if row["decides"] == "yes" else "(" if row["smoke_test"] == "yes" else ""
         said = ("" if pd.isna(row[name]) else str(row[name]) for name in ("suite", "recipe", "compare", "against"))
-        table.add_row(mark, *map(Text, said), Text(_effect(row | {"unit": ""})), str(row["n"]))
+        table.add_row(mark, *map(Text, said), Text(_effect(row | {"unit": ""})), str(row["n"] or "–"))
     console.print(table)
-    console.print("→ decides; ( a smoke test, which decides nothing.", style="dim", highlight=False)
+    console.print(
+        "→ decides; ( a smoke test, which decides nothing; n – simulated alone, by `beyond plan`.",
+        style="dim",
+        highlight=False,
+    )
 
 
 def _effect(row: Mapping[Any, Any]) -> str:

@@ -19,15 +19,17 @@ from benchmark.schema.claims import read_claims
 from benchmark.schema.plugins import DATASETS, METHODS, data_set_literals
 from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, read_bytes, said, write_text
-from benchmark.tables.asked import rows_asked
+from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load, published
+from benchmark.tables.claimed_names import check_names
 from benchmark.tables.claims import tables_of_claims
 from benchmark.tables.columns import SMOKE_TEST, TRACK, dictionary
 from benchmark.tables.curves import curves
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
+from benchmark.tables.planned import rows_planned
 from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
 from benchmark.tables.reproductions import reproductions
@@ -106,13 +108,33 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     for name, text in texts.items():
         _write(text, results / name)
     if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
+        check_names(claims, _names(board, defined, methods_say))
         contests = {name: suite for name, suite in defined.items() if name not in apart}
-        rows = board.assign(leads=led_as_defined(board, contests))[~board["suite"].isin(tracks)]
-        evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke)
+        families = {name: family_that_claims(text) for name, text in methods_say.items()}
+        rows = board.assign(leads=led_as_defined(board, contests), family=board["method"].map(families))
+        rows = rows[~rows["suite"].isin(tracks)]
+        planned = rows_planned(results / "plans", contests, families)
+        evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke, planned)
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)
     _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
     return board
+
+
+def _names(
+    board: pd.DataFrame, defined: dict[str, Suite], methods_say: dict[str, dict[str, Any]]
+) -> dict[str, set[str]]:
+    """What claims may name: of files here, and of records, which outlive them."""
+    backbones = {backbone.key for suite in defined.values() for backbone in suite.backbones}
+    variants = {variant for text in methods_say.values() for variant in text.get("variants", {})}
+    return {
+        "method": {*methods_say},
+        "variant": {"", *variants, *board["variant"].dropna()},
+        "family": {str(text["family"]) for text in methods_say.values() if "family" in text},
+        "suite": {*defined, *board["suite"]},
+        "dataset": {suite.dataset for suite in defined.values()} | {*board["dataset"]},
+        "backbone": backbones | {*board["backbone"]},
+    }
 
 
 def leading_recipes(board: pd.DataFrame, defined: dict[str, Suite]) -> dict[str, str]:

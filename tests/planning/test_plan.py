@@ -61,6 +61,17 @@ def test_a_plan_has_a_row_for_all_that_a_suite_trains(monkeypatch, here):
     assert [len(line.split()) for line in shown if line.lstrip().startswith("greedy_sl")] == [8, 8]
 
 
+def test_some_methods_are_planned_without_losing_the_others(monkeypatch, here, tmp_path):
+    monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["dgl", "e2ebp"])
+    lines(lambda console: plan.print_plan("digits", console, tmp_path))
+    before = (tmp_path / "digits.csv").read_text().splitlines()
+    lines(lambda console: plan.print_plan("digits", console, tmp_path, methods=["greedy_sl"]))
+    after = (tmp_path / "digits.csv").read_text().splitlines()
+    assert after[: len(before)] == before
+    assert [line.split(",")[0] for line in after[len(before) :]] == ["greedy_sl"] * 2
+    assert here.count == 5, "the twin's row is kept, as all that was simulated"
+
+
 def test_a_plan_says_what_cannot_be_had_and_goes_on(monkeypatch, here):
     monkeypatch.setattr(plan, "plugin_ids", lambda *_: ["greedy_sl", "e2ebp"])
     monkeypatch.setattr(plan, "load_suite", lambda name: small_suite(modules=[2, 400]))

@@ -11,12 +11,15 @@ from records import make_record, write_own_tables, write_runs
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
+from benchmark.tables.asked import family_that_claims
 from benchmark.tables.board import leaderboard
 from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load
 from benchmark.tables.certainty import holm, holm_adjusted
-from benchmark.tables.claims import CONTRADICTED, OPEN, SUPPORTED, UNTESTED, tables_of_claims
+from benchmark.tables.claimed_names import check_names
+from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, TRAINED, UNTESTED, tables_of_claims
 from benchmark.tables.files import led_as_defined
+from benchmark.tables.planned import rows_planned
 
 MADE = {"suite": "made", "dataset": "cifar10"}
 TWIN = [88.0, 90.0, 92.0, 94.0, 86.0]  # seeds differ by far more than methods do
@@ -240,6 +243,87 @@ def test_at_equal_epochs_backpropagation_has_as_many(tmp_path):
     assert one(evidence, "phases", metric="accuracy at equal epochs")["effect"] == -1.0
 
 
+def test_at_equal_epochs_the_scatter_is_of_the_runs_compared(tmp_path):
+    """Backpropagation's own epochs give the same top-1 with every seed; twice of them do not."""
+    runs = [make_record("e2ebp", 1, s, 90.0, epochs=4, **MADE) for s in range(3)]
+    runs += [make_record("steady", 2, s, 91.0 + NOISE[s], epochs=4, **MADE) for s in range(3)]
+    runs += [make_record("phases", 2, s, 92.5, epochs=8, **MADE) for s in range(3)]
+    equal = {"metric": "accuracy at equal epochs"}
+
+    def half(scatter: float) -> pd.Series:
+        longer = [make_record("e2ebp", 1, s, 92.0 + scatter * (s - 1), epochs=8, times=2, **MADE) for s in range(3)]
+        cells = load(write_runs(tmp_path / str(scatter), *runs, *longer))
+        return one(Evidence(leaderboard(cells).assign(leads="yes"), cells), "phases", **equal)["half"]
+
+    assert half(2.0) > 5 * half(0.02)
+
+
+def plans(folder: Path) -> Path:
+    """Peaks of two methods at two K, of a network that nobody trained."""
+    rows = [
+        {"method": m, "variant": v, "backbone": "resnet110", "modules": k, "peak_gb": gb, "step_gflops": 100.0}
+        for m, v, k, gb in (("e2ebp", "", 1, 8.0), ("lean", "", 2, 6.0), ("lean", "", 16, 1.0), ("fat", "b", 2, 9.0))
+    ]
+    rows += [rows[0] | {"method": "refused", "peak_gb": None, "step_gflops": None}]
+    (folder / "plans").mkdir()
+    pd.DataFrame(rows).to_csv(folder / "plans" / "paper.csv", index=False)
+    return folder / "plans"
+
+
+def test_what_nobody_trained_is_decided_by_plans_and_said_to_be(evidence, tmp_path):
+    suite = SimpleNamespace(dataset="cifar10", recipe=SimpleNamespace(batch=1024))
+    families = dict.fromkeys(("e2ebp", "lean", "fat", "refused", "better"), "weakly modular")
+    planned = rows_planned(plans(tmp_path), {"paper": suite, "unplanned": suite}, families)
+    assert planned["method"].tolist() == ["e2ebp", "lean", "lean", "fat"]
+    both = Evidence(evidence.board, evidence.cells, evidence.asked, evidence.smoke, planned)
+    saves = {"metric": "memory", "expect": "below", "where": {}}
+    found = one(both, "lean", **saves, margin=80, holds="somewhere")
+    assert found[["verdict", "evidence", "effect"]].tolist() == [SUPPORTED, SIMULATED, -87.5]
+    assert pd.isna(found["n"])
+    assert found["decided_by"] == "lean, K = 16, in paper, resnet110"
+    assert found["why"].startswith(
+        "Simulated alone (`beyond plan`), with 1,024 pictures a step, in 2 settings, of which 1"
+    )
+    assert one(both, "lean", **saves, margin=80)["verdict"] == CONTRADICTED
+    _, cases = tables_of_claims({"it": claim("fat", against="lean", **saves)}, both, tmp_path)
+    assert cases[["against", "effect", "n", "evidence", "against_row"]].values.tolist() == [
+        ["lean, K = 2", 50.0, 0, SIMULATED, ""]
+    ]
+    of_one_network = saves | {"where": {"backbone": "resnet32"}}
+    assert one(both, "lean", **of_one_network)["verdict"] == UNTESTED
+    assert one(both, "lean", expect="above", where={})["verdict"] == UNTESTED, "plans say nothing of accuracy"
+
+
+def test_trained_and_simulated_rows_are_never_mixed(evidence, tmp_path):
+    twin = {"suite": "paper", "dataset": "cifar10", "backbone": "resnet110", "batch": 8, "recipe": "", "leads": "yes"}
+    twin |= {"method": "e2ebp", "variant": "", "family": "", "modules": 1, "peak_gb": 1.0, "step_gflops": 1.0}
+    planned = pd.DataFrame([twin, twin | {"method": "better", "modules": 2, "peak_gb": 3.0}])
+    both = Evidence(evidence.board, evidence.cells, evidence.asked, evidence.smoke, planned)
+    found = one(both, "better", metric="memory", expect="below", where={"suite": ["made", "paper"]})
+    assert found[["verdict", "evidence", "suites"]].tolist() == [SUPPORTED, TRAINED, "made"]
+
+
+def test_what_trains_nothing_is_of_no_family_in_claims():
+    says = {"family": "strictly modular"}
+    assert family_that_claims(says | {"leaves": ("hidden", "output")}) == ""
+    assert family_that_claims(says | {"leaves": ("hidden",)}) == family_that_claims(says) == "strictly modular"
+
+
+@pytest.mark.parametrize(
+    ("compare", "where", "sentence"),
+    [
+        ("beter", {}, r"it\.compare: there is no method beter; did you mean better"),
+        ({"family": "strict"}, {}, r"it\.compare: there is no family strict; did you mean strictly modular\?"),
+        ("better", {"suite": ["made", "mad"]}, r"it\.where: there is no suite mad; did you mean made\?"),
+    ],
+)
+def test_a_name_of_nothing_is_a_mistake_and_not_a_row_that_nobody_ran(compare, where, sentence):
+    known = {"method": {"better", "e2ebp"}, "suite": {"made"}, "family": {"strictly modular"}}
+    check_names({"it": claim("better", against="e2ebp", where={"dataset": "any"})}, known)
+    with pytest.raises(UserError, match=sentence):
+        check_names({"it": claim(compare, where=where)}, known)
+
+
 def track(tmp_path: Path, **columns) -> Path:
     rows = [
         {"suite": "made", "method": m, "labels": n, "seed": s, "draw": d, "accuracy": top + n + s + d / 10}
@@ -294,6 +378,7 @@ def test_a_bootstrapped_interval_is_taken_as_it_stands(evidence, tmp_path):
     found = decided(evidence, tmp_path, **claims)
     assert found["verdict"].tolist() == [SUPPORTED, OPEN]
     assert found.loc["ours", ["half", "n"]].tolist() == [0.1, 15]
+    assert "by the 95 % intervals that the table `transfer` has" in found.loc["ours", "why"]
 
 
 @pytest.mark.parametrize(
@@ -314,7 +399,7 @@ def test_a_column_that_is_not_there_is_named_with_its_claim(evidence, tmp_path, 
 
 def test_tables_are_written_where_there_are_claims_and_go_with_them(tmp_path):
     write_runs(tmp_path / "runs", *(make_record("e2ebp", 1, s, 90.0, **MADE) for s in range(3)))
-    block = claim("nobody").model_dump(mode="json", exclude_none=True)
+    block = claim("dgl", where={"suite": "made"}).model_dump(mode="json", exclude_none=True)
     (tmp_path / NAME).write_text(yaml.safe_dump({"mine": block}))
     write_own_tables(tmp_path)
     assert pd.read_csv(tmp_path / "claims.csv").loc[0, ["claim", "verdict"]].tolist() == ["mine", UNTESTED]
