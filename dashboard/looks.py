@@ -17,6 +17,9 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 .stCode .token:is(.number, .boolean, .builtin, .class-name) {color: light-dark(#8A4B00, #FFB27A) !important}
 .stCode .token.deleted {color: light-dark(#B23A00, #FF9A66) !important}
 .bb-lead {max-width: 72rem; color: color-mix(in srgb, currentColor 82%, transparent); margin: 0}
+[data-testid="stElementContainer"]:has(.bb-skip, .bb-skipped) {position: absolute; z-index: 2; width: auto}
+.bb-skip {position: absolute; left: -9999px; white-space: nowrap}
+.bb-skip:focus {position: static; padding: .3rem .7rem; background: var(--bb-paper); outline: 2px solid}
 .bb-cards {display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem}
 .bb-card {border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .45rem;
   padding: .6rem .9rem .65rem; min-width: 0}

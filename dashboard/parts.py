@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -14,6 +15,9 @@ from benchmark.display.explanations import with_code
 from benchmark.display.glossary import definitions
 from benchmark.display.sorting import aligned
 
+# Past a table in one step of the keyboard: in it, the same key goes from cell to cell.
+SKIP = Markup('<a class="bb-skip" href="#{}">Skip this table</a>')
+END = Markup('<span class="bb-skipped" id="{}" tabindex="-1"></span>')
 NO_CELLS = "The results have no tables of cells: run `beyond table`."
 NOTHING = "There are no results yet. `beyond run digits` trains the smallest suite and writes them."
 
@@ -55,6 +59,8 @@ def show_table(
     said = [name for name in columns if name in always or (name in rows and _says_anything(rows[name]))]
     ranks = {name: aligned(rows[name].fillna("")) for name in said if _are_ranks(name, rows)}
     height = "content" if len(rows) <= most else 35 * (most + 1) + 3
+    end = f"after-{crc32(alt.encode()):x}"
+    st.html(SKIP.format(end))
     shown = st.dataframe(
         rows[said].assign(**ranks),  # nothing else goes to the browser
         hide_index=True,
@@ -64,6 +70,7 @@ def show_table(
         alt=alt,
         **more,
     )
+    st.html(END.format(end))
     explain({name: columns[name] for name in said})
     return shown
 

@@ -195,10 +195,10 @@ def suite_title(suite: str) -> str:
     return str(said.get("title", suite))
 
 
-def recipe_of(suite: str) -> str:
-    """How the suite trains, in a sentence; empty if ``suites.yaml`` has it no more."""
+def recipe_of(suite: str, recipe: str) -> str:
+    """How the suite trains by one of its recipes, in a sentence; empty if ``suites.yaml`` has it no more."""
     said = reading.read_json(reading.results_folder() / "suites.json").get(suite)
-    return recipe_line(said) if said else ""
+    return recipe_line(said, recipe) if said else ""
 
 
 def _changed(*paths: Path) -> Changed:

@@ -21,6 +21,7 @@ from benchmark.display.reading import results_folder  # noqa: E402
 WIDTHS = {1400: 910, 400: 800}  # and heights, pixels
 ROW = 364  # height of a picture on the sheet
 COLOURS = 192  # of a picture
+PATIENCE = 300_000  # ms: the machine may be busy
 DRAWN = "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 
 
@@ -31,6 +32,7 @@ def main(folder: Path, scheme: str) -> None:
         browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         for width, height in WIDTHS.items():
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.set_default_timeout(PATIENCE)
             for name in PAGES:
                 page.goto(address if name == PAGES[0] else f"{address}/{name}")
                 page.wait_for_selector("h1")

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from benchmark.tables.columns import SHARED
+
 OPTIMISERS = {  # as timm calls them
     "sgd": "SGD with Nesterov’s momentum",
     "momentum": "SGD with momentum",
@@ -20,25 +22,23 @@ NEEDED = {"dataset", "recipe", "seeds", "tune", "validation"}
 SCHEDULES = {"cosine": "a cosine schedule", "constant": "a constant rate", "steps": "a rate that falls in steps"}
 
 
-def recipe_line(said: Mapping[str, Any]) -> str:
+def recipe_line(said: Mapping[str, Any], recipe: str = "") -> str:
     """Pictures, budget, optimiser, augmentation, and what was tuned for whom on what split.
 
     Args:
         said: of the suite, from ``results/suites.json``.
+        recipe: by which the rows were trained that it stands beside; without it, all of the suite.
     """
     if not set(said) >= NEEDED:
         return ""  # another version wrote it
-    parts = [_pictures(said), _budget(said), *([] if _is_tuned(said) else [_optimiser(said["recipe"])])]
-    return " ".join(f"{part}." for part in [*parts, _augmentation(said), _tuning(said)] if part)
+    tuned = "tuned" in said["seeds"] and recipe != SHARED
+    parts = [_pictures(said), _budget(said), *([] if tuned else [_optimiser(said["recipe"])])]
+    return " ".join(f"{part}." for part in [*parts, _augmentation(said), _tuning(said, tuned)] if part)
 
 
 def in_words(values: Mapping[str, Any]) -> str:
     """Options, or settings of a recipe: ``tau 2.5, head "1c2f"``."""
     return ", ".join(f"{name} {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
-
-
-def _is_tuned(said: Mapping[str, Any]) -> bool:
-    return "tuned" in said["seeds"]
 
 
 def _pictures(said: Mapping[str, Any]) -> str:
@@ -85,8 +85,8 @@ def _crop(augment: Mapping[str, Any]) -> str:
     return f"random crops after padding by {_count(augment['pad'], 'pixel')}" if augment["pad"] else ""
 
 
-def _tuning(said: Mapping[str, Any]) -> str:
-    if _is_tuned(said):
+def _tuning(said: Mapping[str, Any], tuned: bool) -> str:
+    if tuned:
         tune = said["tune"]
         shared = f"; the first try of all is the shared recipe: {_optimiser(said['recipe'])}"
         return (

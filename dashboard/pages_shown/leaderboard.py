@@ -158,7 +158,7 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
     return smoke + plain(
         f"{trusted(rows)} {title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that "
         "of the last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU memory. "
-        f"{recipe_of(setting['suite'].iloc[0])}"
+        f"{recipe_of(*setting[['suite', 'recipe']].iloc[0])}"
     )
 
 

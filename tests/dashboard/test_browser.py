@@ -46,6 +46,7 @@ IN_CLIPBOARD = "async (text) => (await navigator.clipboard.readText()).trim() ==
 STYLED = "getComputedStyle(document.documentElement).getPropertyValue('--bb-paper') !== ''"  # it comes after the texts
 PHONE, TALL = {"width": 400, "height": 800}, {"width": 1400, "height": 6000}  # it scrolls in a box of its own
 ONE_DIRECTION = "document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"
+FOLLOWS = "([table]) => !!(table.compareDocumentPosition(document.activeElement) & Node.DOCUMENT_POSITION_FOLLOWING)"
 FAULTS = "[data-testid=stException], [data-testid=stAlertContentError]"
 
 
@@ -150,6 +151,18 @@ def test_a_link_says_the_defaults_and_going_back_undoes_a_choice(page, browser, 
     expect(grid(page)).to_have_attribute("aria-rowcount", str(1 + whole))
     page.get_by_role("link", name="Trade-offs").first.click()
     expect(page).to_have_url(re.compile(rf"/trade_offs\?{view}.*&cost=memory$"))
+
+
+def test_the_keyboard_passes_a_table_in_one_step(page, address):
+    page.goto(f"{address}/?suite=cifar10_small")
+    table = page.locator("[data-testid=stDataFrame]").first
+    expect(table).to_be_visible()
+    settled(page)
+    page.get_by_role("link", name="Skip this table").first.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('[data-testid=stDataFrame]') === null")
+    assert page.evaluate(FOLLOWS, [table.element_handle()])
 
 
 def test_what_an_address_names_in_vain_is_said(page, address):

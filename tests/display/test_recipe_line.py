@@ -29,6 +29,12 @@ def test_a_tuned_suite_says_what_was_tuned_for_whom_on_what_split():
     )
 
 
+def test_beside_shared_rows_of_a_tuned_suite_it_says_that_nothing_was_tuned():
+    said = recipe_line(SUITE, "shared")
+    assert "SGD with Nesterov’s momentum, learning rate 0.1" in said
+    assert said.endswith("Nothing was tuned: one recipe for all.")
+
+
 def test_a_papers_suite_without_counted_pictures_says_what_it_knows():
     paper = RECIPE | {"epochs": 1, "optimizer": "rmsprop", "schedule": "constant", "warmup_epochs": 0.0}
     said = SUITE | {"seeds": {"paper": 1}, "recipe": paper, "pictures": None, "data": {}}
