@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from workshop import Watcher, changed, mistake, workshop, write_suites
 
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
-from benchmark.examining import run
+from benchmark.examining import predicted, run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
 from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
@@ -157,3 +158,22 @@ def test_every_examination_says_what_its_page_needs():
         assert examination.lead
         assert all(heading and meaning for heading, meaning in examination.columns.values())
         assert examination.takes() is not None  # a suite may leave all options out
+
+
+def test_what_examining_takes_is_said_as_it_was_measured(monkeypatch):
+    suite = small_suite(examine={"labels": {}}, methods=["e2ebp", "dgl"], modules=[2, 4], seeds=1)
+    monkeypatch.setattr(predicted, "load_suite", lambda name: suite)
+
+    def took(name, *seconds):
+        each = SimpleNamespace(status="ok", examination="labels", identity=SimpleNamespace(suite=name))
+        found = [SimpleNamespace(**vars(each), made=SimpleNamespace(seconds=s)) for s in seconds]
+        monkeypatch.setattr(predicted, "all_examined", lambda folder: found)
+        (sentence,) = predicted.examining_in_words("mine")
+        return sentence
+
+    assert "labels of 3 networks, about 1.0 minutes of processor time: measured, 3 in mine" in took("mine", 10, 15, 35)
+    assert "3 in other took 15.0 s each (median; 35.0 at most), whose" in took("other", 10, 15, 35)
+    assert "minutes" not in took("other", 10, 15, 35)
+    assert "is not known" in took("mine")
+    monkeypatch.setattr(predicted, "load_suite", lambda name: small_suite())
+    assert predicted.examining_in_words("mine") == []
