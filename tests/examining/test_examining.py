@@ -12,6 +12,7 @@ from conftest import small_suite
 from tracks_written import identity
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
+from benchmark.display.tracks import read_tracks
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
 from benchmark.examining import predicted, run
@@ -177,3 +178,52 @@ def test_what_examining_takes_is_said_as_it_was_measured(monkeypatch):
     assert "is not known" in took("mine")
     monkeypatch.setattr(predicted, "load_suite", lambda name: small_suite())
     assert predicted.examining_in_words("mine") == []
+
+
+ONE_FILE = """
+from benchmark.examining.examination import Examination
+from benchmark.examining.rows import ROW, row_of
+from benchmark.schema.plain import Strict
+from benchmark.schema.record import Part
+import pandas as pd
+
+class Options(Strict):
+    least: float = 0.0
+
+class Block(Part):
+    dead: int
+
+class Dead(Examination[Options, Block]):
+    title = "Dead features"
+    version = 1
+    lead = "How many features never differ?"
+    columns = {**ROW, "dead": ("Dead", "features that never differ")}
+    takes = Options
+    finds = Block
+
+    def examine(self, network, options):
+        return Block(dead=3)
+
+    def table(self, found):
+        return pd.DataFrame([row_of(sat.cell) | {"dead": sat.block.dead} for sat in found], columns=list(self.columns))
+"""
+
+
+def test_a_further_examination_is_one_file(tmp_path, monkeypatch):
+    folder = tmp_path / "examinations"
+    folder.mkdir()
+    (folder / "dead_features.py").write_text(ONE_FILE)
+    monkeypatch.setattr("benchmark.examining.examination.FOLDER", folder)
+    monkeypatch.setattr("benchmark.examinations.__path__", [str(folder)])
+    assert options_of("mine", small_suite(examine={"dead_features": {"least": 0.5}}))["dead_features"].least == 0.5
+    with pytest.raises(UserError, match=r"mine\.examine\.dead_features\.most: Extra inputs are not permitted"):
+        options_of("mine", small_suite(examine={"dead_features": {"most": 1}}))
+    made = {"git_commit": "", "git_dirty": False, "device": "", "versions": {}, "started_utc": "", "seconds": 1.0}
+    asked = {"examination": "dead_features", "version": 1, "options": {}, "status": "ok", "fingerprint": "", "key": ""}
+    write_examined(
+        Examined(identity=identity("e2ebp", 0), **asked, block={"dead": 3}, made=made), tmp_path / "examined"
+    )
+    (table,) = tables_of_tracks(tmp_path / "examined").values()
+    table.to_csv(tmp_path / "dead_features.csv", index=False)
+    (track,) = read_tracks(tmp_path).values()
+    assert (track.title, track.table["dead"].tolist()) == ("Dead features", [3])
