@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark.engine.cutting.partition import Features, Partition
     from benchmark.engine.objectives import feedback, heads, losses, perturbation
     from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
+    from benchmark.engine.objectives.endings import before_relu
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
     from benchmark.engine.pictures.archives import load_cifar, load_halves
     from benchmark.engine.pictures.data import Batch, Dataset, Pictures, Task, as_pictures, stratified_order
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _HOME = {
     "cutting.partition": ("Features", "Partition"),
     "objectives.autocast": ("in_float32", "narrowed", "widened"),
+    "objectives.endings": ("before_relu",),
     "objectives.infopro_objective": ("InfoProObjective", "infopro_weights"),
     "pictures.archives": ("load_cifar", "load_halves"),
     "pictures.data": ("Batch", "Dataset", "Pictures", "Task", "as_pictures", "stratified_order"),
@@ -57,6 +59,7 @@ __all__ = [
     "Pictures",
     "Task",
     "as_pictures",
+    "before_relu",
     "download",
     "feedback",
     "fit",

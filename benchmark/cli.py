@@ -239,6 +239,12 @@ def cell(
     gpus_per_cell: Processes = 1,
     parallel: Parallel = None,
     again: Annotated[bool, typer.Option("--again", help="train it though it is finished")] = False,
+    prepare: Annotated[
+        bool,
+        typer.Option(
+            "--prepare", help="train nothing; find out for all seeds of its row, on a processor, what they share"
+        ),
+    ] = False,
     heartbeat: Annotated[
         Path | None, typer.Option(help="say in this file, every ten seconds, how far it is; no progress bar then")
     ] = None,
@@ -272,6 +278,7 @@ def cell(
                 gpus_per_cell=gpus_per_cell,
                 seat=seat,
                 parallel=parallel is not None,
+                prepare=prepare,
             )
     except OutOfTime as reason:
         _complain(str(reason), "yellow")
@@ -428,7 +435,11 @@ Batch = Annotated[int, typer.Option(help="pictures a step")]
 Methods = Annotated[list[str] | None, typer.Option(help="only this method, beside the references; may be repeated")]
 Gpu = Annotated[
     str | None,
-    typer.Option(help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200"),
+    typer.Option(
+        parser=str.lower,
+        metavar="NAME",
+        help="hours on it, assumed, not measured: t4, v100, a100, l4, rtx4090, h100 or h200",
+    ),
 ]
 Shown = Annotated[int, typer.Option("--pictures", min=1, help="of --gpu: that a training shows, all epochs together")]
 

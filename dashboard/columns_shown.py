@@ -7,7 +7,7 @@ import streamlit as st
 from escaping import compare_address, method_address
 from reading import methods, reproductions
 
-from benchmark.display import standing
+from benchmark.display import explanations, standing
 from benchmark.display.texts import FAMILIES, short_name
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
@@ -149,7 +149,6 @@ TUNING: dict[str, Any] = {  # a phone shows the first five
     "origin": column.TextColumn("From", width=75, help="the suite's recipe (shared), the paper's, or drawn"),
     "backbone": text("backbone", "Backbone", 140),
     "trials": number("", "Trials", "%d", 60),
-    "trial_seconds": number("", "Trials, s", "%.0f", 80),
 }
 TRIALS: dict[str, Any] = {
     "number": column.NumberColumn("Configuration", format="%d", width=105, pinned=True),
@@ -165,7 +164,6 @@ TRIALS: dict[str, Any] = {
         "From", width=75, help="the suite's recipe (shared), the paper's, drawn, or added later and never chosen"
     ),
     "status": text("", "Status", 85),
-    "seconds": number("", "Seconds", "%.1f", 80),
 }
 PLANNED: dict[str, Any] = {
     "suite": text("suite", "Suite", 130),
@@ -192,6 +190,7 @@ REPRODUCTIONS: dict[str, Any] = {  # a phone shows the first five
     "dataset": text("", "Data set", 110),
     "backbone": text("", "Backbone", 125),
     "n_ok": number("n_ok", "n", "%d", 42),
+    "setting": column.TextColumn("Own suite", help=explanations.OWN_SUITE, width=150),
     "suite": text("suite", "Suite", 120),
     "recipe": text("recipe", "Our recipe", 90),
     "epochs": number("epochs", "Our epochs", "%d", 95),

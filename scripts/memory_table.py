@@ -6,6 +6,11 @@ GPU. Cuts are balanced by memory; ``recompute`` forgets what is inside each bloc
 (:mod:`benchmark.engine.training.recompute`). The bar is gradient checkpointing: end-to-end backpropagation that
 recomputes as well, by K segments or by blocks. Rows are kept in ``.beyond/plans`` as soon as they are done;
 ``results/memory.csv`` is written after each network and K.
+
+Beside them stand the figures of InfoPro's paper, where it prints some (``results/published.csv``): gigabytes of its
+GPUs, and what it costs in accuracy, in percentage points of test error more than end-to-end backpropagation's, which
+recomputation does not change. Where its cuts of equal memory lack a figure, that of equal layers stands there; its
+gradient checkpointing has segments that it does not state.
 """
 
 from pathlib import Path
@@ -27,6 +32,14 @@ MODULES = (2, 4, 8, 16)
 METHODS = [TWIN, CHECKPOINTING, "dgl", "greedy_sl", "infopro", "predsim", "trgl"]
 AGAIN = ("none", "units")
 GB = 1e9
+PUBLISHED = Path("results/published.csv")
+MEMORY, ERROR = "memory_gb", "test_error_pct"
+PAPER = "Wang et al. 2021 (InfoPro, ICLR)"
+PRINTED = {"cifar_resnet110": ("CIFAR-10", "ResNet-110"), "resnet101": ("ImageNet", "ResNet-101")}
+CALLED = {  # there, the likest first; its DGL has another head than ours
+    **{name: [name] for name in (TWIN, CHECKPOINTING, "greedy_sl")},
+    "infopro": ["infopro_balanced", "infopro_contrast"],
+}
 
 console = Console()
 
@@ -62,6 +75,31 @@ def row(network: Network, training: Training, recompute: str, made: Simulated, t
     }
 
 
+def with_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the paper's figures beside its rows."""
+    read = pd.read_csv(PUBLISHED, dtype={"modules": str})
+    read = read[read["source"].str.startswith(PAPER)]
+    keys = zip(read["dataset"], read["backbone"], read["method"], read["modules"], read["metric"], strict=True)
+    printed = dict(zip(keys, read["value"], strict=True))
+
+    def figure(line: pd.Series, metric: str) -> float | None:
+        k = "1" if line["method"] == CHECKPOINTING else str(line["modules"])
+        found = (printed.get((*PRINTED[line["backbone"]], name, k, metric)) for name in CALLED.get(line["method"], ()))
+        return next((value for value in found if value is not None), None)
+
+    def beside(line: pd.Series) -> dict[str, float | None]:
+        whole = {metric: printed[*PRINTED[line["backbone"]], TWIN, "1", metric] for metric in (MEMORY, ERROR)}
+        gb = figure(line, MEMORY) if line["recompute"] == "none" else None
+        error = figure(line, ERROR)
+        return {
+            "paper_gb": gb,
+            "paper_ratio": gb and round(gb / whole[MEMORY], 3),
+            "paper_error_points": None if error is None else round(error - whole[ERROR], 2),
+        }
+
+    return table.join(pd.DataFrame([beside(line) for _, line in table.iterrows()], index=table.index))
+
+
 def main(
     jobs: Annotated[int | None, typer.Option(help="so many rows side by side; by default one a core")] = None,
 ) -> None:
@@ -75,7 +113,7 @@ def main(
             new = [row(network, t, r, m, twin) for (t, r), m in zip(asked, made, strict=True)]
             rows += [line for line in new if line not in rows]  # the twin is the same at every K
             order = ["backbone", "batch", "modules", "recompute", "method"]
-            write_text(pd.DataFrame(rows).sort_values(order, kind="stable").to_csv(index=False), RESULTS)
+            write_text(with_paper(pd.DataFrame(rows).sort_values(order, kind="stable")).to_csv(index=False), RESULTS)
 
 
 if __name__ == "__main__":

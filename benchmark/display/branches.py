@@ -42,7 +42,7 @@ BRANCHES = (
     Branch(
         "target propagation",
         "an auxiliary model hands each module a target for its output",
-        ("target_propagation", "fixed_weight_dtp", "counter_current"),
+        ("target_propagation", "fixed_weight_dtp", "ldrl", "counter_current"),
     ),
     Branch("synthetic gradients", "an auxiliary model predicts the gradient at a module's output", ("dni",)),
     Branch("delayed gradients", "the true gradient, of earlier steps", ("ddg", "features_replay")),
@@ -56,7 +56,11 @@ BRANCHES = (
         "states settle between what comes from below and what is asked above, and weights learn from where they do",
         ("dual_propagation", "predictive_coding"),
     ),
-    Branch("auxiliary variables", "outputs of modules are variables, tied to the network by a penalty", ("mac",)),
+    Branch(
+        "auxiliary variables",
+        "outputs of modules are variables, tied to the network by a penalty",
+        ("mac", "block_coordinate_descent"),
+    ),
     Branch(
         "forward passes only",
         "no error goes back: modules learn from noise on a forward pass, or from a second one",

@@ -76,10 +76,12 @@ MODULES = (
 )
 PUBLISHED = (
     "Where there is no verdict, recipes may differ: compare epochs and pictures before reading anything into a "
-    "difference. Empty cells are settings that nobody has run here. A paper’s ± is its standard deviation, ours half "
-    "of the 95 % t interval. Gigabytes are compared as the ratio to the end-to-end row of the same table. A figure "
-    "whose paper states no K stands beside each K of ours."
+    "difference. Empty cells are settings that nobody has run here; “Own suite” names what would be "
+    "run (`dvc repro SUITE`, most on a GPU). A paper’s ± is its standard deviation, ours half of the 95 % t interval. "
+    "Gigabytes are compared as the ratio to the end-to-end row of the same table. A figure whose paper states no K "
+    "stands beside each K of ours."
 )
+OWN_SUITE = "the suite here that is the figure’s own setting; empty where none is"
 SEARCH = (
     "Validation accuracy; the test split is not looked at. Larger points trained for more epochs; the ring is the "
     "configuration that was chosen, the best of those trained for all epochs. Every method has as many tries."

@@ -3,6 +3,7 @@
 GB are 1e9 bytes. All memory is simulated; what a card takes is given as an interval, by the known gap of simulations.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from benchmark.display.reading import read_methods, read_table, without_references
 from benchmark.display.texts import short_name
+from benchmark.display.traits import with_traits_of_methods
 from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import COMPARISON, TWIN, with_interval
@@ -35,6 +37,7 @@ AGAINST_BAR = (
     "memory: it can still save FLOPs, or locks."
 )
 MAKE = "python scripts/fit_table.py"
+ELSE = "Any other network, batch or method: `beyond fit resnet101 --image 224 --batch 128 --memory 8GB` simulates it."
 
 
 def read_fit(results: Path, board: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +45,7 @@ def read_fit(results: Path, board: pd.DataFrame) -> pd.DataFrame:
     table = read_table(results / "fit.csv", ("variant", "note"))
     if table.empty:
         return table
-    table = table.dropna(subset=PEAKS).reset_index(drop=True)
+    table = with_traits_of_methods(table.dropna(subset=PEAKS).reset_index(drop=True), board)
     said = read_methods(results)
     titles = [said.get(name, {}).get("title", name) for name in table["method"]]
     families = [said.get(name, {}).get("family", "") for name in table["method"]]
@@ -93,6 +96,17 @@ def _nearest(times: dict[int, float], modules: int) -> str:
         return ""
     k = min(times, key=lambda k: (max(k, modules) / min(k, modules), k))
     return f"{times[k]:.2f} (K = {k})"
+
+
+def lacking(rows: pd.DataFrame, methods: Iterable[str]) -> str:
+    """Which methods are not in one network's rows, in a sentence; empty where all are.
+
+    Args:
+        rows: of one network.
+        methods: ids of all that could be.
+    """
+    absent = sorted(set(methods) - set(rows["method"]))
+    return f"Not simulated on it yet, or not for it: {', '.join(absent)}." if absent else ""
 
 
 def batches(rows: pd.DataFrame) -> list[int]:

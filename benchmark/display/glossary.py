@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from benchmark.display import trusted
+
 WORDS = {
     "backbone": "The network that is trained, such as a ResNet. Every method of a comparison trains the same one.",
     "end-to-end backpropagation": (
@@ -61,6 +63,7 @@ WORDS = {
         "An epoch is one pass over the training pictures. Strictly modular methods train in phases, and their epochs "
         "add up."
     ),
+    trusted.WORD: trusted.MEANS,
     "memory, simulated": (
         "Bytes of all tensors alive at the peak of a training step, found without computing it. Not GPU memory, which "
         "has more in it."

@@ -31,7 +31,7 @@ def lead(suite: str, board: pd.DataFrame, figures: pd.DataFrame, suites: Mapping
     leading = rows[rows["leads"] == "yes"]
     title = str(suites.get(suite, {}).get("title", suite))
     ran = leading.loc[leading["test_top1_pct"].notna() & ~is_reference(leading), "method"].nunique()
-    begin = f"{title}{_what(leading)}: {ran} of {methods} methods were run there, {_epochs(leading)}."
+    begin = f"{title}{_what(leading)}: {ran} of {methods} methods were run there, {_epochs(leading)}.{_seeds(leading)}"
     return f"{begin} {_backpropagation(leading)} {_literature(leading, figures)}".strip()
 
 
@@ -48,6 +48,16 @@ def _epochs(rows: pd.DataFrame) -> str:
     usual, most = int(twin.iloc[0] if len(twin) else known.mode().iloc[0]), int(known.max())
     further = f" (those of several phases up to {most} in all)" if most > usual else ""
     return f"for {usual} epoch{'' if usual == 1 else 's'}{further}"
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    """What is still to come, where rows have fewer seeds than their suite asks for."""
+    ended = rows[rows["n_ok"] > 0]
+    if ended.empty or not (ended["n_ok"] < ended["n_asked"]).any():
+        return ""
+    few, most, asked = int(ended["n_ok"].min()), int(ended["n_ok"].max()), int(ended["n_asked"].max())
+    have = f"{few}" if few == most else f"{few} to {most}"
+    return f" Not complete: of {asked} seeds that are asked for, its rows have {have} so far."
 
 
 def _backpropagation(rows: pd.DataFrame) -> str:

@@ -68,14 +68,21 @@ def _count(number: float, of: str) -> str:
 
 
 def _augmentation(said: Mapping[str, Any]) -> str:
-    augment = said.get("augment") or said.get("data", {})
-    if "pad" not in augment:
+    data = said.get("data", {})
+    augment = data if data.get("streams") else said.get("augment") or data
+    if "flip" not in augment:
         return ""
     more = [f"{NAMED[name]} {value:g}" for name, value in said["recipe"].items() if name in NAMED]
-    crop = f"random crops after padding by {_count(augment['pad'], 'pixel')}" if augment["pad"] else ""
+    crop = _crop(augment)
     mirror = "random mirroring" if augment["flip"] else ""
     done = " and ".join(text for text in (crop, mirror, *more) if text)
     return f"Augmentation: {done or 'none'}"
+
+
+def _crop(augment: Mapping[str, Any]) -> str:
+    if augment.get("streams"):
+        return "random crops of 8 to 100 % of a picture’s area"
+    return f"random crops after padding by {_count(augment['pad'], 'pixel')}" if augment["pad"] else ""
 
 
 def _tuning(said: Mapping[str, Any]) -> str:

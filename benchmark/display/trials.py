@@ -14,8 +14,7 @@ from benchmark.display.recipe_line import in_words
 from benchmark.tables.columns import RECIPE_COLUMNS
 
 TABLE = ["suite", "number", "chosen", "origin", *RECIPE_COLUMNS, "other", "options", "epochs"]
-TABLE += ["validation_top1", "status", "seconds"]
-ROUNDED = {"validation_top1": 2, "seconds": 1}
+TABLE += ["validation_top1", "status"]
 
 
 def read_tuning(results: Path) -> pd.DataFrame:
@@ -41,7 +40,7 @@ def read_trials(results: Path, method: str, tuning: pd.DataFrame) -> pd.DataFram
     table = pd.DataFrame(rows, columns=TABLE)
     for name in ("lr", "weight_decay"):
         table[name] = pd.to_numeric(table[name], errors="coerce")  # a person may have written the file
-    return table.astype({"validation_top1": float, "seconds": float}).round(ROUNDED)
+    return table.astype({"validation_top1": float}).round({"validation_top1": 2})
 
 
 def _chosen(tuning: pd.DataFrame, path: Path) -> set[int]:
@@ -63,7 +62,7 @@ def _trials(path: Path, of_suite: dict[str, Any], chosen: set[int]) -> Iterator[
             **{name: recipe[name] for name in RECIPE_COLUMNS},
             "other": in_words({name: value for name, value in tried["recipe"].items() if name not in RECIPE_COLUMNS}),
             "options": in_words(tried["options"]),
-            **{name: trial[name] for name in ("epochs", "validation_top1", "status", "seconds")},
+            **{name: trial[name] for name in ("epochs", "validation_top1", "status")},
         }
 
 

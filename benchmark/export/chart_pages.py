@@ -5,14 +5,17 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from benchmark.display import by_family
 from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
 from benchmark.display.looks import short_name
 from benchmark.display.reading import one_seed_suites, reference_runs, without_references
+from benchmark.display.texts import SMOKE_TESTS
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
+from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import CURVE, TWIN
+from benchmark.tables.columns import CURVE, SMOKE_TEST, TWIN
 
 SETTING = ["suite", "backbone", "behind", "recipe"]  # of a suite and backbone, the recipe that leads first
 TOGETHER = 10  # lines in a chart: more colours cannot be told apart
@@ -25,7 +28,7 @@ MEASURE = "validation accuracy, %"
 
 
 class Section(NamedTuple):
-    """The charts of one suite, backbone and recipe, and the rows on the Pareto front where they show one."""
+    """The charts of one suite, backbone and recipe, and the tables that belong to them."""
 
     anchor: str
     title: str
@@ -33,6 +36,9 @@ class Section(NamedTuple):
     front: Table | None = None
     reference: Table | None = None
     one_seed: bool = False
+    smoke: str = ""
+    families: Table | None = None
+    says: str = ""
 
 
 def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -47,12 +53,15 @@ def chart_pages(board: pd.DataFrame, curves: pd.DataFrame) -> Iterator[tuple[str
         curves = without_references(curves.merge(about, on=CURVE))
     one_seed = one_seed_suites(board)
     recipes: dict[Any, int] = dict(board.groupby("suite")["recipe"].nunique())
+    smoke = set(board.loc[board["role"] == SMOKE_TEST, "suite"])
+    order = {suite: i for i, suite in enumerate(suites_in_order(board))}  # as the first page has them
     pages = {"trade-offs": (_trade_offs, board), "modules": (_modules, board), "curves": (_curves, curves)}
     for page, (section, rows) in pages.items():
-        settings = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
+        settings: list[Any] = list(rows.groupby(SETTING, sort=True)) if len(rows) else []
+        settings.sort(key=lambda setting: order[setting[0][0]])
         made = [
             section(f"s{i}", f"{suite}, {backbone}{_called(recipe, recipes[suite])}", part)._replace(
-                one_seed=suite in one_seed
+                one_seed=suite in one_seed, smoke=SMOKE_TESTS if suite in smoke else ""
             )
             for i, ((suite, backbone, _, recipe), part) in enumerate(settings)
         ]
@@ -91,7 +100,9 @@ def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
             for measure, words in {"test_top1_pct": "Test accuracy", "memory_ratio": "Peak memory"}.items():
                 name = f"{anchor}-{len(figures)}"
                 figures.append(figure(f"{words}, {says}", name, HALF, by_modules, shown, measure))
-    return Section(anchor, title, figures)
+    families = by_family.by_family(rows)
+    table = make_table("families", families, columns.families(by_family.ks_of(rows))) if len(families) else None
+    return Section(anchor, title, figures, families=table, says=by_family.in_a_sentence(rows))
 
 
 def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:

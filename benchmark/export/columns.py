@@ -1,10 +1,11 @@
 """What stands in each table of the static page: the columns in their order, with names for the reader."""
 
 import hashlib
+from functools import partial
 
 from markupsafe import Markup
 
-from benchmark.display import standing
+from benchmark.display import by_family, explanations, standing
 from benchmark.display.claims import effect_in_words, verdict_mark
 from benchmark.display.traits import LABELS, TRAITS
 from benchmark.export.table import Column, Row, interval, link, number, outward, sparkline, text
@@ -112,7 +113,9 @@ def _said_of_training() -> list[Column]:
 
 def _rerun() -> list[Column]:
     meaning = COLUMNS["verification"].meaning
-    verification = Column("Verification", lambda row: _verification(row["verification"]), meaning)
+    verification = Column(
+        "Verification", lambda row: _verification(row["verification"]), meaning, filter="verification"
+    )
     return [verification, text("rerun_by", "Re-run by"), text("rerun_on", "Re-run on")]
 
 
@@ -168,6 +171,7 @@ def reproductions() -> list[Column]:
         number("allowed", "Allowed ±", 2, meaning="difference up to which a figure counts as reproduced"),
         number("our_modules", "K here", 0, meaning="the K of our row; a figure without a K stands beside each of ours"),
         number("n_ok", "n", 0),
+        text("setting", "Own suite", meaning=explanations.OWN_SUITE),
         text("suite", "Suite"),
         text("recipe", "Our recipe"),
         text("status", "Status"),
@@ -238,6 +242,22 @@ def reference() -> list[Column]:
     ]
 
 
+def _said(name: str, row: Row) -> str:
+    return str(row[name])
+
+
+def families(ks: list[int]) -> list[Column]:
+    """A family, or a learning signal in it, over K."""
+    means = by_family.MEANS
+    return [
+        Column("Family", _family, COLUMNS["family"].meaning),
+        text("branch", "Learning signal", meaning=BRANCH),
+        number("methods", "Methods", 0),
+        *(Column(f"K = {k}", partial(_said, by_family.key(k)), means["gap"], numeric=True) for k in ks),
+        number(by_family.CHANGE, "Change", 1, "+", meaning=means[by_family.CHANGE]),
+    ]
+
+
 def tuning() -> list[Column]:
     """What tuning changed of a method at a K."""
     return [
@@ -254,7 +274,6 @@ def tuning() -> list[Column]:
         *_of_recipe("recipe"),
         text("origin", "From", meaning="the suite's recipe (shared), the paper's, or drawn"),
         number("trials", "Trials", 0),
-        number("trial_seconds", "Trials, s", 0),
     ]
 
 
@@ -269,7 +288,6 @@ def trials() -> list[Column]:
         number("epochs", "Epochs", 0),
         number("validation_top1", "Validation, %", 2),
         Column("Status", lambda row: _status(row["status"])),
-        number("seconds", "Seconds", 1),
     ]
 
 

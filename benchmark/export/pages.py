@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from benchmark.display import explanations, feed, reading, texts
+from benchmark.display import by_family, explanations, feed, reading, texts
 from benchmark.display.charts import FAMILIES
 from benchmark.display.claims_style import claims_style
 from benchmark.display.download import csv_for_spreadsheets, parquet
@@ -18,6 +18,7 @@ from benchmark.display.looks import LINES
 from benchmark.display.recipe_line import recipe_line
 from benchmark.display.submission import LAST, REVIEW, STEPS
 from benchmark.display.traits import TRAITS
+from benchmark.display.trusted import trusted
 from benchmark.export import columns
 from benchmark.export.changes_page import changes_page
 from benchmark.export.chart_pages import chart_pages
@@ -66,6 +67,7 @@ def render(results: Results) -> dict[str, bytes]:
     )
     environment.globals |= {"navigation": NAVIGATION, "page_name": page_name, "web_address": reading.web_address}
     environment.globals |= {"edition": results.edition, "feed": feed.NAME, "explain": explanations}
+    environment.globals |= {"families": by_family}
     environment.filters["backticks"] = explanations.with_code
     changed, made_feed = changes_page(results.folder)
     made: dict[str, bytes] = {"leaderboard.csv": _as_file(results.folder / "leaderboard.csv"), **_static()}
@@ -103,7 +105,7 @@ def _pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "claims.html", "claims.html", claims_page(results)
     yield "map.html", "map.html", map_page(results)
     yield from chart_pages(results.board, results.curves)
-    yield "fit.html", "fit.html", fit_page(results.fit)
+    yield "fit.html", "fit.html", fit_page(results.fit, results.methods)
     yield "published.html", "published.html", _published(results)
     yield from track_pages(results)
     yield "compare.html", "compare.html", compare_page(results)
@@ -129,6 +131,7 @@ def _leaderboard(results: Results) -> dict[str, Any]:
         "recipes": _recipes(results),
         "texts": texts,
         "one_seed": reading.one_seed_suites(results.board),
+        "trusted": trusted(rows),
         "planned": make_table("planned", results.plans, columns.plans()) if len(results.plans) else None,
     }
 

@@ -27,6 +27,7 @@ CALLED = {  # tables, to who hears the page
     "suites": "Suites",
     "failed": "Cells that did not end ok",
     "runs": "Runs",
+    "families": "Families over K",
     "trials": "Trials",
     "options": "Options",
 }

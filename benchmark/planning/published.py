@@ -72,7 +72,7 @@ class Setting:
 
 R110 = ("CIFAR-10", "ResNet-110")
 INFOPRO_NOTE = "the authors' memory-balanced cuts (InfoPro*)"
-IMAGENET_NOTE = "the authors' cut; 1c2f and the CIFAR decoder stand in for their deeper ImageNet ones"
+IMAGENET_NOTE = "the authors' cut, head and decoder"
 SQRT_NOTE = "equal segments by the square-root rule, √56 units (Chen et al. 2016)"
 FITTED_NOTE = "the paper does not print its segments; this K was chosen because it fits its figure"
 

@@ -6,13 +6,12 @@ by torch's loader for strangers' files, which runs no code that a file may hold.
 
 import hashlib
 import io
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-import benchmark
+from benchmark.running.code import code
 from benchmark.schema.text import write_bytes
 
 HEAD = b"beyond checkpoint 1\n"
@@ -60,13 +59,3 @@ def read(path: Path, fingerprint: str) -> Content | None:
     if content.get("code") != code():
         raise CannotGoOn("its checkpoint was written by another state of this code")
     return content
-
-
-@cache
-def code() -> str:
-    """Hash of all files of this package: a training is of one state of them from its beginning to its end."""
-    digest, top = hashlib.sha256(), Path(benchmark.__file__).parent
-    for path in sorted(top.rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(top)}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()

@@ -124,6 +124,7 @@ class Keeper(Watch):
         self.examiner.begin(method, phase, steps)
         if self.found:
             self.examiner.go_on_from(method, self.found["examiner"]["made"], self.found["examiner"]["tried"])
+            self.examiner.go_on_with(self.found["examiner"]["own"])
             self.found = None
             self.written = time.perf_counter()
 
@@ -186,6 +187,7 @@ class Keeper(Watch):
                 "tried": self.examiner.tried,
                 "leak": self.examiner.leak,
                 "cuda_peak": self.examiner.cuda_peak,
+                "own": self.examiner.own(),
             },
             "cuda_peak": self.peak.bytes,
             "before": [pack_moment(moment) for moment, _ in self.last],

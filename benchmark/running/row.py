@@ -1,11 +1,16 @@
 """Rows of cells, which differ in their seeds alone, and what is found out once for all of a row; said without torch."""
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from benchmark.running.code import code
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
+from benchmark.schema.text import write_text
 
 SIMULATED = ("peak_bytes", "saved_bytes", "step_flops", "parameters", "auxiliary_parameters")
 
@@ -30,6 +35,20 @@ class Known:
             return None
         simulated = {name: getattr(cost, name) for name in SIMULATED}
         return cls(record.isolation, simulated, cost.peak_ratio, cost.flops_ratio)
+
+    def keep(self, path: Path) -> None:
+        """Write it for cells that begin later, perhaps on another machine; where that fails they find it out anew."""
+        with suppress(OSError):
+            write_text(json.dumps({"code": code(), **asdict(self)}), path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Known | None":
+        """What is kept, if this very state of the package has found it out."""
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**found) if found.pop("code") == code() else None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
 
 def row_of(cell: Cell) -> Cell:

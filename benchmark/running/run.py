@@ -15,12 +15,14 @@ from tempfile import TemporaryFile
 from benchmark.ending import Interrupted, cannot_use
 from benchmark.errors import UserError
 from benchmark.running.executors import Executor, Local, Work
+from benchmark.running.executors.local import prepared
 from benchmark.running.keep import NETWORKS, Keep
 from benchmark.running.launch import run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.observer import Observer
 from benchmark.running.row import Known, row_of
 from benchmark.running.seat import Seat, check_shares
+from benchmark.running.slots import slots
 from benchmark.running.turns import in_turn
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
@@ -59,6 +61,7 @@ def run_suite(
     seat: Seat | None = None,
     parallel: bool = False,
     executor: Executor | None = None,
+    prepare: bool = False,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
@@ -75,6 +78,7 @@ def run_suite(
             the first of them they return no records.
         parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
         executor: who trains them; by default this machine, with these ``jobs`` and in this ``seat``.
+        prepare: train nothing; only find out what all seeds of a row share, on processors, and keep it.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
@@ -98,7 +102,8 @@ def run_suite(
     store.check(set(identities.values()), name)
     if index is None and executor.here:
         store.clean(name)
-    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods), executor.here)
+    here = executor.here and not prepare
+    data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods), here)
     prints = {cell: fingerprint(cell, suites[cell], data) for cell in wanted}
     for cell in wanted:
         check_shares(suites[cell].recipe, seat.size if seat else gpus_per_cell)
@@ -121,6 +126,9 @@ def run_suite(
         return _finished(cell, asked, kept, record_path(runs, identify(cell, suite)))
 
     told = {} if again else _told_by_others(todo, today, finished)
+    row_files = {row: store.row_file(fingerprint(row, effective(suite, row), data)) for row in map(row_of, todo)}
+    if index is not None or not again:  # of one cell, whoever asks for it may have had its row prepared just now
+        told = {row: found for row, file in row_files.items() if (found := Known.read(file))} | told
     work = [
         Work(
             cell,
@@ -133,9 +141,14 @@ def run_suite(
             parallel=parallel and cell.modules > 1,
             again=again,
             row=told.get(row_of(cell)),
+            row_file=row_files[row_of(cell)],
         )
         for cell in todo
     ]
+    if prepare:
+        now = prepared(work, slots(0, jobs), deadline - time.monotonic(), pays=False)
+        observer.note(f"{len(now)} of {len(row_files)} rows were prepared now.")
+        return []
     with store.truthful():
         for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):
             records[cell] = record
@@ -236,6 +249,10 @@ class _Store:
         """Remove what killed processes have left of files; not where processes of other machines write, too."""
         for folder in (self.runs / name, self.kept, self.checkpoints):
             remove_leftovers(folder)
+
+    def row_file(self, fingerprint: str) -> Path:
+        """Where it is kept what all cells of a row share; the fingerprint is that of its first cell."""
+        return self.kept.with_name("rows") / f"{fingerprint}.json"
 
     def keep(self, fingerprint: str, weights: bool, examined: bool) -> Keep:
         """Where a cell leaves what it has before it is finished; its weights, and networks, if they are asked for."""

@@ -215,6 +215,9 @@ def method_metadata(path: Path) -> dict[str, Any]:
 def data_set_literals(path: Path) -> dict[str, Any]:
     """What a data set's file says of its title and of the augmentation of its pictures, read without importing it.
 
+    One whose ``load`` is annotated to return `PictureFiles` ``streams``: its pictures are cropped as they are read, and
+    not padded.
+
     Raises:
         UserError: as :func:`method_metadata`.
     """
@@ -222,7 +225,14 @@ def data_set_literals(path: Path) -> dict[str, Any]:
     for node in syntax_tree(path).body:
         if isinstance(node, ast.ClassDef):
             said |= _literals(node, path, ("title", *AUGMENTATION))
+            if _loads_files(node):
+                said = {"title": said.get("title"), "flip": True, "streams": True}
     return said
+
+
+def _loads_files(node: ast.ClassDef) -> bool:
+    loads = (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name == "load")
+    return any(each.returns is not None and "PictureFiles" in ast.unparse(each.returns) for each in loads)
 
 
 def _fault(said: dict[str, Any]) -> str:

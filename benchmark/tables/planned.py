@@ -6,7 +6,6 @@ verdict that rests on them says so.
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -33,14 +32,8 @@ def _of_suite(path: Path, name: str, suite: Suite, families: Mapping[str, str]) 
         return pd.DataFrame(columns=wanted)
     rows = pd.read_csv(path, keep_default_na=False, na_values=dict.fromkeys(COLUMN_OF.values(), ""))
     rows = rows[rows["method"].isin(families)].dropna(subset=list(COLUMN_OF.values()))
-    said: dict[str, Any] = {
-        "suite": name,
-        "dataset": suite.dataset,
-        "batch": suite.recipe.batch,
-        "recipe": "",
-        "leads": "yes",
-    }
-    return rows.assign(**said, family=rows["method"].map(families))[wanted]
+    rows = rows.assign(suite=name, dataset=suite.dataset, batch=suite.recipe.batch, recipe="", leads="yes")
+    return rows.assign(family=rows["method"].map(families))[wanted]
 
 
 def can_be_planned(metric: str, columns: Collection[str]) -> bool:

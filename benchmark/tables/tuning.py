@@ -23,7 +23,7 @@ SAME = [*ROW, *(name for name in PAIRED if name not in (*ROW, "recipe"))]  # wha
 TABLE = [*ROW, "shared_pct", "tuned_pct", "difference_pct", "difference_half_pct", "n_pairs"]
 RANKED = [f"{name}_{recipe}" for recipe in (SHARED, TUNED) for name in ("rank_low", "rank_high", "of")]
 TABLE += [*RANKED, "configuration", "origin", *RECIPE_COLUMNS, "recipe"]
-TABLE += ["options", "searched_modules", "trials", "trials_ok", "trial_seconds"]
+TABLE += ["options", "searched_modules", "trials", "trials_ok"]
 
 
 def read_searches(folder: Path) -> list[Search]:
@@ -59,7 +59,7 @@ def tuning(
         Columns ``TABLE``. Accuracies are in percent, differences in points. ``configuration`` is the number of the one
         that was chosen, ``recipe`` has what it changes beside ``RECIPE_COLUMNS``, ``options`` what it sets of the
         method's, both as JSON; a method none of whose full trials ended has none of them. ``searched_modules`` is the K
-        of the trials, ``trial_seconds`` the sum over them all.
+        of the trials.
     """
     pairs = _pairs(cells)
     ranks = {SHARED: _ranks(before), TUNED: _ranks(after)}
@@ -72,7 +72,7 @@ def tuning(
     for name in ("lr", "weight_decay"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
     whole = [*RANKED, "n_pairs", "configuration", "trials", "trials_ok"]
-    digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2, "trial_seconds": 1}
+    digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2}
     return table.astype({**dict.fromkeys(digits, float), **dict.fromkeys(whole, "Int64")}).round(digits)
 
 
@@ -118,7 +118,6 @@ def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
         "searched_modules": search.modules,
         "trials": len(search.trials),
         "trials_ok": sum(trial.status == "ok" for trial in search.trials),
-        "trial_seconds": sum(trial.seconds or 0.0 for trial in search.trials),
     }
     chosen = search.chosen
     if chosen is None:

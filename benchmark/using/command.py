@@ -6,15 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from rich.console import Console
 from rich.table import Table
 
 from benchmark.ending import Interrupted
 from benchmark.engine.training.train import Diverged, Epoch
-from benchmark.errors import UserError
+from benchmark.errors import UserError, out_of_memory
 from benchmark.running.progress import ProgressBar
 from benchmark.schema.suite import TWIN
+from benchmark.schema.text import said
 from benchmark.using.fit import Fitted, Stopped, fit
 
 STOPPED = 130  # exit code, as shells have it of Ctrl-C
@@ -46,6 +48,10 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     except Stopped as reason:
         console.print(f"{method} {reason}; the same command goes on from there.", markup=False, soft_wrap=True)
         sys.exit(STOPPED)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(_broken(error, asked)) from error
     end = f", saved as {save}" if save else "; nothing was saved, as no --save says where"
     console.print(
         f"{method}: {found.top1:.2f} % of the pictures held out ({found.split}), {found.seconds:.0f} s{end}.",
@@ -54,6 +60,23 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
         soft_wrap=True,
     )
     return found
+
+
+def _broken(error: Exception, asked: Mapping[str, Any]) -> str:
+    """What a network or a method says that cannot be trained so, and what is left of the training."""
+    if out_of_memory(error):
+        where = "The GPU's memory" if isinstance(error, torch.OutOfMemoryError) else "Memory"
+        why = (
+            f"{where} ran out: take a smaller --batch or --image, more --modules, --recompute or --precision bf16 "
+            f"(`beyond fit {asked['model']} --image {asked['image']} --memory 8GB` says what fits)."
+        )
+    else:
+        why = (
+            f"{asked['method']} cannot train {asked['model']} on pictures of {asked['image']} pixels in batches of "
+            f"{asked['batch']}: {said(error)}."
+        )
+    checkpoint = asked["checkpoint"]
+    return f"{why} {checkpoint} keeps what was trained." if checkpoint and checkpoint.exists() else why
 
 
 def parsed(options: Sequence[str]) -> dict[str, Any]:
@@ -88,11 +111,19 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
     of_twin = {**asked, "method": TWIN, "modules": 1, "options": {}}
     rows = {method: trained(console, asked, save), TWIN: trained(console, of_twin, None)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
+    bytes_of = {name: found.step_bytes() for name, found in rows.items()}
     for name, found in rows.items():
-        peak = f"{found.step_bytes() / 2**20:.0f}"
         cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
-        table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", peak, cuda)
+        table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", f"{bytes_of[name] / 2**20:.0f}", cuda)
     console.print(table)
+    mine, twin = rows.values()
+    console.print(
+        f"{method} against {TWIN}: accuracy {mine.top1 - twin.top1:+.2f} points, memory of a step "
+        f"{bytes_of[method] / bytes_of[TWIN]:.2f} times, training {mine.seconds / twin.seconds:.2f} times as long.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     console.print(
         "One seed each, one training after the other: differences are of two trainings, not of two methods; and "
         "seconds hang on what else the machine did.",

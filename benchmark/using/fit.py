@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.measuring.cuda_peak import CudaPeak
+from benchmark.engine.measuring.examiner import Bystander
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.pictures.mixing import mixing_of
 from benchmark.engine.pictures.picture_file import read_picture
@@ -22,9 +24,10 @@ from benchmark.engine.training.evaluate import same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed, own_randomness
 from benchmark.engine.training.tf32 import tf32_of
-from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, set_phase, train_step
+from benchmark.engine.training.train import Diverged, Epoch, Standing, Watch, set_phase, train_step
 from benchmark.errors import UserError
 from benchmark.running.cell import train_phases, validate
+from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keeper import Stopped
 from benchmark.running.networks import epochs_of
 from benchmark.running.weights import safetensors
@@ -33,7 +36,7 @@ from benchmark.schema.suite import Backbone, Cell, Suite
 from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
-from benchmark.using.kept import keeper, named, stoppable
+from benchmark.using.kept import anatomy, cannot_go_on, keeper, named, stoppable
 from benchmark.using.network import build, freeze, method_class, network
 from benchmark.using.telling import Telling
 
@@ -141,7 +144,7 @@ def fit(
     if save is not None:
         _check_target(Path(save))
     if checkpoint is not None:
-        _check_can_be_kept(model, ema)
+        _check_folder(Path(checkpoint))
     folder = read_folder(Path(data))
     kind = method_class(method)
     chosen, where = chosen_recipe(recipe), _device(device)
@@ -155,12 +158,14 @@ def fit(
     _check_soft_labels(built, chosen)
     peak = CudaPeak(torch.device(where))
     standing = Standing()
-    watch: Watch = UNWATCHED if ema is None else Averaging(ema)
+    steps = Bystander() if ema is None else Averaging(ema)
+    watch: Watch = steps
     stopping: AbstractContextManager[None] = nullcontext()
     if checkpoint is not None:
-        asked = [model, method, modules, image, options, pretrained, frozen, seed, chosen.facts()]
+        which = model if isinstance(model, str) else anatomy(model)
+        asked = [which, method, modules, image, options, pretrained, frozen, ema, seed, chosen.facts()]
         name = named(asked, kind, folder, torch.device(where))
-        kept = keeper(Path(checkpoint), name, built, torch.device(where), peak, say)
+        kept = keeper(Path(checkpoint), name, built, torch.device(where), steps, peak, say)
         watch, standing, stopping = kept, kept.standing, stoppable()
 
     say(_begun(folder, task, chosen, loaders["train"], where))
@@ -174,8 +179,14 @@ def fit(
         on_step((len(standing.rows) + made) / epochs)
 
     watch = Telling(watch, told_of_step)
-    with stopping, tf32_of(chosen.precision):
-        curve = train_phases(cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing)
+    try:
+        with stopping, tf32_of(chosen.precision):
+            curve = train_phases(
+                cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing
+            )
+    except CannotGoOn as reason:
+        assert checkpoint is not None
+        raise cannot_go_on(Path(checkpoint), reason) from None
     result = Fitted(
         net.to(where).eval(),
         built,
@@ -189,7 +200,7 @@ def fit(
     )
     _check_alone(net, built, loaders["validation"])
     if save is not None:
-        result.save(save)
+        _save(result, Path(save))
     if checkpoint is not None:
         Path(checkpoint).unlink(missing_ok=True)
     return result
@@ -205,13 +216,6 @@ def _begun(folder: Folder, task: Task, recipe: Recipe, loader: StreamingLoader, 
         f"{len(part)} pictures of {task.classes} classes, and {len(folder.validation)} held out; "
         f"{len(loader)} steps of {recipe.batch} an epoch, on {device}{blown}."
     )
-
-
-def _check_can_be_kept(model: str | nn.Module, ema: float | None) -> None:
-    if not isinstance(model, str):
-        raise UserError("Nobody can tell one network made by hand from another; a checkpoint needs the name of one.")
-    if ema is not None:
-        raise UserError("A checkpoint does not hold the average of weights; leave the checkpoint or ema out.")
 
 
 def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> None:
@@ -244,8 +248,27 @@ def _check_soft_labels(method: Method, recipe: Recipe) -> None:
 def _check_target(path: Path) -> None:
     if path.suffix != ".safetensors" or path.is_dir():
         raise UserError(f"{path} is no name of a checkpoint; give one that ends in .safetensors.")
+    _check_folder(path)
+
+
+def _check_folder(path: Path) -> None:
+    """Find now, and not after hours of training, that a file cannot be written there."""
     if not path.parent.is_dir():
         raise UserError(f"There is no folder {path.parent} to write {path.name} into.")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from None
+
+
+def _save(result: Fitted, path: Path) -> None:
+    """Write the weights; where the disk has become full meanwhile, to another one rather than nowhere."""
+    try:
+        result.save(path)
+    except UserError as reason:
+        elsewhere = Path(mkdtemp(prefix="beyond-")) / path.name
+        result.save(elsewhere)
+        raise UserError(f"{reason} So the weights are in {elsewhere}.") from None
 
 
 def chosen_recipe(said: Mapping[str, Any]) -> Recipe:
@@ -253,9 +276,14 @@ def chosen_recipe(said: Mapping[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate({**RECIPE, **said})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "recipe"
-        raise UserError(f"{where}: {first['msg']}; a recipe has {', '.join(Recipe.model_fields)}.") from None
+        raise _no_recipe(error) from None
+
+
+def _no_recipe(error: ValidationError) -> UserError:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "recipe") or "recipe"
+    known = "" if first["type"] != "extra_forbidden" else f"; a recipe has {', '.join(Recipe.model_fields)}"
+    return UserError(f"{where}: {first['msg']}{known}.")
 
 
 def _device(asked: str | None) -> str:
@@ -296,13 +324,18 @@ def _as_cell(
 ) -> tuple[Suite, Cell]:
     """The training in the words of the engine, which trains cells of suites; no record is made of it."""
     name = model.replace("/", ".") if isinstance(model, str) else type(model).__name__
-    suite = Suite.model_validate(
-        {
-            **{"title": "pictures of the user", "dataset": "pictures", "backbones": [Backbone(name="own")]},
-            **{"modules": [modules], "recipe": recipe, "seeds": 1, "validation": 0.1, "device": device},
-        }
-    )
+    try:
+        suite = Suite.model_validate(_suite(modules, recipe, device))
+    except ValidationError as error:
+        raise _no_recipe(error) from None
     return suite, Cell(suite="own", method=method, variant="", backbone=name, modules=modules, seed=seed)
+
+
+def _suite(modules: int, recipe: Recipe, device: str) -> dict[str, Any]:
+    return {
+        **{"title": "pictures of the user", "dataset": "pictures", "backbones": [Backbone(name="own")]},
+        **{"modules": [modules], "recipe": recipe, "seeds": 1, "validation": 0.1, "device": device},
+    }
 
 
 __all__ = ["Diverged", "Fitted", "Stopped", "fit"]

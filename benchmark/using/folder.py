@@ -57,7 +57,7 @@ def _parted(root: Path, whole: Part) -> Folder:
     order = stratified_order(everything.labels)
     count = max(1, round(SPLIT * len(order)))
     held, rest = order[:count].sort().values, order[count:].sort().values
-    if not len(rest):
+    if len(everything.labels[rest].unique()) < len(whole.classes):
         raise UserError(f"{root} has too few pictures to hold some out; put them into train/ and val/ yourself.")
     said = f"{count} of {len(order)} pictures are held out: a tenth of each class, the same ones each time"
     return Folder(everything.at(rest), everything.at(held), whole.classes, said)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Bystander
@@ -32,12 +33,28 @@ def named(said: Sequence[Any], method: type[Method], folder: Folder, device: tor
     return digest.hexdigest()
 
 
+def anatomy(model: nn.Module) -> list[Any]:
+    """By what a network that has no name is known again: its kind, its parts, and the shapes of its weights.
+
+    Not by their values, which the checkpoint has; nor by its code, which the last step, made again, tells of.
+    """
+    parts = [(path, type(part).__qualname__) for path, part in model.named_modules()]
+    return [parts, [(name, [*tensor.shape], str(tensor.dtype)) for name, tensor in model.state_dict().items()]]
+
+
 def keeper(
-    path: Path, fingerprint: str, method: Method, device: torch.device, peak: CudaPeak, say: Callable[[str], None]
+    path: Path,
+    fingerprint: str,
+    method: Method,
+    device: torch.device,
+    watch: Bystander,
+    peak: CudaPeak,
+    say: Callable[[str], None],
 ) -> Keeper:
     """Keeps a training in the file ``path``, from which it goes on where there is one.
 
     Args:
+        watch: makes the steps.
         peak: of the training, which goes on from what it was.
 
     Raises:
@@ -46,9 +63,15 @@ def keeper(
     try:
         found = checkpoint.read(path, fingerprint)
     except CannotGoOn as reason:
-        raise UserError(f"{path}: {reason}; move it away, or go on as it was begun.") from None
+        raise cannot_go_on(path, reason) from None
     made = Keeper(Keep(path), fingerprint, device, say, found)
-    return made.watching(method, Bystander(), peak)
+    return made.watching(method, watch, peak)
+
+
+def cannot_go_on(path: Path, reason: CannotGoOn) -> UserError:
+    """The same for a person, whose checkpoint stays where it is."""
+    told = str(reason).replace("another cell", "another training")
+    return UserError(f"{path}: {told}; move it away, or go on as it was begun.")
 
 
 @contextmanager

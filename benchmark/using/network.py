@@ -82,6 +82,10 @@ def build(model: nn.Module, kind: type[Method], options: Mapping[str, Any], task
     """
     k = k if kind.cut_matters else 1
     partition = _cut(model, k, (task.channels, task.image_size, task.image_size))
+    if (logits := partition.outputs[-1].shape) != (task.classes,):
+        raise UserError(
+            f"The network ends in {tuple(logits)} for a picture, but must in {task.classes} logits, one a class."
+        )
     if kind.readout:
         partition = partition.with_classifier_apart()
     first = next(iter(kind.variants.values()), {})

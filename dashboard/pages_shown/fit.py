@@ -2,27 +2,31 @@
 
 import pandas as pd
 import streamlit as st
-from choosers import one_of, row, some_of
+from choosers import kept, one_of, row, some_of
 from columns_shown import BAD, FAMILY, GOOD, column, number, text
 from escaping import plain
 from parts import download, heading, show_table
-from reading import board, fit_table
+from reading import board, fit_table, methods
 
 from benchmark.display.fitting import (
     AGAINST_BAR,
     BAR,
     CARD,
     CARDS,
+    ELSE,
     HOW,
     LEAD,
     MAKE,
     batches,
     card_in_words,
+    lacking,
     largest_in_words,
     on_card,
     summary,
 )
 from benchmark.display.memory_chart import memory_by_modules
+from benchmark.display.texts import REFERENCES
+from benchmark.display.traits import TRAITS
 from benchmark.tables.columns import TWIN
 
 SHOWN = {
@@ -60,13 +64,16 @@ def main() -> None:
         batch = one_of("Batch", batches(rows), "batch", 110)
         memory = one_of("Card, GB", [CARD, *(card for card in CARDS if card != CARD)], "card", 110)
         chosen = some_of("K", sorted(set(rows["modules"]) - {1}), "k", 160)
-    rows = on_card(rows, batch, memory)
+        rows = on_card(rows, batch, memory)
+        asked = rows["method"].isin(REFERENCES) | rows.index.isin(kept(rows, TRAITS, 165).index)
     st.markdown(plain(summary(rows, memory)))
+    rows = rows[asked]
     st.altair_chart(memory_by_modules(rows, memory), width="stretch")
     st.caption(AGAINST_BAR + " Hover over a point for its name.")
-    kept = rows[rows["modules"].isin([1, *chosen])] if chosen else rows
-    show_table(as_shown(kept), SHOWN, f"What fits, {len(kept)} rows", most=40)
-    download(kept.drop(columns=["title", "label"]), "fit")
+    shown = rows[rows["modules"].isin([1, *chosen])] if chosen else rows
+    show_table(as_shown(shown), SHOWN, f"What fits, {len(shown)} rows", most=40)
+    download(shown.drop(columns=["title", "label"]), "fit")
+    st.caption(f"{plain(lacking(table[table['network'] == network], methods()))} {ELSE}")
     st.caption(HOW)
 
 

@@ -17,6 +17,7 @@ from benchmark.display.reading import without_references
 from benchmark.display.sorting import ORDERS, in_order
 from benchmark.display.texts import OVERALL_RANKS, RECIPES, SMOKE_TESTS
 from benchmark.display.traits import TRAITS
+from benchmark.display.trusted import trusted
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.ranking import OTHER, OVERALL
 
@@ -155,9 +156,9 @@ def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:
             "" if smoke else f"{BEST['best']}: highest mean. {BEST['not distinguishable']}: not told from it."
         )
     return smoke + plain(
-        f"{title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that of the "
-        "last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU "
-        f"memory. {recipe_of(setting['suite'].iloc[0])}"
+        f"{trusted(rows)} {title}. {RECIPES.get(setting['recipe'].iloc[0], '')} Pictures: {data}. {n} Accuracy is that "
+        "of the last epoch, and the test split was touched once. Memory is simulated tensor bytes, not GPU memory. "
+        f"{recipe_of(setting['suite'].iloc[0])}"
     )
 
 

@@ -15,7 +15,7 @@ from reading import board, cells, methods, record, with_traits
 from benchmark.display import explanations, standing
 from benchmark.display.traits import TRAITS
 
-FILTERS = {"suite": "Suite", "method": "Method", "status": "Status", **TRAITS}
+FILTERS = {"suite": "Suite", "method": "Method", "status": "Status", "verification": "Verification", **TRAITS}
 
 
 def main() -> None:

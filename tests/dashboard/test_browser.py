@@ -271,6 +271,9 @@ def test_the_static_page_reckons_what_fits_as_the_dashboard_does(page, static):
         assert sorted(shown) == sorted(asked)
     page.locator("select[name=k]").select_option("4")
     assert page.locator("tbody tr:visible").count() == part["modules"].isin([1, 4]).sum()
+    page.locator("select[name=family]").select_option("strictly modular")
+    families = page.locator("tbody tr:visible").evaluate_all("rows => rows.map((row) => row.dataset.family)")
+    assert set(families) == {"end-to-end", "strictly modular"}
     assert faults == []
 
 

@@ -53,6 +53,9 @@ def test_what_fits_follows_network_batch_and_card(results):
     large = opened("fit", network="resnet18, 224 px", batch="128", card="80", k="4").dataframe[0].value
     fitting = [sum(word == ["fits"] for word in rows["fits"].map(list)) for rows in (table, large)]
     assert 0 < fitting[0] < fitting[1] == len(large)
+    asked = opened("fit", family="strictly modular").dataframe[0].value
+    assert {"e2ebp (the twin)", "gradient_checkpointing (the bar)"} < set(asked["name"])
+    assert {family[0] for family in asked["family"]} == {"end-to-end", "strictly modular"}
 
 
 def test_two_rows_stand_side_by_side(results):
@@ -112,6 +115,8 @@ def test_modules_show_a_line_a_method_and_the_twin(results):
     assert len(charts_of(app)) == 2
     assert {"line", "area", "rule", "point"} <= marks(charts_of(app)[0])
     assert set(rows_of(app)[0]["method"]) == {"dgl", "e2ebp"}
+    assert "weakly modular (1 method): −2.0 at K = 2" in texts(app)
+    assert list(app.dataframe[0].value["methods"]) == [1]
 
 
 def test_curves_come_from_the_records_of_picked_runs(results):
@@ -272,7 +277,8 @@ def test_green_is_for_what_somebody_else_ran_and_no_page_has_seconds_of_the_trai
     assert {said for said, hue in hues.items() if hue == shown.GOOD} == {OTHERS}
     assert {said for said, hue in hues.items() if hue == shown.BAD} == {FAILED}
     assert set(STANDINGS) < set(hues)
-    assert "train_seconds" not in {*shown.LEADERBOARD, *shown.CELLS}
+    for columns in (shown.LEADERBOARD, shown.CELLS, shown.TUNING, shown.TRIALS):
+        assert not [name for name in columns if "seconds" in name]
 
 
 def test_runs_say_who_trained_a_cell_again(tmp_path, monkeypatch):

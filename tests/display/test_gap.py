@@ -8,6 +8,7 @@ from records import make_record, write_own_tables, write_runs
 
 from benchmark.display import gap, survey
 from benchmark.display.branches import BRANCHES, NOT_PLACED
+from benchmark.display.lead import lead
 from benchmark.display.reading import read_board, read_methods
 from benchmark.display.traits import UNKNOWN, with_traits
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids
@@ -46,6 +47,14 @@ def test_points_lines_and_empty_cells_are_where_they_belong(results):
     assert "not run" in found["mac"][0]
     assert "bb-hollow" in found["mac"][1]
     assert "did not finish" in found["fa"][1]
+
+
+def test_the_lead_says_that_seeds_are_still_to_come(results):
+    board = read_board(results)
+    args = pd.DataFrame(columns=["method", "metric"]), {}, 51
+    assert "Not complete" not in lead("cifar10", board.assign(n_asked=1), *args)
+    said = lead("cifar10", board.assign(n_asked=3), *args)
+    assert "Not complete: of 3 seeds that are asked for, its rows have 1 to 3 so far." in said
 
 
 def test_the_axis_keeps_order_and_ends():

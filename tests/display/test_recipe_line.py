@@ -1,5 +1,7 @@
 """A suite's recipe in a sentence, as a reader finds it beside the numbers."""
 
+from conftest import ROOT
+
 from benchmark.display.recipe_line import recipe_line
 from benchmark.engine.pictures.data import Dataset
 from benchmark.schema.plugins import AUGMENTATION, data_set_literals
@@ -47,3 +49,8 @@ def test_a_data_sets_augmentation_is_read_from_its_file_with_the_classes_own_def
     file = tmp_path / "mine.py"
     file.write_text("class Mine(Dataset):\n    title = 'Mine'\n    pad = 3\n    mean = (sum([1, 2]),)\n")
     assert data_set_literals(file) == {"title": "Mine", "pad": 3, "padding": "reflect", "flip": True}
+
+
+def test_pictures_that_stay_in_their_files_are_cropped_and_not_padded():
+    said = SUITE | {"data": data_set_literals(ROOT / "datasets" / "imagenet.py")}
+    assert "Augmentation: random crops of 8 to 100 % of a picture’s area and random mirroring." in recipe_line(said)

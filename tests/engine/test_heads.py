@@ -1,6 +1,7 @@
 """Heads: every layout in, the right shape out, the papers' sizes, and the decoder's algebra."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,10 @@ from torch import Tensor, nn
 
 from benchmark.engine.cutting.partition import Features
 from benchmark.engine.objectives import heads, upsampled_conv
+from benchmark.engine.objectives.imagenet_heads import ImageNetDecoder
+from benchmark.engine.objectives.infopro_objective import InfoProObjective
 from benchmark.engine.objectives.norm_relu import NormReLU
+from benchmark.engine.pictures.data import Task
 
 FEATURES = [
     Features("map", (6, 12, 12), "NCHW"),
@@ -202,6 +206,28 @@ def test_infopro_heads_have_the_size_of_the_papers(cuts: str, published: int) ->
     features = [Features("x", STAGES[stage], "NCHW") for stage in cuts]
     parts = [part for f in features for part in (heads.Decoder(f, 3, 32), heads.ConvHead(f, 128))]
     assert count(*parts) == published
+
+
+def test_infopros_heads_for_large_pictures_are_those_of_its_imagenet_code(in_float64: None) -> None:
+    """Sizes by hand, of what stands behind 512 channels of 28 x 28 positions; the decoder in its plain order."""
+    task = Task(1000, 224, 3, (0.5,) * 3, (0.25,) * 3)
+    made = InfoProObjective(Features("x", (512, 28, 28), "NCHW"), task, (5, 0.75), "softmax")
+    convolutions = 512 * 128 + 128 * 256 * 9 + 256 * 512 * 9 + 512 * 2048
+    assert count(made.head) == convolutions + 2 * (128 + 256 + 512 + 2048) + 2048 * 1000 + 1000
+    norms = 2 * (128 + 32 + 12)
+    assert count(made.decoder) == 513 * 128 + (128 * 9 + 1) * 32 + (32 * 9 + 1) * 12 + (12 * 9 + 1) * 3 + norms
+    small = InfoProObjective(Features("x", (8, 3, 3), "NCHW"), replace(task, image_size=96), (5, 0.75), "softmax")
+    assert isinstance(small.head, heads.ConvHead)
+
+    decoder, h = ImageNetDecoder(Features("x", (8, 3, 3), "NCHW"), 3, 128), torch.randn(2, 8, 3, 3)
+    weights = iter(decoder.parameters())
+    want = h
+    for side, padding in ((3, 0), (32, 1), (64, 1), (128, 1)):
+        want = F.interpolate(want, size=(side, side), mode="bilinear", align_corners=True)
+        want = F.conv2d(want, next(weights), next(weights), padding=padding)
+        if side < 128:
+            want = F.batch_norm(want, None, None, next(weights), next(weights), training=True).relu()
+    torch.testing.assert_close(decoder(h), want)
 
 
 def test_mlp_sr_has_the_width_of_the_papers() -> None:

@@ -386,7 +386,14 @@ def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     assert "no published figures" in (tmp_path / "site" / "published.html").read_text()
 
 
+def test_modules_say_what_becomes_of_each_family(site):
+    page = (site / "modules.html").read_text()
+    assert "weakly modular (1 method): " in page
+    assert 'data-name="families"' in page
+
+
 def test_what_fits_stands_in_the_page_without_a_script(site):
+    assert "Not simulated on it yet, or not for it: " in (site / "fit.html").read_text()
     table = (site / "fit.html").read_text().split('data-name="fit"')[1].split("</table>")[0]
     rows = [re.sub(r"<[^>]*>", " ", row.partition(">")[2]).split() for row in table.split("<tr")[2:]]
     assert [" ".join(row) for row in rows] == [

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from workshop import Watcher, workshop
 
+from benchmark.running import row
 from benchmark.running.executors import Work
-from benchmark.running.executors.local import Local, _rows_of
+from benchmark.running.executors.local import Local, prepared
 from benchmark.running.keep import Keep
 from benchmark.running.row import Known
 from benchmark.running.run import run_suite
@@ -54,6 +55,20 @@ def test_seeds_of_a_row_end_as_if_each_had_found_out_all_itself(workshop):
     assert said(one_by_one) == said(together)
 
 
+def test_a_row_is_prepared_once_for_cells_that_other_processes_train(workshop, monkeypatch):
+    told = run_suite("tiny", ["greedy_sl"], Watcher(), index=1, prepare=True)
+    assert told == []
+    assert not list(Path("results/runs").rglob("*.json"))
+    (file,) = Path(".beyond/rows").glob("*.json")
+    (first,), told = trained(index=0)
+    assert told == {0: Known.read(file)}
+    monkeypatch.setattr(row, "code", lambda: "edited")
+    assert Known.read(file) is None
+    file.write_text("{")
+    assert Known.read(file) is None
+    assert first.status == "ok"
+
+
 def test_what_is_found_out_of_a_row_takes_no_longer_than_a_cell_may(workshop):
     found = []
     for minutes in (10, 1e-4):
@@ -62,7 +77,7 @@ def test_what_is_found_out_of_a_row_takes_no_longer_than_a_cell_may(workshop):
             Work(cell, suite, identify(cell, suite), "0" * 64, keep, Path("none.json"))
             for cell in cells("tiny", suite, "greedy_sl")
         ]
-        found.append(len(_rows_of(work, [None], 600.0)))
+        found.append(len(prepared(work, [None], 600.0)))
     assert found == [1, 0]
 
 

@@ -1,6 +1,7 @@
 """Cells as jobs of a cluster, without one: what dies is handed in again, nothing finished is lost, the sweep ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from benchmark.running.executors.needs import Needs, needs_of, parsed_needs
 from benchmark.running.executors.sweep import Answered, Ended, OnCluster, Order, command_of, sweep
 from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.launch import Crash
+from benchmark.running.row import Known
 from benchmark.schema.record import Record, write_record
 from benchmark.schema.suite import cells, identify, load_suite
 
@@ -30,12 +32,14 @@ class FakeCluster:
         self.fates, self.room = {name: list(fate) for name, fate in fates.items()}, room
         self.jobs: dict[str, tuple] = {}
         self.handed_in: list[str] = []
+        self.asked: list[tuple] = []  # whether to prepare alone, and on how many GPUs
         self.cancelled: list[str] = []
 
     def submit(self, name, command, needs):
         if len(self.jobs) >= self.room:
             raise UserError("QOSMaxSubmitJobPerUserLimit")
         job, self.handed_in = str(len(self.handed_in)), [*self.handed_in, name]
+        self.asked.append(("--prepare" in command, needs.gpus))
         how, fraction = self.fates[name].pop(0)
         path = Path(command[command.index("--heartbeat") + 1])
         assert read_beat(path).number == 0  # nothing of a worker before
@@ -136,6 +140,16 @@ def test_the_record_is_the_workers_own_or_says_that_it_is_of_something_else(orde
     ((_, record),) = OnCluster(cluster, {}).train([work], 0, Watcher(), 1000.0)
     assert record.status == "failed"
     assert "a file may have changed" in record.error
+
+
+def test_what_seeds_share_is_found_out_by_a_job_without_a_gpu_before_one_waits_for_it(orders):
+    gpu = [replace(o.work, suite=o.work.suite.model_copy(update={"device": "cuda"})) for o in orders]
+    known, other = replace(gpu[1], row=Known("verified", {}, None, None)), gpu[2]
+    name = [f"beyond-{work.fingerprint[:16]}" for work in (known, other)]
+    cluster = FakeCluster({name[0]: [(ANSWERED, 1.0)], name[1]: [(DIED, 0.0), (ANSWERED, 1.0), (ANSWERED, 1.0)]})
+    records = list(OnCluster(cluster, {}).train([known, other], 0, Watcher(), 1000.0))
+    assert cluster.asked == [(True, 0), (True, 0), (False, 1), (False, 1)]
+    assert len(records) == 2
 
 
 def test_a_command_names_its_cell_by_the_index_among_those_of_its_protocol():

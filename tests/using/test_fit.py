@@ -1,10 +1,17 @@
 """A network and pictures of one's own: what is trained, kept and refused."""
 
+import errno
+import hashlib
+import os
+import sys
+import tempfile
+
 import numpy as np
 import pytest
 import timm
 import torch
 from PIL import Image
+from rich.console import Console
 from torch import nn
 
 from benchmark import fit
@@ -15,11 +22,13 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import train_step
 from benchmark.errors import DataMissing, UserError
 from benchmark.running.keep import Stop
+from benchmark.using import command
 from benchmark.using.average import Averaging
 from benchmark.using.command import parsed
 from benchmark.using.fit import Stopped
 from benchmark.using.folder import read_folder
 
+fitting = sys.modules["benchmark.using.fit"]  # whose function has its name
 SMALL = {"image": 16, "epochs": 1, "batch": 4, "workers": 0, "device": "cpu"}
 
 
@@ -129,6 +138,26 @@ def test_what_cannot_be_had_is_one_sentence(pictures, said, sentence):
         fit("cifar_resnet8", pictures, modules=2, **said, **SMALL)
 
 
+def test_a_network_of_other_classes_and_a_name_that_is_no_text_are_seen(pictures):
+    (pictures / "d").mkdir()
+    (pictures / "d" / "0.png").write_bytes((pictures / "a" / "0.png").read_bytes())
+    with pytest.raises(UserError, match=r"ends in \(3,\) for a picture, but must in 4 logits"):
+        fit(by_hand(0), pictures, "dgl", 2, **SMALL)
+    (pictures / "a" / "0.png").rename(os.fsdecode(bytes(pictures / "a") + b"/\xff.png"))
+    read_folder(pictures).train.add_to(hashlib.sha256())
+
+
+def test_a_link_that_leads_to_no_picture_is_named_and_what_systems_leave_is_not_read(pictures):
+    (pictures / "a" / "Thumbs.db").touch()
+    (pictures / "__MACOSX").mkdir()
+    assert read_folder(pictures).classes == ("a", "b", "c")
+    for target, sentence in (("nowhere", r"x\.png is a link to nowhere"), ("../b", r"x\.png is a link to a folder")):
+        (pictures / "a" / "x.png").symlink_to(target)
+        with pytest.raises(DataMissing, match=sentence):
+            read_folder(pictures)
+        (pictures / "a" / "x.png").unlink()
+
+
 def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
     (pictures / "b" / "3.png").write_bytes(b"no picture")
     loader = StreamingLoader(read_folder(pictures).train, Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3), 4, train=True)
@@ -137,22 +166,84 @@ def test_a_damaged_picture_is_named_also_by_a_worker(pictures):
         list(loader.epoch(0))
 
 
-def test_a_training_that_was_stopped_goes_on_to_the_same_bits(pictures, tmp_path, monkeypatch):
+def by_hand(seed):
+    torch.manual_seed(seed)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+    return nn.Sequential(Unfollowed(3), nn.BatchNorm2d(8), Unfollowed(8), head)
+
+
+@pytest.mark.parametrize(
+    ("network", "asked"),
+    [(lambda seed: "cifar_resnet8", {"method": "predsim"}), (by_hand, {"method": "dgl", "ema": 0.9})],
+    ids=["by name", "by hand, averaged"],
+)
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(network, asked, pictures, tmp_path, monkeypatch):
     kept, said = tmp_path / "kept.ckpt", []
-    asked = {"method": "predsim", "modules": 2, **SMALL, "epochs": 2}
-    whole = fit("cifar_resnet8", pictures, **asked).model.state_dict()
+    asked = {**asked, "modules": 2, **SMALL, "epochs": 2}
+    whole = fit(network(0), pictures, **asked).model.state_dict()
     stop = iter(range(100))
     monkeypatch.setattr(examiner, "train_step", lambda *step: _stop_at(9, stop) or train_step(*step))
     with pytest.raises(Stopped, match="epoch 1"):
-        fit("cifar_resnet8", pictures, **asked, checkpoint=kept)
+        fit(network(0), pictures, **asked, checkpoint=kept)
     assert kept.exists()
     monkeypatch.undo()
-    with pytest.raises(UserError, match="of another cell; move it away"):
-        fit("cifar_resnet8", pictures, **{**asked, "seed": 1}, checkpoint=kept)
-    resumed = fit("cifar_resnet8", pictures, **asked, checkpoint=kept, say=said.append).model.state_dict()
+    with pytest.raises(UserError, match="of another training; move it away"):
+        fit(network(0), pictures, **{**asked, "seed": 1}, checkpoint=kept)
+    resumed = fit(network(1), pictures, **asked, checkpoint=kept, say=said.append).model.state_dict()
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert any(each.startswith("goes on from phase 0, epoch 1") for each in said)
     assert not kept.exists()
+
+
+def test_a_checkpoint_that_does_not_do_what_it_did_is_one_sentence(pictures, tmp_path, monkeypatch):
+    kept, asked = tmp_path / "kept.ckpt", {"method": "dgl", "modules": 2, **SMALL}
+    stop = iter(range(100))
+    monkeypatch.setattr(examiner, "train_step", lambda *step: _stop_at(2, stop) or train_step(*step))
+    with pytest.raises(Stopped):
+        fit(by_hand(0), pictures, **asked, checkpoint=kept)
+    monkeypatch.undo()
+    monkeypatch.setattr(Unfollowed, "forward", lambda self, x: self.conv(x).tanh())
+    with pytest.raises(UserError, match=r"last step.* made again.*; move it away"):
+        fit(by_hand(0), pictures, **asked, checkpoint=kept)
+    assert kept.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "^The GPU's memory ran out: .*--batch"),
+        (
+            ValueError("Expected more than 1 value per channel"),
+            r"^dgl cannot train cifar_resnet8 .*ValueError: Expected",
+        ),
+    ],
+)
+def test_what_breaks_a_training_is_one_sentence(error, sentence, pictures, monkeypatch):
+    def breaks(*arguments, **more):
+        raise error
+
+    monkeypatch.setattr(command, "fit", breaks)
+    asked = {"model": "cifar_resnet8", "data": pictures, "method": "dgl", "checkpoint": None, "image": 16, "batch": 4}
+    with pytest.raises(UserError, match=sentence):
+        command.trained(Console(), asked, None)
+
+
+def test_weights_that_cannot_be_written_in_the_end_are_written_elsewhere(pictures, tmp_path, monkeypatch):
+    out, honest = tmp_path / "full" / "out.safetensors", fitting.write_bytes
+
+    def full(parts, path):
+        if path == out:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        honest(parts, path)
+
+    with pytest.raises(UserError, match="no folder"):
+        fit("cifar_resnet8", pictures, "dgl", 2, save=out, **SMALL)
+    out.parent.mkdir()
+    monkeypatch.setattr(fitting, "write_bytes", full)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(UserError, match=r"No space left on device.*the weights are in .*out\.safetensors"):
+        fit("cifar_resnet8", pictures, "dgl", 2, save=out, **SMALL)
+    assert len(list(tmp_path.rglob("out.safetensors"))) == 1
 
 
 def _stop_at(step, made):

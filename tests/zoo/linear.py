@@ -31,6 +31,19 @@ def build_linear(name: str, *widths: list[int], options: dict | None = None) -> 
     return method
 
 
+def perceptron(name: str, options: dict | None = None) -> Method:
+    """6 -> 5 -> 7 -> 4 in three modules, with ReLUs that work in place at the ends of the first two."""
+    torch.manual_seed(0)
+    widths = [(6, 5), (5, 7), (7, 4)]
+    modules = nn.ModuleList(nn.Sequential(nn.Linear(a, b, bias=False), nn.ReLU(inplace=True)) for a, b in widths)
+    del modules[2][1]
+    outputs = tuple(Features(f"m{k}", (b,), "NC") for k, (_, b) in enumerate(widths))
+    partition = SimpleNamespace(modules=modules, outputs=outputs, unit_outputs=())
+    method = load_class(METHODS / f"{name}.py", Method)(partition, TASK, options)
+    method.modules.double()
+    return method
+
+
 def vectors(seed: int, count: int = 5, width: int = 6) -> Batch:
     draw = torch.Generator().manual_seed(seed)
     y = torch.randint(0, TASK.classes, (count,), generator=draw)

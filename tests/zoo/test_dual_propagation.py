@@ -1,30 +1,9 @@
 """Dual propagation: backpropagation where nothing bends, and the paper's equations where a ReLU does."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
-from handmade import METHODS, TASK
-from linear import error, vectors
-from torch import nn
-
-from benchmark.engine.cutting.partition import Features
-from benchmark.engine.training.method import Method
-from benchmark.schema.plugins import load_class
-
-
-def perceptron(name, options=None):
-    """6 -> 5 -> 7 -> 4 in three modules, with ReLUs that work in place at the ends of the first two."""
-    torch.manual_seed(0)
-    widths = [(6, 5), (5, 7), (7, 4)]
-    modules = nn.ModuleList(nn.Sequential(nn.Linear(a, b, bias=False), nn.ReLU(inplace=True)) for a, b in widths)
-    del modules[2][1]
-    outputs = tuple(Features(f"m{k}", (b,), "NC") for k, (_, b) in enumerate(widths))
-    partition = SimpleNamespace(modules=modules, outputs=outputs, unit_outputs=())
-    method = load_class(METHODS / f"{name}.py", Method)(partition, TASK, options)
-    method.modules.double()
-    return method
+from linear import error, perceptron, vectors
 
 
 def gradients(method, batch):

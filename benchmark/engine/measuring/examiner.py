@@ -1,7 +1,7 @@
 """Watches a training: at steps that nobody can foretell, what a method claims is tried on what the training did."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from secrets import SystemRandom
 
@@ -62,6 +62,13 @@ class Examiner(Watch):
         self.made, self.tried_before = made, tried
         self.starts = draw_starts(self.steps_of_phase, PARTS, made, tried)
         self.left = copied_places(method, set(range(len(method.modules))))
+
+    def own(self) -> dict[str, Tensor]:
+        """What else it needs to go on: what is yet to be tried is drawn anew, and needs nothing."""
+        return {}
+
+    def go_on_with(self, own: Mapping[str, Tensor]) -> None:
+        """The same, from a checkpoint, after :meth:`go_on_from`."""
 
     @property
     def tried(self) -> int:

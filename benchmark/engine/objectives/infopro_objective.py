@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmark.engine.cutting.units import Features
 from benchmark.engine.objectives import heads, losses
+from benchmark.engine.objectives.imagenet_heads import LARGE, ImageNetDecoder, ImageNetHead
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.errors import UserError
 
@@ -56,25 +57,31 @@ class InfoProObjective(nn.Module):
         weights: (λ1, λ2).
         task_loss: ``contrast``, supervised contrastive on 128 dimensions, temperature 0.07, or ``softmax``,
             cross-entropy.
-        head: ``1c2f`` or ``2c2f``: with one convolution or two.
+        head: ``1c2f`` or ``2c2f``: with one convolution or two; none: as the authors have it for pictures of this size,
+            ``1c2f``, or from 128 pixels on what their code for ImageNet has, a decoder of its own as well.
 
     Raises:
         UserError: there is no such ``task_loss`` or ``head``.
     """
 
-    def __init__(self, features: Features, task: Task, weights: Weights, task_loss: str, head: str = "1c2f") -> None:
+    def __init__(
+        self, features: Features, task: Task, weights: Weights, task_loss: str, head: str | None = None
+    ) -> None:
         super().__init__()
         if task_loss not in TASK_LOSSES:
             raise UserError(f"There is no task_loss {task_loss!r}; choose {' or '.join(TASK_LOSSES)}.")
-        if head not in HEADS:
+        if head not in (None, *HEADS):
             raise UserError(f"There is no head {head!r}; choose {' or '.join(HEADS)}.")
         self.weights = weights
         self.task_loss = TASK_LOSSES[task_loss]
+        large = head is None and task.image_size >= LARGE
+        outputs = EMBEDDING if task_loss == "contrast" else task.classes
         if weights[0]:
-            self.decoder = heads.Decoder(features, task.channels, task.image_size)
-        if weights[1]:
-            outputs = EMBEDDING if task_loss == "contrast" else task.classes
-            self.head = heads.ConvHead(features, outputs, convolutions=HEADS[head])
+            self.decoder = (ImageNetDecoder if large else heads.Decoder)(features, task.channels, task.image_size)
+        if weights[1] and large:
+            self.head: nn.Module = ImageNetHead(features, outputs)
+        elif weights[1]:
+            self.head = heads.ConvHead(features, outputs, convolutions=HEADS[head or "1c2f"])
 
     def forward(self, h: Tensor, batch: Batch) -> Tensor:
         """The weighted sum of both losses on features ``h`` (B, ...), a scalar."""

@@ -1,7 +1,8 @@
 """Pictures that stay in their files, one a file or many in an archive; which pixels they have is seen when shown."""
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.engine.pictures.places import spelt
+from benchmark.engine.pictures.places import JUNK, spelt
 from benchmark.errors import DataMissing
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -84,7 +85,7 @@ class PictureFiles:
     def add_to(self, digest: "hashlib._Hash") -> None:
         """Names, sizes and labels: to read all of ImageNet would take an hour, before each cell."""
         for file, size in zip(self.files, self.sizes(), strict=True):
-            digest.update(f"{file}\0{size}\n".encode())
+            digest.update(os.fsencode(file) + f"\0{size}\n".encode())  # a name may be no UTF-8
         digest.update(self.labels.numpy().data)
 
     def places(self) -> list[Path]:
@@ -104,7 +105,23 @@ class PictureFiles:
 
 def class_folders(folder: Path) -> tuple[str, ...]:
     """The names of the folders in ``folder``, sorted: its classes."""
-    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    return tuple(sorted(path.name for path in folder.iterdir() if path.is_dir() and not _ignored(path)))
+
+
+def _ignored(path: Path) -> bool:
+    return path.name.startswith(".") or path.name in JUNK
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files in a folder and in those within it; raises DataMissing for a link that leads to none."""
+    for path in folder.rglob("*"):
+        if _ignored(path):
+            continue
+        if path.is_symlink() and not path.is_file():
+            where = "a folder, where pictures would not be read" if path.is_dir() else "nowhere"
+            raise DataMissing(spelt(f"{path} is a link to {where}; put what is meant in its place, or remove it."))
+        if path.is_file():
+            yield path
 
 
 def picture_files(folder: Path, classes: Sequence[str], *, missing_ok: bool = False) -> PictureFiles:
@@ -119,7 +136,7 @@ def picture_files(folder: Path, classes: Sequence[str], *, missing_ok: bool = Fa
     files: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        found = sorted(path for path in (folder / name).rglob("*") if path.is_file() and not path.name.startswith("."))
+        found = sorted(_files(folder / name))
         if odd := next((path for path in found if path.suffix.lower() not in SUFFIXES), None):
             raise DataMissing(f"{odd} is no JPEG or PNG picture by its name; convert it, or take it out of the folder.")
         if not found and not missing_ok:

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmark.errors import DataMissing
 from benchmark.schema.text import printable
 
+JUNK = ("__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini")  # what systems leave behind
 LONGEST = 2000  # characters of a sentence: what to do stands at its end, behind names of folders
 
 

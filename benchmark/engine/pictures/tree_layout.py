@@ -15,7 +15,7 @@ from typing import NoReturn
 import numpy as np
 
 from benchmark.engine.pictures.data import Dataset
-from benchmark.engine.pictures.places import check_folder, check_root, spelt
+from benchmark.engine.pictures.places import JUNK, check_folder, check_root, spelt
 from benchmark.errors import DataMissing
 
 TREE = "{name}/train/CLASS/*.jpg and {name}/test/CLASS/*.jpg (or *.png)"
@@ -36,7 +36,6 @@ SIGNATURES = {  # how files begin that are pictures by any name
     b"P6": "PPM",
 }
 OTHERS = (".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".avif", ".heic", ".jp2", ".jxl")  # pictures, too
-JUNK = ("__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini")  # what systems leave behind
 DEEPEST = 2  # folders that an archive may bring of its own
 
 

@@ -52,14 +52,17 @@
       row.cells.bar.textContent = bar ? (row.peak / bar.peak).toFixed(2) : "–";
       row.cells.batch.textContent = largest(row, held);
     }
+    const traits = [...form.elements].filter(({ name, value }) => value && !["network", "batch", "card", "k"].includes(name));
     for (const { element } of rows) {
-      const other = k && element.dataset.k !== k && element.dataset.k !== "1";
-      element.hidden = element.dataset.network !== network || Boolean(other);
+      const { dataset } = element;
+      const otherK = k && dataset.k !== k && dataset.k !== "1";
+      const other = !dataset.reference && traits.some(({ name, value }) => dataset[name] !== value);
+      element.hidden = dataset.network !== network || Boolean(otherK) || other;
     }
     body.append(...own.map((row) => row.element));
     for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
     document.getElementById("summary").textContent = summary(own, bar, memory);
-    for (const figure of document.querySelectorAll("figure[data-network]")) figure.hidden = figure.dataset.network !== network;
+    for (const said of document.querySelectorAll(":is(figure, p)[data-network]")) said.hidden = said.dataset.network !== network;
   }
 
   function summary(own, bar, memory) {
@@ -85,10 +88,10 @@
   // The part of the address after the hash: files opened without a server may change no other.
   function load() {
     const state = new URLSearchParams(location.hash.slice(1));
-    for (const name of ["network", "batch", "card", "k"]) {
-      const wanted = state.get(name);
-      if ([...form.elements[name].options].some((option) => option.value === wanted)) form.elements[name].value = wanted;
-      if (name === "network") offer();
+    for (const chooser of form.elements) {
+      const wanted = state.get(chooser.name);
+      if ([...chooser.options].some((option) => option.value === wanted)) chooser.value = wanted;
+      if (chooser.name === "network") offer();
     }
     turn();
   }

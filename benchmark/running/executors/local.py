@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterator, Sequence
 
 from benchmark.errors import UserError
-from benchmark.running.executors.executor import Work
+from benchmark.running.executors.executor import Work, to_prepare
 from benchmark.running.keep import Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs
 from benchmark.running.observer import Observer
-from benchmark.running.row import Known, row_of, rows
+from benchmark.running.row import Known, row_of
 from benchmark.running.seat import Seat
 from benchmark.running.slots import described, slots
 from benchmark.schema.record import Record
@@ -49,7 +49,7 @@ class Local:
             observer.note(f"{by_cell[cell].name}: {printable(sentence)}")
 
         deadline = time.monotonic() + seconds
-        known = _rows_of(work, slots(0, self.jobs), seconds) if not self.seat else {}
+        known = prepared(work, slots(0, self.jobs), seconds) if not self.seat else {}
         jobs = [_job(one, self.seat, one.row or known.get(row_of(one.cell))) for one in work]
         for cell, outcome in run_jobs(jobs, places, observer.progress, note, deadline - time.monotonic()):
             if isinstance(outcome, Unfinished):
@@ -67,23 +67,26 @@ class Local:
             yield cell, record
 
 
-def _rows_of(work: Sequence[Work], places: Sequence[str | None], seconds: float) -> dict[Cell, Known]:
-    """What is found out once for all cells of a row, of rows that it pays for: where a GPU waits, or several cells.
+def prepared(
+    work: Sequence[Work], places: Sequence[str | None], seconds: float = float("inf"), pays: bool = True
+) -> dict[Cell, Known]:
+    """What is found out once for all cells of a row, on processors; a row of which nothing is has cells that say why.
 
-    A row of which nothing is found has cells that say why.
+    Args:
+        pays: as of :func:`to_prepare`.
     """
-    alone = {
-        one.cell: one
-        for one in work
-        if one.processes == 1 and not one.row and not one.keep.checkpoint.exists()  # which knows it
-    }
-    first = {row: (alone[its[0]], len(its)) for row, its in rows(alone).items()}
-    pays = {row: one for row, (one, seeds) in first.items() if seeds > 1 or one.suite.device != "cpu"}
+    rows = to_prepare(work, pays)
     jobs = [
         Job(row, "benchmark.running.prepare:prepare", (one.cell, one.suite), 60 * one.suite.timeout_minutes)
-        for row, one in pays.items()
+        for row, one in rows.items()
     ]
-    return {row: found for row, found in run_jobs(jobs, places, seconds=seconds) if isinstance(found, Known)}
+    known = {}
+    for row, found in run_jobs(jobs, places, seconds=seconds):
+        if isinstance(found, Known):
+            known[row] = found
+            if file := rows[row].row_file:
+                found.keep(file)
+    return known
 
 
 def _job(one: Work, seat: Seat | None, row: Known | None) -> Job:

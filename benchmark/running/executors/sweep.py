@@ -5,18 +5,19 @@ process: its record lies there already. Whoever waits for a cell that cannot end
 dies, or of which nothing is heard any more, is replaced, and after some that came no further the cell is *failed*.
 """
 
+import secrets
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from benchmark.errors import UserError
-from benchmark.running.executors.executor import Work
+from benchmark.running.executors.executor import Work, to_prepare
 from benchmark.running.executors.heartbeat import Beat, read_beat
-from benchmark.running.executors.needs import Needs, needs_of
+from benchmark.running.executors.needs import ON_PROCESSOR, Needs, needs_of
 from benchmark.running.keep import Unfinished
 from benchmark.running.launch import Crash
 from benchmark.running.observer import Observer
@@ -26,6 +27,7 @@ from benchmark.schema.suite import Cell, cells, load_suite
 from benchmark.schema.text import printable
 
 JOBS = Path(".beyond/jobs")  # heartbeats, and what a cluster leaves
+THIS_SWEEP = secrets.token_hex(4)
 CALL = "from benchmark.entry import main; main()"
 ANSWERS, OUT_OF_TIME = (0, 1), 124  # exit codes of `beyond cell`: with a record, and stopped by its own limit
 TRIES = 3  # workers that may die one after the other, none of which came further than the one before
@@ -78,8 +80,13 @@ class Order:
 
     @property
     def heartbeat(self) -> Path:
-        """Of the present worker: one that is believed dead writes another."""
-        return JOBS / f"{self.work.fingerprint}.{self.jobs}.json"
+        """Of the present worker; one that is believed dead, or of a sweep that was killed, writes another."""
+        return JOBS / f"{self.work.fingerprint}.{THIS_SWEEP}.{self.jobs}.json"
+
+    def forget(self) -> None:
+        """Remove what workers of this cell have said, in this sweep and in others."""
+        for path in JOBS.glob(f"{self.work.fingerprint}.*.json"):
+            path.unlink(missing_ok=True)
 
     def judged(self, ended: Ended, beat: Beat) -> "Crash | Unfinished | Answered | str":
         """What becomes of the cell when a worker has ended; words: another one goes on, and why."""
@@ -161,7 +168,7 @@ def sweep(
                 if job in ended:
                     del running[job]
                     outcome = r.order.judged(ended[job], r.beat)
-                    r.order.heartbeat.unlink(missing_ok=True)
+                    r.order.forget()
                     if isinstance(outcome, str):
                         on_note(r.order.work, f"is handed in again: {outcome}")
                         waiting.appendleft(r.order)
@@ -175,7 +182,7 @@ def _submit(waiting: deque[Order], running: dict[str, _Running], cluster: Cluste
     while waiting and (at_once is None or len(running) < at_once):
         order = waiting[0]
         order.jobs += 1
-        order.heartbeat.unlink(missing_ok=True)
+        order.forget()
         name = f"beyond-{order.work.fingerprint[:16]}"
         try:
             job = cluster.submit(name, [*order.command, "--heartbeat", str(order.heartbeat)], order.needs)
@@ -193,7 +200,7 @@ def _let_stop(running: Mapping[str, _Running], cluster: Cluster) -> None:
     while left and time.monotonic() < deadline:
         time.sleep(min(1.0, cluster.poll))
         for job in cluster.look(list(left)):
-            running[job].order.heartbeat.unlink(missing_ok=True)
+            running[job].order.forget()
             left.remove(job)
 
 
@@ -222,14 +229,33 @@ class OnCluster:
         def note(one: Work, sentence: str) -> None:
             observer.note(f"{one.name}: {printable(sentence)}")
 
+        deadline = time.monotonic() + seconds
+        self._prepare(work, observer, note, seconds)
         orders = [self._order(one) for one in work]
         if orders:
             observer.note(f"{len(orders)} to train, as jobs of {self.cluster.name}.")
-        for one, outcome in sweep(orders, self.cluster, observer.progress, note, seconds, self.at_once):
+        left = deadline - time.monotonic()
+        for one, outcome in sweep(orders, self.cluster, observer.progress, note, left, self.at_once):
             if isinstance(outcome, Unfinished):
                 note(one, outcome.sentence)
             else:
                 yield one.cell, one.crashed(outcome) if isinstance(outcome, Crash) else _record(one)
+
+    def _prepare(
+        self, work: Sequence[Work], observer: Observer, note: Callable[[Work, str], None], seconds: float
+    ) -> None:
+        """Let what all cells of a row share be found out by jobs without a GPU, before one waits for it."""
+        rows = [self._preparing(one) for one in to_prepare(work).values() if one.suite.device != "cpu"]
+        if rows:
+            observer.note(f"{len(rows)} rows to prepare on processors, as jobs of {self.cluster.name}.")
+        for one, outcome in sweep(rows, self.cluster, lambda *_: None, note, seconds, self.at_once):
+            if not isinstance(outcome, Answered):
+                note(one, "its row is not prepared; its cells find out themselves what they share")
+
+    def _preparing(self, one: Work) -> Order:
+        order = self._order(one)
+        needs = replace(order.needs, gpus=0, cpus=ON_PROCESSOR[0])
+        return Order(one, needs, [*order.command, "--prepare"])
 
     def _order(self, one: Work) -> Order:
         needs = needs_of(one.suite, one.processes, self.asked)
