@@ -26,7 +26,7 @@ def examining_in_words(name: str, methods: Sequence[str] | None = None, folder: 
 
 
 def _sentences(name: str, suite: Suite, count: int, found: Sequence[Examined]) -> Iterator[str]:
-    for examination in suite.examine:
+    for examination in suite.examine or {}:
         known = [each for each in found if each.examination == examination]
         here = [each for each in known if each.identity.suite == name]
         begins = f"Then `beyond examine {name}`: {examination} of {count} networks"
