@@ -463,6 +463,7 @@ def plan(
 ) -> None:
     """Predict memory and FLOPs of every row of a suite, or on any network, before anything runs; no GPU needed."""
     at_the_top()
+    from benchmark.examining.predicted import examining_in_words
     from benchmark.planning.gpus import On
     from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
@@ -476,6 +477,8 @@ def plan(
         print_speed(suite, backbone, image, batch, method, console)
     elif suite:
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
+        for sentence in examining_in_words(suite, method):
+            console.print(sentence, style="dim", highlight=False)
     elif backbone:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 

@@ -41,5 +41,6 @@ again by ``beyond examine``, without metering, and must validate as its record s
 What holds for tracks as for suites: stages (``dvc repro SUITE``, then ``examine_SUITE``), resuming (cells and
 examinations that are finished are kept), ``beyond plan``, ``beyond verify`` (of the training; ``beyond examine SUITE
 --check`` compares what is found), export and addresses.
-What does not: ``plan`` does not predict what examining costs; an examination that is cut short begins anew.
+``beyond plan SUITE`` says what examining will take from what it took before; it simulates nothing of it. What does not
+hold: an examination that is cut short begins anew.
 """

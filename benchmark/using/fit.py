@@ -283,7 +283,7 @@ def _no_recipe(error: ValidationError) -> UserError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "recipe") or "recipe"
     known = "" if first["type"] != "extra_forbidden" else f"; a recipe has {', '.join(Recipe.model_fields)}"
-    return UserError(f"{where}: {first['msg']}{known}.")
+    return UserError(f"{where}: {first['msg'].removeprefix('Value error, ').rstrip('.')}{known}.")
 
 
 def _device(asked: str | None) -> str:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,10 @@ from conftest import small_suite
 from tracks_written import identity
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
+from benchmark.display.tracks import read_tracks
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
-from benchmark.examining import run
+from benchmark.examining import predicted, run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import examination_names, load_examination, options_of
 from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
@@ -157,3 +159,71 @@ def test_every_examination_says_what_its_page_needs():
         assert examination.lead
         assert all(heading and meaning for heading, meaning in examination.columns.values())
         assert examination.takes() is not None  # a suite may leave all options out
+
+
+def test_what_examining_takes_is_said_as_it_was_measured(monkeypatch):
+    suite = small_suite(examine={"labels": {}}, methods=["e2ebp", "dgl"], modules=[2, 4], seeds=1)
+    monkeypatch.setattr(predicted, "load_suite", lambda name: suite)
+
+    def took(name, *seconds):
+        each = SimpleNamespace(status="ok", examination="labels", identity=SimpleNamespace(suite=name))
+        found = [SimpleNamespace(**vars(each), made=SimpleNamespace(seconds=s)) for s in seconds]
+        monkeypatch.setattr(predicted, "all_examined", lambda folder: found)
+        (sentence,) = predicted.examining_in_words("mine")
+        return sentence
+
+    assert "labels of 3 networks, about 1.0 minutes of processor time: measured, 3 in mine" in took("mine", 10, 15, 35)
+    assert "3 in other took 15.0 s each (median; 35.0 at most), whose" in took("other", 10, 15, 35)
+    assert "minutes" not in took("other", 10, 15, 35)
+    assert "is not known" in took("mine")
+    monkeypatch.setattr(predicted, "load_suite", lambda name: small_suite())
+    assert predicted.examining_in_words("mine") == []
+
+
+ONE_FILE = """
+from benchmark.examining.examination import Examination
+from benchmark.examining.rows import ROW, row_of
+from benchmark.schema.plain import Strict
+from benchmark.schema.record import Part
+import pandas as pd
+
+class Options(Strict):
+    least: float = 0.0
+
+class Block(Part):
+    dead: int
+
+class Dead(Examination[Options, Block]):
+    title = "Dead features"
+    version = 1
+    lead = "How many features never differ?"
+    columns = {**ROW, "dead": ("Dead", "features that never differ")}
+    takes = Options
+    finds = Block
+
+    def examine(self, network, options):
+        return Block(dead=3)
+
+    def table(self, found):
+        return pd.DataFrame([row_of(sat.cell) | {"dead": sat.block.dead} for sat in found], columns=list(self.columns))
+"""
+
+
+def test_a_further_examination_is_one_file(tmp_path, monkeypatch):
+    folder = tmp_path / "examinations"
+    folder.mkdir()
+    (folder / "dead_features.py").write_text(ONE_FILE)
+    monkeypatch.setattr("benchmark.examining.examination.FOLDER", folder)
+    monkeypatch.setattr("benchmark.examinations.__path__", [str(folder)])
+    assert options_of("mine", small_suite(examine={"dead_features": {"least": 0.5}}))["dead_features"].least == 0.5
+    with pytest.raises(UserError, match=r"mine\.examine\.dead_features\.most: Extra inputs are not permitted"):
+        options_of("mine", small_suite(examine={"dead_features": {"most": 1}}))
+    made = {"git_commit": "", "git_dirty": False, "device": "", "versions": {}, "started_utc": "", "seconds": 1.0}
+    asked = {"examination": "dead_features", "version": 1, "options": {}, "status": "ok", "fingerprint": "", "key": ""}
+    write_examined(
+        Examined(identity=identity("e2ebp", 0), **asked, block={"dead": 3}, made=made), tmp_path / "examined"
+    )
+    (table,) = tables_of_tracks(tmp_path / "examined").values()
+    table.to_csv(tmp_path / "dead_features.csv", index=False)
+    (track,) = read_tracks(tmp_path).values()
+    assert (track.title, track.table["dead"].tolist()) == ("Dead features", [3])

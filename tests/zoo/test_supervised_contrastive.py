@@ -6,6 +6,7 @@ import pytest
 import torch
 from handmade import TASK, build, pictures
 
+from benchmark import READOUT_SHARE
 from benchmark.engine.pictures.data import Batch
 from benchmark.errors import UserError
 
@@ -18,6 +19,7 @@ def test_the_encoder_learns_at_once_from_pairs_and_then_the_classifier_from_labe
     ]
     with pytest.raises(UserError, match="at least 2, or null, not 1"):
         build("supervised_contrastive", {"pictures_per_class": 1}).phases()
+    assert few.phases()[-1].share == READOUT_SHARE, "the file has a number of its own, as its rows are its rivals'"
 
 
 def test_its_loss_is_that_of_the_paper_picture_by_picture():
