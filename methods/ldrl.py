@@ -102,7 +102,7 @@ class LDRL(Method):
 
 
 class Feedback(nn.Module):
-    """g: a module's output (B, ...) -> features (B, ...) like those of the module below; no bias, as no difference shows one."""
+    """g: a module's output (B, ...) -> features (B, ...) like those of the module below; differences show no bias."""
 
     def __init__(self, above: Features, below: Features) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ CHANCE = ("zeroth_order", "forward_gradient", "local_forward_gradient")  # which
 # On the ResNet alone: what differs from `fa` in its feedback weights alone; what is near backpropagation by an identity
 # that its own test has; and a rule of convolutions.
 ONCE = ("kolen_pollack", "sign_symmetry", "weight_mirror", "predictive_coding", "dual_propagation")
-ONCE += ("softhebb",)
+ONCE += ("block_coordinate_descent", "softhebb")
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
 SLOW = ("forward_forward", "gim", "random_features", "softhebb")
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
