@@ -24,7 +24,7 @@ reproduce: $(READY)  ## train a seed of each row of the embedded suite, compare 
 	$(BIN)/beyond reproduce digits --seeds 1
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 3 --dist worksteal  # on 2 cores: some tests wait for processes and clocks
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder  # on 2 cores: some tests wait for processes and clocks
 
 check: $(READY)  ## lint and types
 	$(BIN)/ruff check .

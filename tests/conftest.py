@@ -20,6 +20,8 @@ METHOD_IDS = plugin_ids(ROOT / METHODS)
 
 
 MAIN = sys.modules["__main__"]
+# Their tests wait for processes: begun first, they do not keep one worker when the others have nothing left.
+ROOMS_THAT_WAIT = ("dashboard", "running", "verifying", "sandbox", "tuning", "examining", "submitting", "export")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -28,6 +30,7 @@ def pytest_collection_modifyitems(config, items):
         left = [item for item in items if item.get_closest_marker("further")]
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if not item.get_closest_marker("further")]
+    items.sort(key=lambda item: item.path.parent.name not in ROOMS_THAT_WAIT)
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ def leaderboard() -> list[Column]:
         Column(
             "Curve", lambda row: sparkline(row["curve"]), "validation accuracy by epoch, mean over seeds, 0 to 100 %"
         ),
-        *_traits(),
+        *traits(),
         *_said_of_training(),
         text("authors_stand", standing.LABEL, meaning=standing.MEANING),
         Column("Status", lambda row: _status(row["status"]), COLUMNS["status"].meaning),
@@ -93,7 +93,7 @@ def _objection() -> Column:
     return Column("Object", lambda row: outward(row["object"], "object"), "an issue that names it")
 
 
-def _traits() -> list[Column]:
+def traits() -> list[Column]:
     """What tells methods apart, and what readers choose by in every table that has a row a method, or several."""
     return [
         Column(TRAITS["family"], _family, COLUMNS["family"].meaning, filter="family"),
@@ -180,7 +180,7 @@ def reproductions() -> list[Column]:
         text("our_source", "Our pictures"),
         text("publication", "Publication"),
         text("note", "Note"),
-        *_traits(),
+        *traits(),
     ]
 
 
@@ -213,7 +213,7 @@ def runs() -> list[Column]:
         number("protocol", "Protocol", 0),
         Column("Record", _record, "the whole record, as JSON"),
         _objection(),
-        *_traits(),
+        *traits(),
     ]
 
 
@@ -326,7 +326,7 @@ def methods() -> list[Column]:
     return [
         Column("Method", _method),
         text("id", "Id"),
-        *_traits(),
+        *traits(),
         text("requires", "Requires"),
         text("authors", "Authors"),
         text("year", "Year"),

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from benchmark.display import tracks
 from benchmark.display.tracks import Track, decimals
+from benchmark.display.traits import with_traits_of_methods
+from benchmark.export import columns
 from benchmark.export.chart_pages import Section
 from benchmark.export.figures import HALF, figure
 from benchmark.export.results import Results
@@ -18,7 +22,8 @@ def track_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
     found = results.tracks.values()
     yield "tracks.html", "tracks.html", {"tracks": list(found), "texts": tracks}
     for track in found:
-        yield page_of(track.name), "track.html", {"track": track, "table": _table(track), "sections": _sections(track)}
+        table = _table(track, results.board)
+        yield page_of(track.name), "track.html", {"track": track, "table": table, "sections": _sections(track)}
 
 
 def page_of(name: str) -> str:
@@ -26,8 +31,9 @@ def page_of(name: str) -> str:
     return f"track-{name}.html"
 
 
-def _table(track: Track) -> Table:
-    return make_table("track", track.table, [_column(track, name) for name in track.headings if name in track.table])
+def _table(track: Track, board: pd.DataFrame) -> Table:
+    own = [_column(track, name) for name in track.headings if name in track.table]
+    return make_table("track", with_traits_of_methods(track.table, board), [*own, *columns.traits()])
 
 
 def _column(track: Track, name: str) -> Column:

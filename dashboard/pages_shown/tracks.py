@@ -6,12 +6,13 @@ import streamlit as st
 from choosers import kept, one_of, row
 from escaping import plain
 from parts import download, heading, nothing_matches, show_table
-from reading import tracks
+from reading import tracks, with_traits
 
 from benchmark.display import tracks as said
 from benchmark.display.explanations import with_code
+from benchmark.display.traits import TRAITS
 
-FILTERS = {"suite": "Suite", "method": "Method", "variant": "Variant"}
+FILTERS = TRAITS | {"suite": "Suite", "method": "Method", "variant": "Variant"}
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
         return
     with row():
         track = found[one_of("Track", list(found), "track", 200)]
-        rows = kept(track.table, {name: label for name, label in FILTERS.items() if name in track.table}, 180)
+        rows = kept(with_traits(track.table), FILTERS, 180)[list(track.table)]
     st.header(track.title, anchor=False)
     for text in (track.lead, *track.notes):
         st.html(f"<p>{with_code(text)}</p>")

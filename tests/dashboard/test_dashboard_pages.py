@@ -58,6 +58,14 @@ def test_what_fits_follows_network_batch_and_card(results):
     assert {family[0] for family in asked["family"]} == {"end-to-end", "strictly modular"}
 
 
+def test_traits_choose_the_rows_of_a_track(results):
+    path = results / "labels.csv"
+    path.write_text(path.read_text().replace("untrained", "modular_kernel"))  # whose family the board knows
+    app = opened("tracks", track="labels", family="strictly modular")
+    assert set(app.dataframe[0].value["method"]) == {"modular_kernel"}
+    assert "family" not in app.dataframe[0].value
+
+
 def test_two_rows_stand_side_by_side(results):
     app = opened("compare", a="dgl, K = 4, shared", b="dgl, K = 2, shared")
     assert "-2.00 ± 0.00 points, mean of 3 seeds" in texts(app).replace("\\", "")

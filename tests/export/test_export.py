@@ -15,6 +15,7 @@ from tracks_written import write_tracks
 from benchmark.display import objecting
 from benchmark.display.reading import read_board
 from benchmark.display.recipe_line import recipe_line
+from benchmark.display.traits import TRAITS
 from benchmark.errors import UserError
 from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
@@ -176,6 +177,7 @@ def test_the_page_of_a_track_has_its_charts_its_rows_and_its_files(site):
     assert "<svg" in page
     assert page.count("<tr") == len(pd.read_csv(site / "roles.csv")) + 1
     assert 'href="roles-cka.csv"' in page
+    assert all(page.count(f' data-{trait}="') == page.count("<tr") - 1 for trait in TRAITS)  # what filters go by
     assert (site / "roles-cka.csv").exists()
 
 
