@@ -1,7 +1,7 @@
 """What a claim says of two rows in one setting: their difference, how far seeds scatter it, and how sure that is.
 
 Accuracies of a setting (suite, backbone, recipe) have the variances of ranks (:mod:`benchmark.tables.certainty`): each
-row's own, drawn towards what all rows of the setting have in common. A row that lacks seeds of the others, times, and
+row's own, drawn towards what all rows of the setting have in common and never below its own. A row that lacks seeds of the others, times, and
 tables of tracks have the plain variance of their differences. Costs that are the same for all seeds are not tested.
 """
 
@@ -18,7 +18,7 @@ from scipy.special import stdtr, stdtrit  # importing scipy.stats takes a second
 from benchmark.errors import UserError
 from benchmark.schema.claims import ACCURACY, COSTS, EQUAL, TIME, Claim, Rows
 from benchmark.schema.text import printable
-from benchmark.tables.certainty import EXACT, LEAST, WIDEST, moderated, own_variances
+from benchmark.tables.certainty import EXACT, LEAST, WIDEST, cautious, own_variances
 from benchmark.tables.columns import ENOUGH, FILLED, ROW
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.kinds import other_kind
@@ -39,8 +39,9 @@ class Case(NamedTuple):
     """Two sides in one setting.
 
     ``effect``: compare minus against (percent of the latter, for costs and times); ``error``: standard error of it,
-    NaN where it is not tested; ``supports`` and ``contradicts``: one-sided p of the claim's threshold; ``failed``:
-    cells of the first side that did not end ok; ``batch``: pictures a step of a case that is simulated alone, where no
+    NaN where it is not tested; ``supports`` and ``contradicts``: one-sided p of the claim's threshold; ``failed`` and
+    ``failed_against``: cells of the two sides that did not end ok; ``no_support`` and ``no_contradiction``: what they
+    keep it from, whatever the p of the others; ``batch``: pictures a step of a case that is simulated alone, where no
     cell was trained (its ``n`` is 0).
     """
 
@@ -51,6 +52,9 @@ class Case(NamedTuple):
     smoke: bool
     effect: float
     n: int
+    failed_against: int = 0
+    no_support: bool = False
+    no_contradiction: bool = False
     error: float = float("nan")
     freedom: float = float("nan")
     supports: float = float("nan")
@@ -205,6 +209,7 @@ class Evidence:
             compare=_side(row),
             against=_side(other) if other else {},
             failed=int(row["n_total"] - row["n_ok"]),
+            failed_against=int(other["n_total"] - other["n_ok"]) if other else 0,
             smoke=row["suite"] in self.smoke,
         )
 
@@ -214,8 +219,7 @@ def _scatter(scores: pd.DataFrame) -> dict[Any, tuple[float, float]]:
     seeds, rows = scores.shape
     if seeds < ENOUGH or rows < 2:
         return {}
-    own = own_variances(scores.to_numpy(dtype=float))
-    variances, freedom = moderated(np.maximum(own, LEAST**2), seeds - 1)
+    variances, freedom = cautious(own_variances(scores.to_numpy(dtype=float)), seeds - 1)
     freedom = min(freedom, (seeds - 1) * (rows - 1))  # no more than all scores together have
     return {at: (float(v), freedom) for at, v in zip(scores, variances, strict=True)}
 
@@ -225,23 +229,40 @@ def judge(
 ) -> Case:
     """One case from the differences of its pairs; ``variance`` of one of them, and its degrees of freedom, if known."""
     n, effect = len(differences), float(np.mean(differences)) if differences else float("nan")
-    case = Case(**about, effect=effect, n=n)
+    case = _barred(claim, Case(**about, effect=effect, n=n))
     if n and not claim.tested:
         lies = claim.sign * (effect - claim.threshold)
         holds = lies > 0 or (lies == 0 and claim.expect.startswith("not "))
         return case._replace(supports=float(not holds), contradicts=float(holds))
     if n < ENOUGH:  # no test; but what did not end keeps a claim from holding everywhere
-        return case._replace(supports=1.0, contradicts=1.0) if case.failed else case
+        return case._replace(supports=1.0, contradicts=1.0, no_contradiction=True) if case.no_support else case
     own, freedom = variance or (float(np.var(differences, ddof=1)), n - 1)
     return _tested(claim, case, max(own, LEAST**2) / n, freedom)
+
+
+def _barred(claim: Claim, case: Case) -> Case:
+    """What cells that did not end keep the case from.
+
+    No claim is supported where the first side failed. A mean over the seeds that ended flatters its side, so that it
+    decides nothing in that side's favour, either.
+    """
+    of_compare, of_against = bool(case.failed), bool(case.failed_against)
+    if claim.metric in TIME:
+        return case._replace(no_support=of_compare)
+    flattered, other = (of_compare, of_against) if claim.sign > 0 else (of_against, of_compare)
+    return case._replace(no_support=of_compare or flattered, no_contradiction=other)
 
 
 def _tested(claim: Claim, case: Case, variance: float, freedom: float) -> Case:
     """The case with its p; ``variance`` is that of its effect."""
     error = variance**0.5
     beyond = claim.sign * (case.effect - claim.threshold) / error
-    supports = 1.0 if case.failed else float(stdtr(freedom, -beyond))  # what did not end would not have raised the mean
-    return case._replace(error=error, freedom=freedom, supports=supports, contradicts=float(stdtr(freedom, beyond)))
+    return case._replace(
+        error=error,
+        freedom=freedom,
+        supports=1.0 if case.no_support else float(stdtr(freedom, -beyond)),
+        contradicts=1.0 if case.no_contradiction else float(stdtr(freedom, beyond)),
+    )
 
 
 def cases_of_table(claim: Claim, table: pd.DataFrame, smoke: Collection[str] = ()) -> list[Case]:

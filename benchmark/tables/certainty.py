@@ -3,8 +3,10 @@
 Three seeds say little of a method's scatter: the t test of one pair alone has 2 degrees of freedom, and after the
 correction for some 400 pairs only differences of 90 standard errors would pass it. So the scatters of all methods of a
 suite are estimated together, each drawn towards what they have in common as far as they are alike (Smyth 2004, "Linear
-models and empirical Bayes methods for assessing differential expression in microarray experiments"). What a seed does
-to all methods alike is no scatter: differences are those of the same seed.
+models and empirical Bayes methods for assessing differential expression in microarray experiments"), and none below
+what its own seeds say: one method that scatters ten times as much as the others would else be above or below some of
+them by noise in a quarter of all suites. What a seed does to all methods alike is no scatter: differences are those of
+the same seed.
 
 A method is above another only where the t test with these variances says so at the level that Holm's correction for
 the number of pairs gives it (Holm 1979, "A simple sequentially rejective multiple test procedure"). The chance that
@@ -69,7 +71,7 @@ def compared(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     differences = np.round(scores.mean(axis=0)[first] - scores.mean(axis=0)[second], EXACT)
     if not differences.any():
         return differences, np.ones(len(first))
-    variances, freedom = moderated(np.maximum(own_variances(scores), LEAST**2), seeds - 1)
+    variances, freedom = cautious(own_variances(scores), seeds - 1)
     errors = np.sqrt((variances[first] + variances[second]) / seeds)
     freedom = min(freedom, (seeds - 1) * (methods - 1))  # no more than all scores together have
     return differences, 2 * stdtr(freedom, -np.abs(differences) / errors)
@@ -80,6 +82,17 @@ def own_variances(scores: np.ndarray) -> np.ndarray:
     seeds, methods = scores.shape
     rest = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
     return np.asarray((rest**2).sum(axis=0) / (seeds - 1) * methods / (methods - 1))
+
+
+def cautious(variances: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
+    """Variances by :func:`moderated`, none below its own or :data:`LEAST`, and the degrees of freedom.
+
+    Args:
+        variances: each of ``freedom`` degrees of freedom.
+    """
+    own = np.maximum(variances, LEAST**2)
+    together, freedom_together = moderated(own, freedom)
+    return np.maximum(own, together), freedom_together
 
 
 def moderated(variances: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:

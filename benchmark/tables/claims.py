@@ -230,8 +230,7 @@ def _why(weighed: Weighed, said: str, needed: int | None) -> str:
     """What a reader asks of a verdict, in a sentence or two."""
     if said == UNTESTED:
         return _why_untested(weighed)
-    failed = sum(case.failed > 0 for case in weighed.counting)
-    lost = f" In {failed} of them cells did not end ok, and a claim does not hold where they did not." if failed else ""
+    lost = _lost(weighed.counting)
     cases = _settings(len(weighed.counting))
     if not weighed.claim.tested:
         holds = sum(case.supports == 0.0 for case in weighed.counting)
@@ -249,6 +248,15 @@ def _why(weighed: Weighed, said: str, needed: int | None) -> str:
     if needed > MOST:
         return f"Tested in {cases}: as the means are, not even {MOST:,} seeds would decide it.{lost}"
     return f"Tested in {cases}: about {needed} seeds would decide it, if means and scatter stay as they are.{lost}"
+
+
+def _lost(cases: Sequence[Case]) -> str:
+    """What cells that did not end keep from a verdict; empty if all did."""
+    failed, against = (sum(getattr(case, side) > 0 for case in cases) for side in ("failed", "failed_against"))
+    said = f" In {failed} of them cells did not end ok, and a claim does not hold where they did not." if failed else ""
+    if against:
+        said += f" In {against} of them cells of the other side did not: a mean without them decides nothing for it."
+    return said
 
 
 def _how_tested(claim: Claim) -> str:
@@ -282,13 +290,14 @@ def seeds_needed(weighed: Weighed, tested: int) -> int | None:
     cell did not end, which no further seed makes good.
     """
     claim, cases = weighed.claim, [case for case in weighed.counting if case.tested]
-    level = ERROR / 2 / max(tested, 1)
+    level, everywhere = ERROR / 2 / max(tested, 1), claim.holds == "everywhere"
     holding = [case for case in cases if claim.sign * (case.effect - claim.threshold) > 0]
     failing = [case for case in cases if case not in holding]
-    all_of, any_of = (holding, failing) if claim.holds == "everywhere" else (failing, holding)
-    if any_of:
-        return min(_needed(claim, case, level / len(weighed.counting)) for case in any_of)
-    if claim.holds == "everywhere" and any(case.failed for case in weighed.counting):
+    all_of, any_of = (holding, failing) if everywhere else (failing, holding)
+    deciding = [case for case in any_of if not (case.no_contradiction if everywhere else case.no_support)]
+    if deciding:
+        return min(_needed(claim, case, level / len(weighed.counting)) for case in deciding)
+    if any_of or any(case.no_support if everywhere else case.no_contradiction for case in weighed.counting):
         return None
     return max((_needed(claim, case, level) for case in all_of), default=None)
 

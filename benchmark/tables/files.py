@@ -18,7 +18,7 @@ from benchmark.schema.claims import NAME as CLAIMS
 from benchmark.schema.claims import read_claims
 from benchmark.schema.plugins import DATASETS, METHODS, data_set_literals
 from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
-from benchmark.schema.text import decoded, read_bytes, said, write_text
+from benchmark.schema.text import decoded, printable, read_bytes, said, write_text
 from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cases import Evidence
@@ -161,18 +161,21 @@ def led_as_defined(board: pd.DataFrame, defined: dict[str, Suite]) -> pd.Series:
 
 
 def papers_figures(path: Path) -> pd.DataFrame:
-    """What a person wrote into ``published.csv``.
+    """What a person wrote into ``published.csv``; ``value`` as it is printed, since 8.0 is not 8.
 
     Raises:
-        UserError: it is no UTF-8 text, no table, or lacks a column.
+        UserError: it is no UTF-8 text, no table, or lacks a column; a value is no number.
     """
     text = decoded(read_bytes(path, LARGEST), path)
     try:
-        found = pd.read_csv(StringIO(text))
+        found = pd.read_csv(StringIO(text), dtype={"value": str})
     except ValueError as error:
         raise UserError(f"{path} is no table ({said(error)}); mend its line.") from None
     if missing := [name for name in PUBLISHED if name not in found]:
         raise UserError(f"{path} lacks the column {missing[0]}; its first line is to name {', '.join(PUBLISHED)}.")
+    wrong = found.loc[pd.to_numeric(found["value"], errors="coerce").isna(), "value"]
+    if len(wrong):
+        raise UserError(f"{path}: a value is {printable(str(wrong.iloc[0]))}, and no number; mend its line.")
     return found
 
 

@@ -72,7 +72,8 @@ def reproductions(board: pd.DataFrame, published: pd.DataFrame, methods: Collect
 
     Args:
         board: the leaderboard.
-        published: columns method, dataset, backbone, modules, metric, value, std, source, note, suite.
+        published: columns method, dataset, backbone, modules, metric, value (a number or its text, as the paper
+            prints it), std, source, note, suite.
         methods: ids of methods, beside those on the board.
 
     Returns:
@@ -80,7 +81,8 @@ def reproductions(board: pd.DataFrame, published: pd.DataFrame, methods: Collect
         stands beside each K of ours, ``our_modules``. ``our_method`` is the id of the method that the paper's name
         belongs to, be its setting run here or not; ``setting`` the suite that is the paper's own setting.
     """
-    theirs = memory_as_ratio(published).rename(
+    numbers = published.assign(printed=published["value"].astype(str), value=pd.to_numeric(published["value"]))
+    theirs = memory_as_ratio(numbers).rename(
         columns={"value": "published", "std": "published_std", "source": "publication", "suite": "setting"}
     )
     theirs["modules"] = theirs["modules"].astype(str).mask(theirs["method"].isin(NO_K), NOT_STATED)

@@ -72,6 +72,12 @@ def test_noise_puts_nobody_above_and_three_seeds_are_enough_for_what_is_clear(un
     assert np.mean(right) > 0.6  # the paired t test with Holm's correction finds a tenth of them
 
 
+def test_one_method_that_scatters_more_than_all_others_is_not_told_apart_by_noise():
+    random, wild, suites = np.random.default_rng(0), np.r_[np.full(19, 0.1), 1.0], 200
+    told = [certainly_above(90 + wild * random.standard_normal((3, 20))).any() for _ in range(suites)]
+    assert np.mean(told) < 0.08  # drawn down towards the others it would be in every sixth suite
+
+
 def test_two_methods_that_differ_by_more_than_noise_are_first_and_second():
     assert intervals(a=above_by([0, 0, 0]), b=above_by(CLEAR)) == {"a": (2, 2), "b": (1, 1)}
 

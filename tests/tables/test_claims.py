@@ -188,6 +188,35 @@ def test_a_cell_that_broke_keeps_a_claim_from_support_and_not_from_contradiction
     assert one(evidence, "broken", margin=3.0)["verdict"] == CONTRADICTED
 
 
+@pytest.mark.parametrize(
+    ("broken_side", "gap", "changes", "verdict"),
+    [
+        ("against", -3.0, {"expect": "above"}, OPEN),  # the other side's mean is without the seed that broke
+        ("against", 3.0, {"expect": "above"}, SUPPORTED),
+        ("against", -3.0, {"expect": "below"}, OPEN),
+        ("against", 3.0, {"expect": "below"}, CONTRADICTED),
+        ("compare", 3.0, {"expect": "below"}, OPEN),
+        ("compare", 3.0, {"expect": "not above", "margin": 0.5}, OPEN),
+        ("compare", -3.0, {"expect": "above"}, CONTRADICTED),
+    ],
+)
+def test_a_mean_without_the_seeds_that_broke_decides_nothing_for_its_side(
+    tmp_path, broken_side, gap, changes, verdict
+):
+    broken = {"compare": "one", "against": "other"}[broken_side]
+    runs = [make_record("e2ebp", 1, s, twin, **MADE) for s, twin in enumerate(TWIN)]
+    for s, twin in enumerate(TWIN):
+        for name, lead in (("one", gap), ("other", 0.0)):
+            status = "diverged" if s == 4 and name == broken else "ok"
+            runs.append(make_record(name, 2, s, twin - 2 + lead + NOISE[s], status=status, **MADE))
+    cells = load(write_runs(tmp_path / "runs", *runs))
+    found = one(Evidence(leaderboard(cells).assign(leads="yes"), cells), "one", against="other", **changes)
+    assert (found["verdict"], found["n"]) == (verdict, 4)
+    assert "did not" in found["why"]
+    if verdict == OPEN:
+        assert pd.isna(found["seeds_needed"])
+
+
 def test_costs_that_no_seed_moves_are_compared_without_a_test(evidence):
     found = one(evidence, {"method": "better", "modules": [2, 4]}, metric="memory", expect="below", margin=45)
     assert (found["verdict"], found["unit"], found["effect"]) == (SUPPORTED, "%", -50.0)

@@ -31,7 +31,8 @@ def beside(tmp_path: Path, *records) -> pd.DataFrame:
 
 
 def test_without_spreads_the_rule_is_that_of_drawing_test_pictures():
-    row = pd.DataFrame([{"published": 8.37, "published_std": None, "ours": 9.0, "ours_half": None, "n_ok": 1}])
+    row = pd.DataFrame([{"published": 8.37, "printed": "8.37", "published_std": None, "ours": 9.0, "n_ok": 1}])
+    row = row.assign(ours_half=None)
     here, theirs = 9.0 * 91.0 / 10_000, 8.37 * 91.63 / 10_000  # variances, points²
     of_mnist = allowed_difference(row.assign(dataset="MNIST")).item()
     assert of_mnist == pytest.approx(2 * (here + theirs) ** 0.5 + 0.005)
@@ -41,8 +42,16 @@ def test_without_spreads_the_rule_is_that_of_drawing_test_pictures():
 
 def test_known_spreads_are_those_over_seeds():
     half = 4.302653 * 0.3 / 3**0.5  # of the 95 % t interval of three seeds with s = 0.3
-    row = pd.DataFrame([{"published": 10.6, "published_std": 0.4, "ours": 10.0, "ours_half": half, "n_ok": 3}])
+    row = pd.DataFrame([{"published": 10.6, "printed": "10.6", "published_std": 0.4, "ours": 10.0, "n_ok": 3}])
+    row = row.assign(ours_half=half)
     assert allowed_difference(row.assign(dataset="SVHN")).item() == pytest.approx(2 * 0.5 + 0.05, abs=1e-5)
+
+
+def test_a_printed_zero_is_a_digit():
+    row = pd.DataFrame([{"dataset": "MNIST", "published": 8.0, "published_std": 0.0, "ours": 8.0, "n_ok": 2}])
+    row = row.assign(ours_half=0.0)
+    assert [allowed_difference(row.assign(printed=said)).item() for said in ("8", "8.0", "8.00")] == [0.5, 0.05, 0.005]
+    assert "8.0" in set(FIGURES["value"])
 
 
 @pytest.mark.parametrize(
