@@ -26,7 +26,7 @@ def allowed_difference(table: pd.DataFrame) -> pd.Series:
     spread = table["ours_half"].astype(float) * n**0.5 / stdtrit((n - 1).where(n > 1), 0.975)
     here = spread.fillna(_of_drawing(table["ours"], pictures))
     theirs = table["published_std"].astype(float).fillna(_of_drawing(table["published"], pictures))
-    return 2 * (here**2 + theirs**2) ** 0.5 + table["printed"].map(_half_of_the_last_digit)
+    return 2 * (here**2 + theirs**2) ** 0.5 + table["printed"].map(_half_of_the_last_digit).astype(float)
 
 
 def verdicts(table: pd.DataFrame) -> pd.Series:
