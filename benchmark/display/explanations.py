@@ -30,8 +30,9 @@ HOW_TO_READ = {  # of the leaderboard's numbers
     "±": "is half of the 95 % t interval over n seeds; one seed has none.",
     "Best": (
         "is the highest mean of its suite, backbone and recipe, of rows with at least 3 seeds that lack none, "
-        "references apart. What is marked ≈ cannot be told from it: the 95 % t interval of the per-seed differences "
-        "holds zero (no correction for many comparisons). A smoke test has neither."
+        "references apart, once half of its rows lack none. What is marked ≈ cannot be told from it: the 95 % t "
+        "interval of the per-seed differences holds zero (no correction for many comparisons). A smoke test has "
+        "neither."
     ),
     "Recipe": (
         "is whose settings a row was trained by. Shared: the suite’s, for all methods. Tuned: each method’s best of "
@@ -45,7 +46,8 @@ HOW_TO_READ = {  # of the leaderboard's numbers
     ),
     "Memory": (
         "counts simulated tensor bytes at the peak of a training step. It is not GPU memory: allocator slack, "
-        "workspaces and the CUDA context are not in it."
+        "workspaces and the CUDA context are not in it. Of tuned rows it holds what their optimisers keep, which is "
+        "one number a parameter more for AdamW than for SGD, and the twin’s may be another."
     ),
     "Time": (
         "is the median ratio of interleaved training steps on one machine, and FLOPs are those of a training step. "

@@ -64,7 +64,8 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | No
         for key, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
     ]
     counts = _counts(groups, seeds or {})
-    candidates = zip(groups, complete(counts) & (counts["n_ok"] >= ENOUGH), strict=True)
+    contest = complete(counts) & (counts["n_ok"] >= ENOUGH) & _mostly_run(groups, counts)
+    candidates = zip(groups, contest, strict=True)
     best = _best_accuracies([group for (_, group), full in candidates if full and not is_reference(group).any()])
     rows = [
         key | count | _row(group, best) for (key, group), count in zip(groups, counts.to_dict("records"), strict=True)
@@ -93,6 +94,18 @@ def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], seeds: Mapping[st
     counts["n_asked"] = [seeds.get(suite, {}).get(recipe, most) for suite, recipe, most in asked]
     statuses = zip(groups, counts["n_asked"], strict=True)
     return counts.assign(status=[_status(group["status"], asked) for (_, group), asked in statuses])
+
+
+def _mostly_run(groups: list[tuple[dict[str, Any], pd.DataFrame]], counts: pd.DataFrame) -> pd.Series:
+    """Whether at least half of the rows of each row's setting have all their seeds, however they ended.
+
+    Else what is best would be what was run first; and a single row that lacks seeds takes no mark away.
+    """
+    settings = pd.Series([_setting(group) for _, group in groups], index=counts.index, dtype=object).map(str)
+    settled = (counts["n_total"] >= counts["n_asked"]).astype(float)
+    contestants = pd.Series([not is_reference(group).any() for _, group in groups], index=counts.index, dtype=bool)
+    share = settled.where(contestants).groupby(settings).transform("mean")
+    return share >= 0.5
 
 
 def _best_accuracies(complete: list[pd.DataFrame]) -> dict[tuple[Any, ...], pd.Series]:

@@ -61,7 +61,7 @@ COLUMNS: dict[str, Column] = {
         "best: highest mean of this suite, backbone and recipe, among rows of at least 3 seeds of which none is "
         "missing, references left out; not distinguishable: the 95 % t interval of the per-seed differences to it "
         "holds zero; below: it lies below zero; empty: a reference, a smoke test or a track, fewer than 3 common "
-        "seeds, or a row with missing seeds that stands above"
+        "seeds, a row with missing seeds that stands above, or a setting in which most rows lack seeds still"
     ),
     "vs_e2ebp_pct": Column(
         "accuracy minus that of the end-to-end twin of the same seed, recipe and suite's epochs, mean, points", 2

@@ -286,6 +286,16 @@ def test_a_row_that_lacks_seeds_takes_no_mark_away(tmp_path):
     assert board.loc["fa", "status"] == "2 of 3 not run"
 
 
+def test_nothing_is_best_while_most_rows_lack_seeds(tmp_path):
+    records = [make_record("dgl", 2, s, 80.0 + s) for s in range(3)]
+    records += [make_record(name, 2, s, 90.0 + s) for name in ("trgl", "man") for s in range(2)]
+    asked = {"digits": {"shared": 3}}
+    assert leaderboard(load(write_runs(tmp_path / "runs", *records)), asked)["vs_best"].isna().all()
+    records.append(make_record("man", 2, 2, status="diverged"))  # run, however it ended
+    board = leaderboard(load(write_runs(tmp_path / "more", *records)), asked).set_index("method")
+    assert board["vs_best"].dropna().to_dict() == {"dgl": "best"}
+
+
 def test_a_verdict_is_not_of_an_edited_record(tmp_path):
     runs = write_runs(tmp_path / "runs", make_record("dgl", 2, 0, 80.0))
     path = runs / "digits" / "dgl" / "cifar_resnet20-k2-s0.json"
