@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.display.gap import lost_in_words
 from benchmark.display.reading import read_methods, read_table, without_references
 from benchmark.display.texts import short_name
 from benchmark.display.traits import with_traits_of_methods
@@ -76,7 +77,7 @@ def _accuracy(board: pd.DataFrame) -> dict[Any, str]:
     found: dict[Any, str] = {}
     for suite in suites_in_order(rows):
         for row in rows[rows["suite"] == suite].to_dict("records"):
-            points = with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+")
+            points = with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+") + lost_in_words(row)
             found.setdefault((row["method"], row["variant"], row["modules"]), f"{points} ({suite})")
     return found
 

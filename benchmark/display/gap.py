@@ -17,17 +17,20 @@ from benchmark.display.texts import FAMILIES, REFERENCES
 from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import SMOKE_TEST, TRACK, is_twin, with_interval
+from benchmark.tables.variants import one_variant
 
 LOW, HIGH = -90.0, 6.0  # points: the axis
 TICKS = {-50: "−50", -20: "−20", -10: "−10", -5: "−5", -2: "−2", 0: "0", 2: "+2"}
+RECIPES = {"tuned": "tuned", "shared": "one recipe for all", "paper": "a paper’s recipe"}
 STEPS = 200  # of the axis, each a class
 MOST = 8  # columns: the comparisons that most methods were run in; the table of rows has all
 TITLE = "How far from end-to-end backpropagation?"
 HOW = (
     "Test accuracy minus that of the end-to-end twin, in points: left of the line is worse. Filled: mean over several "
-    "seeds with its 95 % interval. Hollow: one seed, no interval. Empty: not run. The solid line is end-to-end "
-    "backpropagation, the dashed one gradient checkpointing, which is the same training with less memory. All columns "
-    "have the same axis, logarithmic on both sides of zero."
+    "seeds with its 95 % interval. Hollow: one seed, no interval. Tilted square: cells failed, and the mean, which "
+    "they would have lowered, is of the others. Empty: not run. The solid line is end-to-end backpropagation, the "
+    "dashed one gradient checkpointing, which is the same training with less memory. All columns have the same axis, "
+    "logarithmic on both sides of zero."
 )
 Address = Callable[[str], str]
 
@@ -39,6 +42,7 @@ class Column(NamedTuple):
     backbone: str  # empty where the suite has one
     modules: int
     smoke: bool
+    recipe: str  # whose: the one that leads the suite
     rows: dict[str, dict[Any, Any]]
     twin: float
     checkpointing: float  # its gap, points; NaN where it was not run
@@ -62,7 +66,8 @@ def gap_columns(board: pd.DataFrame) -> list[Column]:
     for suite in suites_in_order(board):
         own = rows[rows["suite"] == suite]
         several = own["backbone"].nunique() > 1
-        for backbone, part in own.groupby("backbone", sort=False):
+        for backbone, whole_part in own.groupby("backbone", sort=False):
+            part = one_variant(whole_part)
             for k in sorted({int(k) for k in part["modules"] if k > 1}):
                 at = part[part["modules"] == k]
                 whole = pd.concat([at, part[(part["modules"] == 1) & ~is_twin(part)]])  # what is never cut
@@ -72,12 +77,14 @@ def gap_columns(board: pd.DataFrame) -> list[Column]:
 
 
 def _column(suite: str, backbone: str, k: int, rows: pd.DataFrame, part: pd.DataFrame) -> Column:
-    best = rows.sort_values("validation_top1_pct", ascending=False, kind="stable").drop_duplicates("method")
-    by_method = {str(row["method"]): row for row in best.to_dict("records")}
+    by_method = {str(row["method"]): row for row in rows.drop_duplicates("method").to_dict("records")}
     twin = part.loc[is_twin(part), "test_top1_pct"]
     smoke = bool((part["role"] == SMOKE_TEST).any())
     checkpointing = by_method.get(REFERENCES[1], {}).get("vs_e2ebp_pct", float("nan"))
-    return Column(suite, backbone, k, smoke, by_method, twin.iloc[0] if len(twin) else float("nan"), checkpointing)
+    recipe = str(part["recipe"].iloc[0])
+    return Column(
+        suite, backbone, k, smoke, recipe, by_method, twin.iloc[0] if len(twin) else float("nan"), checkpointing
+    )
 
 
 def place(points: float) -> int:
@@ -125,8 +132,8 @@ def _head(column: Column) -> Markup:
     smoke = Markup("<small>a smoke test</small>") if column.smoke else ""
     where = Markup("<small>{}</small>").format(column.backbone) if column.backbone else ""
     return Markup(
-        '<th scope="col"{}>{}, K = {}<small>{}</small>{}{}<span class="bb-ticks" aria-hidden="true">{}</span></th>'
-    ).format(_smoke(column), column.suite, column.modules, reached, where, smoke, ticks)
+        '<th scope="col"{}>{}, K = {}<small>{}, {}</small>{}{}<span class="bb-ticks" aria-hidden="true">{}</span></th>'
+    ).format(_smoke(column), column.suite, column.modules, reached, RECIPES[column.recipe], where, smoke, ticks)
 
 
 def _smoke(column: Column) -> Markup:
@@ -190,6 +197,11 @@ def gap_in_words(row: Mapping[str, Any]) -> str:
     return with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+").replace("-", "−")
 
 
+def lost_in_words(row: Mapping[Any, Any]) -> str:
+    """``; 1 of 3 diverged``, which a mean over the others leaves out; empty if none of its cells failed."""
+    return f"; {row['status']}" if row["n_ok"] < row["n_total"] else ""
+
+
 def _cell(column: Column, name: str) -> Markup:
     row = column.rows.get(name)
     smoke = _smoke(column)
@@ -202,13 +214,14 @@ def _cell(column: Column, name: str) -> Markup:
             smoke, row["status"], "no twin yet" if row["test_top1_pct"] == row["test_top1_pct"] else "did not finish"
         )
     seeds = f"{row['n_pairs']:.0f} seed{'' if row['n_pairs'] == 1 else 's'}"
-    said = f"{gap_in_words(row)} points, {seeds}"
+    lost = lost_in_words(row)
+    said = f"{gap_in_words(row)} points, {seeds}{lost}"
     return Markup('<td{} title="{}, {}: {}"><span class="bb-unseen">{}</span>{}</td>').format(
-        smoke, name, column.name, said, said, _drawn(mean, half, column.checkpointing)
+        smoke, name, column.name, said, said, _drawn(mean, half, column.checkpointing, lost=bool(lost))
     )
 
 
-def _drawn(mean: float, half: float, checkpointing: float) -> Markup:
+def _drawn(mean: float, half: float, checkpointing: float, lost: bool = False) -> Markup:
     parts = []
     if checkpointing == checkpointing:
         parts.append(Markup('<i class="bb-line at{}"></i>').format(place(checkpointing)))
@@ -216,7 +229,7 @@ def _drawn(mean: float, half: float, checkpointing: float) -> Markup:
         low, high = place(mean - half), place(mean + half)
         parts.append(Markup('<i class="bb-bar at{} to{}"></i>').format(low, max(high - low, 1)))
     if mean == mean:
-        hollow = "" if half == half else " bb-hollow"
+        hollow = ("" if half == half else " bb-hollow") + " bb-lossy" * lost
         parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(mean)))
     return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
 

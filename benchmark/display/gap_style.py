@@ -57,6 +57,7 @@ _TABLE = f"""
 .bb-point {{width: .72rem; height: .72rem; border-radius: 50%; top: .31rem; transform: translateX(-50%);
   background: var(--hue); border: 2px solid var(--hue)}}
 .bb-hollow {{background: var(--bb-paper)}}
+.bb-lossy {{border-radius: 0; rotate: 45deg}}
 .bb-bar {{height: 3px; top: calc(.67rem - 1.5px); background: var(--hue); opacity: .6}}
 .bb-line {{top: 0; bottom: 0; border-left: 2px dashed {_faint(75)}; transform: translateX(-50%)}}
 .bb-failed {{opacity: .82; font-style: italic}}

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchmark.display.gap import Address, Column, gap_in_words, labels_glyph, method_link
+from benchmark.display.gap import Address, Column, gap_in_words, labels_glyph, lost_in_words, method_link
 from benchmark.display.texts import FAMILIES
 from benchmark.display.traits import LABELS, NO_LOCKS, UNKNOWN
 
@@ -89,6 +89,6 @@ def _gap(name: str, settings: Sequence[Column]) -> tuple[int, float, str, str]:
     for i, column in enumerate(settings):
         row = column.rows.get(name)
         if row is not None and row["vs_e2ebp_pct"] == row["vs_e2ebp_pct"]:
-            said = gap_in_words(row)
+            said = gap_in_words(row) + lost_in_words(row)
             return i, -row["vs_e2ebp_pct"], name, said if i == 0 else f"({said} in {column.name})"
     return len(settings), 0.0, name, "is the twin" if name == "e2ebp" else "not run"

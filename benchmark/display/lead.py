@@ -30,13 +30,18 @@ def lead(suite: str, board: pd.DataFrame, figures: pd.DataFrame, suites: Mapping
     rows = board[(board["suite"] == suite) & board["times"].isna() & (board["kind"] == "")]
     leading = rows[rows["leads"] == "yes"]
     title = str(suites.get(suite, {}).get("title", suite))
-    ran = leading.loc[leading["test_top1_pct"].notna() & ~is_reference(leading), "method"].nunique()
-    begin = f"{title}{_what(leading)}: {ran} of {methods} methods were run there, {_epochs(leading)}.{_seeds(leading)}"
+    begin = f"{title}{_what(leading)}: {_ran(leading, methods)}, {_epochs(leading)}.{_seeds(leading)}"
     return f"{begin} {_backpropagation(leading)} {_literature(leading, figures)}".strip()
 
 
 def _what(rows: pd.DataFrame) -> str:
     return ", a smoke test" if (rows["role"] == SMOKE_TEST).any() else ""
+
+
+def _ran(rows: pd.DataFrame, methods: int) -> str:
+    ended = rows.loc[~is_reference(rows)].groupby("method")["n_ok"].sum() > 0
+    lost = f" ({(~ended).sum()} of them did not finish)" if not ended.all() else ""
+    return f"{len(ended)} of {methods} methods were run there{lost}"
 
 
 def _epochs(rows: pd.DataFrame) -> str:
@@ -51,11 +56,10 @@ def _epochs(rows: pd.DataFrame) -> str:
 
 
 def _seeds(rows: pd.DataFrame) -> str:
-    """What is still to come, where rows have fewer seeds than their suite asks for."""
-    ended = rows[rows["n_ok"] > 0]
-    if ended.empty or not (ended["n_ok"] < ended["n_asked"]).any():
+    """What is still to come, where rows have fewer seeds than their suite asks for; one that failed was run."""
+    if not (rows["n_total"] < rows["n_asked"]).any():
         return ""
-    few, most, asked = int(ended["n_ok"].min()), int(ended["n_ok"].max()), int(ended["n_asked"].max())
+    few, most, asked = int(rows["n_total"].min()), int(rows["n_total"].max()), int(rows["n_asked"].max())
     have = f"{few}" if few == most else f"{few} to {most}"
     return f" Not complete: of {asked} seeds that are asked for, its rows have {have} so far."
 

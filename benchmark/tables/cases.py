@@ -1,8 +1,9 @@
 """What a claim says of two rows in one setting: their difference, how far seeds scatter it, and how sure that is.
 
 Accuracies of a setting (suite, backbone, recipe) have the variances of ranks (:mod:`benchmark.tables.certainty`): each
-row's own, drawn towards what all rows of the setting have in common and never below its own. A row that lacks seeds of the others, times, and
-tables of tracks have the plain variance of their differences. Costs that are the same for all seeds are not tested.
+row's own, drawn towards what all rows of the setting have in common and never below its own. A row that lacks seeds of
+the others, times, and tables of tracks have the plain variance of their differences. Costs that are the same for all
+seeds are not tested.
 """
 
 from collections import defaultdict

@@ -23,6 +23,7 @@ def results(tmp_path_factory):
     records += [make_record("dgl", k, s, 90.0 + s - k, **CIFAR) for k in (2, 4) for s in range(3)]
     records += [make_record("gradient_checkpointing", 4, s, 90.0 + s, **CIFAR) for s in range(3)]
     records += [make_record("mac", 4, 0, 80.0, **CIFAR), make_record("fa", 4, 0, status="diverged", **CIFAR)]
+    records += [make_record("drtp", 4, s, 89.0 + s, status="diverged" if s == 2 else "ok", **CIFAR) for s in range(3)]
     write_runs(folder / "runs", *records)
     write_own_tables(folder)
     return folder
@@ -47,12 +48,17 @@ def test_points_lines_and_empty_cells_are_where_they_belong(results):
     assert "not run" in found["mac"][0]
     assert "bb-hollow" in found["mac"][1]
     assert "did not finish" in found["fa"][1]
+    assert "bb-lossy" not in four
+    assert "bb-lossy" in found["drtp"][1]  # of three seeds one diverged, which its mean leaves out
+    assert "−1.00 ± 0.00 points, 2 seeds; 1 of 3 diverged" in found["drtp"][1]
 
 
 def test_the_lead_says_that_seeds_are_still_to_come(results):
     board = read_board(results)
     args = pd.DataFrame(columns=["method", "metric"]), {}, 51
     assert "Not complete" not in lead("cifar10", board.assign(n_asked=1), *args)
+    assert "Not complete" not in lead("cifar10", board.assign(n_asked=1, n_ok=0), *args), "they failed, and were run"
+    assert "4 of 51 methods were run there (1 of them did not finish)" in lead("cifar10", board, *args)
     said = lead("cifar10", board.assign(n_asked=3), *args)
     assert "Not complete: of 3 seeds that are asked for, its rows have 1 to 3 so far." in said
 

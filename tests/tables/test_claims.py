@@ -200,9 +200,7 @@ def test_a_cell_that_broke_keeps_a_claim_from_support_and_not_from_contradiction
         ("compare", -3.0, {"expect": "above"}, CONTRADICTED),
     ],
 )
-def test_a_mean_without_the_seeds_that_broke_decides_nothing_for_its_side(
-    tmp_path, broken_side, gap, changes, verdict
-):
+def test_a_mean_without_the_seeds_that_broke_decides_nothing_for_its_side(tmp_path, broken_side, gap, changes, verdict):
     broken = {"compare": "one", "against": "other"}[broken_side]
     runs = [make_record("e2ebp", 1, s, twin, **MADE) for s, twin in enumerate(TWIN)]
     for s, twin in enumerate(TWIN):

@@ -401,7 +401,10 @@ def test_the_terminal_names_the_kind_of_a_row_that_is_not_compared(tmp_path):
         ("a,b\nZ\u00fcrich,1\n".encode("latin-1"), "is no UTF-8 text"),
         (b"a,b\n1,2\n", "lacks the column"),
         (b"a,b\n1,2\n1,2,3,4\n", "is no table"),
-        (b"method,dataset,backbone,modules,metric,value,std,source,note,suite\ndgl,MNIST,MLP,2,e,8 %,,s,,\n", ": a value is 8 %"),
+        (
+            b"method,dataset,backbone,modules,metric,value,std,source,note,suite\ndgl,MNIST,MLP,2,e,8 %,,s,,\n",
+            ": a value is 8 %",
+        ),
     ],
 )
 def test_papers_figures_that_cannot_be_read_are_one_sentence(tmp_path, raw, sentence):
