@@ -24,6 +24,7 @@ from benchmark.tables.columns import (
     complete,
     is_reference,
     is_twin,
+    to_decimals,
 )
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.trust import joint
@@ -189,6 +190,6 @@ def rounded(board: pd.DataFrame) -> pd.DataFrame:
     board = board.copy()
     for name, column in COLUMNS.items():
         if column.decimals is not None:
-            numbers = pd.to_numeric(board[name]).astype(float).round(column.decimals)
+            numbers = to_decimals(pd.to_numeric(board[name]).astype(float), column.decimals)
             board[name] = numbers if column.decimals else numbers.astype("Int64")
     return board

@@ -8,7 +8,7 @@ import pandas as pd
 from benchmark.errors import UserError
 from benchmark.schema.record import Record, read_record
 from benchmark.schema.text import printable
-from benchmark.tables.columns import COLUMNS, LABELS, SHARED
+from benchmark.tables.columns import COLUMNS, LABELS, SHARED, to_decimals
 from benchmark.tables.trust import ISOLATION
 from benchmark.tables.verification import Standing, standings
 
@@ -57,13 +57,14 @@ def _in_place(path: Path, runs: Path) -> Record:
 
 def _cell(record: Record, standing: Standing) -> dict[str, Any]:
     learned, cost, origin = record.accuracy, record.cost, record.provenance
+    known = bool(record.labels or learned)  # a training that used none has counted none
     row = record.identity.model_dump() | {
         "recipe": record.identity.recipe or SHARED,
         "status": record.status if record.genuine else EDITED,
         "error": record.error,
         **standing.model_dump(),
         "cuts": None if record.cuts is None else " ".join(record.cuts),
-        **{name: record.labels.get(kind, 0) if record.labels else None for name, kind in LABELS.items()},
+        **{name: record.labels.get(kind, 0) if known else None for name, kind in LABELS.items()},
         "isolation": ISOLATION.get(record.isolation or "", record.isolation),
     }
     if learned:
@@ -88,7 +89,7 @@ def published(cells: pd.DataFrame) -> pd.DataFrame:
     decimals = {name: column.decimals for name, column in COLUMNS.items() if column.decimals is not None}
     table = cells[PUBLISHED].copy()
     for name in NUMBERS:
-        table[name] = table[name].round(decimals.get(name, 0))
+        table[name] = to_decimals(table[name], decimals.get(name, 0))
     for name in ("epochs", "parameters", "auxiliary_parameters", "threads"):
         table[name] = table[name].astype("Int64")
     for name in ("git_commit", "method_sha256", "dataset_fingerprint"):

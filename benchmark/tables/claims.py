@@ -20,7 +20,7 @@ from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
 from benchmark.tables.cases import Case, Evidence, cases_of_table, in_words, values_in_words
 from benchmark.tables.certainty import ERROR, holm_adjusted
-from benchmark.tables.columns import ENOUGH
+from benchmark.tables.columns import ENOUGH, to_decimals
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 OPEN, UNTESTED = "not distinguishable", "not tested at this scale"
@@ -129,7 +129,11 @@ def tables_of_claims(
     ]
     table = pd.DataFrame(rows, columns=CLAIMS).astype({"n": "Int64", "seeds_needed": "Int64"})
     table["p"] = table["p"].map(lambda value: float(f"{value:.3g}"))
-    return table.round({"effect": 3, "half": 3}), pd.DataFrame(cases, columns=CASES).round(3)
+    return _rounded(table), _rounded(pd.DataFrame(cases, columns=CASES))
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(**{name: to_decimals(table[name].astype(float), 3) for name in ("effect", "half")})
 
 
 def _weighed(name: str, claim: Claim, evidence: Evidence, results: Path) -> Weighed:

@@ -3,13 +3,15 @@
 Light on purpose: the dashboard imports it at every start.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
 REFERENCE = "end-to-end"  # the family that the others are measured by: it is never ranked, and never the best
 ENOUGH = 3  # seeds; a row of fewer is neither ranked, nor best, nor a headline: what it says may be chance
+LEFT = 1e-7  # of a last decimal: what sums in another order differ by
 SHARED = "shared"  # the recipe of an identity that names none
 COMPARISON = "comparison"  # the role of a suite that says which method is better
 TRACK = "track"  # of one whose networks are examined afterwards, and whose training is but brief
@@ -159,9 +161,18 @@ def rank_in_words(low: float, high: float) -> str:
     return f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}"
 
 
+def to_decimals(values: Any, decimals: int) -> Any:
+    """Numbers rounded as people do, halves away from zero, whatever is left of sums in another order.
+
+    So the same difference is written alike wherever it is shown: 0.675 is 0.68, also where it came out as 0.67499999.
+    """
+    scale = 10.0**decimals
+    return np.sign(values) * np.floor(np.abs(values) * scale + 0.5 + LEFT) / scale + 0.0  # no zero has a sign
+
+
 def with_interval(mean: float, half: float, sign: str = "") -> str:
     """``91.20 ± 0.31``, without the interval where there is none, and a dash for no number."""
     if pd.isna(mean):
         return "–"
-    written = f"{round(mean, 2) + 0.0:{sign}.2f}"  # adding zero takes the sign off a zero
-    return written + ("" if pd.isna(half) else f" ± {half:.2f}")
+    written = f"{to_decimals(mean, 2):{sign}.2f}"
+    return written + ("" if pd.isna(half) else f" ± {to_decimals(half, 2):.2f}")

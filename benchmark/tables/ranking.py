@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.tables.certainty import ERROR, rank_intervals
-from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, TWIN
+from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, TWIN, to_decimals
 from benchmark.tables.kinds import other_kind
 
 OVERALL = "overall"
@@ -81,7 +81,9 @@ def ranking(
     contests = {suite: ranked for suite, ranked in suites.items() if suite not in {*few, *apart}}
     overall = [_overall(counted)] if len(counted := complete_suites(contests)) >= LEAST_SUITES else []
     table = pd.concat([*(ranked.rows for ranked in suites.values()), *overall], ignore_index=True)[COLUMNS]
-    return table.astype(dict.fromkeys([*RANK, "of"], "Int64")).round({"score": 2})
+    return table.astype(dict.fromkeys([*RANK, "of"], "Int64")).assign(
+        score=to_decimals(table["score"].astype(float), 2)
+    )
 
 
 def _accuracies(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from benchmark.schema.suite import Suite
 from benchmark.schema.tuned import Search, read_search
 from benchmark.tables.board import half_interval
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import PAIRED, RECIPE_COLUMNS
+from benchmark.tables.columns import PAIRED, RECIPE_COLUMNS, to_decimals
 
 TUNED = "tuned"
 ROW = ["suite", "method", "variant", "backbone", "modules"]
@@ -64,7 +64,7 @@ def tuning(
     pairs = _pairs(cells)
     ranks = {SHARED: _ranks(before), TUNED: _ranks(after)}
     rows = [
-        {**place, **_pair(pairs, place), **_ranked(ranks, search), **_said(search, defined.get(search.suite))}
+        {**place, **_pair(pairs, place), **_ranked(ranks, search), **_said(search, defined.get(search.suite), place)}
         for search in searches
         for place in _places(search, cells)
     ]
@@ -72,8 +72,9 @@ def tuning(
     for name in ("lr", "weight_decay"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
     whole = [*RANKED, "n_pairs", "configuration", "trials", "trials_ok"]
-    digits = {"shared_pct": 2, "tuned_pct": 2, "difference_pct": 2, "difference_half_pct": 2}
-    return table.astype({**dict.fromkeys(digits, float), **dict.fromkeys(whole, "Int64")}).round(digits)
+    for name in ("shared_pct", "tuned_pct", "difference_pct", "difference_half_pct"):
+        table[name] = to_decimals(table[name].astype(float), 2)
+    return table.astype(dict.fromkeys(whole, "Int64"))
 
 
 def _pairs(cells: pd.DataFrame) -> pd.DataFrame:
@@ -112,8 +113,8 @@ def _ranked(ranks: Mapping[str, Mapping[tuple[Any, Any], tuple[Any, ...]]], sear
     return dict(zip(RANKED, (value for ranked in found for value in ranked), strict=True))
 
 
-def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
-    """What was tried, and what was chosen of it."""
+def _said(search: Search, suite: Suite | None, place: Mapping[str, Any]) -> dict[str, Any]:
+    """What was tried, and what was chosen of it; a variant that was not searched trains by the recipe alone."""
     effort = {
         "searched_modules": search.modules,
         "trials": len(search.trials),
@@ -129,7 +130,7 @@ def _said(search: Search, suite: Suite | None) -> dict[str, Any]:
         "origin": chosen.origin,
         **{name: recipe.get(name) for name in RECIPE_COLUMNS},
         "recipe": _json(other),
-        "options": _json(chosen.options),
+        "options": _json(chosen.options if place["variant"] == search.variant else {}),
     }
 
 

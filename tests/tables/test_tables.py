@@ -18,7 +18,7 @@ from benchmark.errors import UserError
 from benchmark.schema.plugins import method_metadata
 from benchmark.tables.board import leaderboard, rounded
 from benchmark.tables.cells import load
-from benchmark.tables.columns import COLUMNS, with_interval
+from benchmark.tables.columns import COLUMNS, to_decimals, with_interval
 from benchmark.tables.curves import curves
 from benchmark.tables.files import papers_figures
 from benchmark.tables.reproductions import METHODS, NOT_STATED, memory_as_ratio, reproductions
@@ -411,3 +411,16 @@ def test_papers_figures_that_cannot_be_read_are_one_sentence(tmp_path, raw, sent
     (tmp_path / "published.csv").write_bytes(raw)
     with pytest.raises(UserError, match=rf"published\.csv ?{sentence}"):
         papers_figures(tmp_path / "published.csv")
+
+
+def test_the_same_difference_is_written_alike_however_it_was_summed():
+    difference = (91.19 + 91.20) / 2 - (90.48 + 90.56) / 2
+    assert difference != 0.675
+    assert with_interval(difference, float("nan"), "+") == with_interval(0.675, float("nan"), "+") == "+0.68"
+    assert with_interval(-difference, 0.125) == "-0.68 ± 0.13"
+    assert to_decimals(pd.Series([-0.001, float("nan"), 0.5]), 0).astype(str).tolist() == ["0.0", "nan", "1.0"]
+
+
+def test_a_training_that_used_no_label_says_so(tmp_path):
+    cells = load(write_runs(tmp_path / "runs", make_record("untrained", 1, 0, 60.0).model_copy(update={"labels": {}})))
+    assert cells[["labels_full", "labels_pairs", "labels_none"]].values.tolist() == [[0.0, 0.0, 0.0]]

@@ -77,6 +77,14 @@ def test_only_seeds_that_both_finished_are_compared(tmp_path):
     assert pd.isna(table.loc[("dgl", 2), "shared_pct"])
 
 
+def test_options_are_of_the_variant_that_was_searched_alone(tmp_path):
+    trials = [make_trial(0, 70.0, 1, origin="shared", options={"beta": 0.5})]
+    trials.append(make_trial(0, 72.0, origin="shared", options={"beta": 0.5}))
+    records = [make_record("dgl", 4, 0, 60.0, variant=v, recipe="tuned") for v in ("a", "b")]
+    table = tables(tmp_path, records, make_search("dgl", *trials, modules=4, variant="a")).reset_index()
+    assert table.set_index("variant")["options"].fillna("").to_dict() == {"a": '{"beta": 0.5}', "b": ""}
+
+
 def test_a_search_without_cells_or_without_an_end_is_a_row(tmp_path):
     open_end = make_search("fa", make_trial(0, 70.0, 1, origin="shared"), modules=1)
     row = tables(tmp_path, both_recipes(), open_end).loc[("fa", 1)]

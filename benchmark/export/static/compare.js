@@ -11,7 +11,9 @@
   let latest = 0; // of the loads: what an earlier one brings is not shown any more
 
   const words = (form, values) => form.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const unsigned = (number) => (number + 0).toFixed(2).replace(/^-(0\.00)$/, "$1");
+  // Halves away from zero, as in the tables, whatever is left of sums in another order.
+  const rounded = (number) => (Math.sign(number) * Math.floor(Math.abs(number) * 100 + 0.5 + 1e-7)) / 100;
+  const unsigned = (number) => rounded(number).toFixed(2).replace(/^-(0\.00)$/, "$1");
   const signed = (number) => unsigned(number).replace(/^(?!-)/, "+");
 
   function element(name, text, className) {
