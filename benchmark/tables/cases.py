@@ -28,7 +28,8 @@ from benchmark.tables.planned import can_be_planned
 
 SETTING = ["suite", "backbone", "recipe"]
 SIDE = ["method", "variant", "modules"]
-CELL_OF = [name for name in [*ROW, *FILLED] if name != "times"]  # what ties a cell to its row
+# What ties a cell to its row; not the family, which is another in claims where nothing is trained.
+CELL_OF = [name for name in [*ROW, *FILLED] if name not in ("times", "family")]
 COLUMN_OF = {ACCURACY: "test_top1_pct", **COSTS, **TIME}
 TABLE_SETTING = ["suite", "backbone"]  # of a track's table, where it has them
 NORMAL = 1.959964  # half of a 95 % interval, in standard errors

@@ -336,6 +336,12 @@ def test_what_trains_nothing_is_of_no_family_in_claims():
     assert family_that_claims(says | {"leaves": ("hidden",)}) == family_that_claims(says) == "strictly modular"
 
 
+def test_a_row_of_no_family_keeps_its_cells(evidence):
+    rows = evidence.board.assign(family=evidence.board["family"].where(evidence.board["method"] != "worse", ""))
+    found = one(Evidence(rows, evidence.cells, smoke=evidence.smoke), "better", against="worse", margin=4.9)
+    assert (found["verdict"], found["n"]) == (SUPPORTED, 5)
+
+
 @pytest.mark.parametrize(
     ("compare", "where", "sentence"),
     [

@@ -418,7 +418,7 @@ def test_the_same_difference_is_written_alike_however_it_was_summed():
     assert difference != 0.675
     assert with_interval(difference, float("nan"), "+") == with_interval(0.675, float("nan"), "+") == "+0.68"
     assert with_interval(-difference, 0.125) == "-0.68 ± 0.13"
-    assert to_decimals(pd.Series([-0.001, float("nan"), 0.5]), 0).astype(str).tolist() == ["0.0", "nan", "1.0"]
+    assert to_decimals(pd.Series([-0.001, 0.5, float("nan")]), 0).map(str).tolist() == ["0.0", "1.0", "nan"]
 
 
 def test_a_training_that_used_no_label_says_so(tmp_path):
