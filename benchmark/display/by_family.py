@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.display.texts import FAMILIES
-from benchmark.tables.columns import REFERENCE
+from benchmark.tables.columns import REFERENCE, to_decimals
 from benchmark.tables.variants import one_variant
 
 TITLE = "Each family as K grows"
@@ -101,4 +101,4 @@ def _spread(gaps: pd.Series) -> str:
 
 
 def _points(value: float) -> str:
-    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
+    return f"{to_decimals(value, 1):+.1f}".replace("-", "−")

@@ -184,10 +184,10 @@ def draws_of(labels: np.ndarray, options: Options) -> Iterator[tuple[int | None,
 def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
     """The rows of the networks that differ by seed alone: one for each head and number of labels."""
     block = sats[0].block
-    (kind, seen), *_ = [*block.hidden_labels.items(), ("none", 0)]
+    paired = block.hidden_labels.get("pairs")
     of_row = row_of(sats[0].cell) | {
         "seen": ", ".join(f"{kind}: {count}" for kind, count in block.hidden_labels.items()) or "none",
-        "pairs": seen * (seen - 1) // 2 if kind == "pairs" else None,
+        "pairs": paired * (paired - 1) // 2 if paired else None,
         "features": block.features,
     }
     by_seed: list[dict[Any, list[float]]] = [{(s.head, s.per_class): [] for s in sat.block.scores} for sat in sats]

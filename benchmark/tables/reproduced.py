@@ -4,12 +4,14 @@ import pandas as pd
 from scipy.special import stdtrit
 
 REPRODUCED, NOT_REPRODUCED, NOT_RUN = "reproduced", "not reproduced", "not run"
+JUDGED = (REPRODUCED, NOT_REPRODUCED)
 TEST_PICTURES = {"SVHN": 26_032, "STL-10": 8_000, "ImageNet": 50_000}  # in their test splits
 OTHERS = 10_000  # MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100, Tiny ImageNet
 RULE = (
     "Reproduced: the two differ by no more than 2·√(s² here + s² of the paper), and half a unit of the last printed "
     "digit. s is the standard deviation over seeds; where one seed, or a paper that prints none, leaves it unknown, it "
-    "is that of drawing the N test pictures anew, √(p·(100 − p)/N) for an error of p percent."
+    "is that of drawing the N test pictures anew, √(p·(100 − p)/N) for an error of p percent. A row of which a cell "
+    "failed reproduces nothing."
 )
 FIGURE = ["dataset", "backbone", "modules", "method", "metric", "published", "publication", "note"]
 
@@ -33,20 +35,22 @@ def verdicts(table: pd.DataFrame) -> pd.Series:
     """``reproduced`` or ``not reproduced`` by the rule; empty where no run of the same setting ended.
 
     Args:
-        table: columns difference and allowed, NaN where they are unknown.
+        table: columns difference and allowed, NaN where they are unknown, n_ok and n_total.
     """
     said = pd.Series(None, index=table.index, dtype=object)
     known = table["difference"].notna() & table["allowed"].notna()
-    within = table["difference"].abs() <= table["allowed"]
+    within = (table["difference"].abs() <= table["allowed"]) & (table["n_ok"] == table["n_total"])
     return said.mask(known & within, REPRODUCED).mask(known & ~within, NOT_REPRODUCED)
 
 
 def summary(reproductions: pd.DataFrame) -> str:
-    """How many published figures were run in their own setting, and how many of them came out again."""
-    figures = reproductions.drop_duplicates(FIGURE)
-    reproduced, failed = ((figures["verdict"] == said).sum() for said in (REPRODUCED, NOT_REPRODUCED))
+    """How many published figures were run in their own setting, and how many of them came out again, in every row."""
+    figures = reproductions.groupby(FIGURE, dropna=False)["verdict"]
+    said = {name: figures.agg(lambda verdicts, name=name: (verdicts == name).any()) for name in JUDGED}
+    failed = int(said[NOT_REPRODUCED].sum())
+    reproduced = int((said[REPRODUCED] & ~said[NOT_REPRODUCED]).sum())
     return (
-        f"Of {len(figures)} published figures, {reproduced + failed} have a run of the same setting here: "
+        f"Of {figures.ngroups} published figures, {reproduced + failed} have a run of the same setting here: "
         f"{reproduced} reproduced, {failed} not."
     )
 

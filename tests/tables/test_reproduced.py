@@ -59,11 +59,15 @@ def test_a_printed_zero_is_a_digit():
     [(0.99, "reproduced"), (-1.0, "reproduced"), (1.01, "not reproduced"), (-3.0, "not reproduced")],
 )
 def test_a_verdict_is_of_the_difference_in_both_directions(difference, verdict):
-    assert verdicts(pd.DataFrame({"difference": [difference], "allowed": [1.0]})).tolist() == [verdict]
+    assert verdicts(pd.DataFrame({"difference": [difference], "allowed": [1.0], "n_ok": 3, "n_total": 3})).tolist() == [
+        verdict
+    ]
+    lost = pd.DataFrame({"difference": [difference], "allowed": [1.0], "n_ok": 2, "n_total": 3})
+    assert verdicts(lost).tolist() == ["not reproduced"], "what the failed seed would have reached nobody knows"
 
 
 def test_what_was_not_run_has_no_verdict():
-    table = pd.DataFrame({"difference": [None, 1.0], "allowed": [1.0, None]}, dtype=float)
+    table = pd.DataFrame({"difference": [None, 1.0], "allowed": [1.0, None], "n_ok": 1, "n_total": 1}, dtype=float)
     assert verdicts(table).isna().all()
 
 
@@ -96,6 +100,8 @@ def test_the_summary_counts_figures_once(tmp_path):
     table = reproductions(rounded(board_of(tmp_path, *records)), FIGURES)
     said = f"Of {len(table)} published figures, 2 have a run of the same setting here: 1 reproduced, 1 not."
     assert summary(table) == said == summary(pd.concat([table, table]))
+    elsewhere = table.assign(verdict=table["verdict"].replace("reproduced", "not reproduced"))
+    assert summary(pd.concat([table, elsewhere])).endswith(": 0 reproduced, 2 not."), "in every row of ours, or not"
 
 
 # Suite -> what is run there (method, K, backbone, variant, accuracy), and what is said of whose figure.
