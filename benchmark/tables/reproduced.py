@@ -45,12 +45,12 @@ def verdicts(table: pd.DataFrame) -> pd.Series:
 
 def summary(reproductions: pd.DataFrame) -> str:
     """How many published figures were run in their own setting, and how many of them came out again, in every row."""
-    figures = reproductions.groupby(FIGURE, dropna=False)["verdict"]
-    said = {name: figures.agg(lambda verdicts, name=name: (verdicts == name).any()) for name in JUDGED}
-    failed = int(said[NOT_REPRODUCED].sum())
-    reproduced = int((said[REPRODUCED] & ~said[NOT_REPRODUCED]).sum())
+    said = reproductions.assign(**{name: reproductions["verdict"] == name for name in JUDGED})
+    figures = said.groupby(FIGURE, dropna=False)[list(JUDGED)].any()
+    failed = int(figures[NOT_REPRODUCED].sum())
+    reproduced = int((figures[REPRODUCED] & ~figures[NOT_REPRODUCED]).sum())
     return (
-        f"Of {figures.ngroups} published figures, {reproduced + failed} have a run of the same setting here: "
+        f"Of {len(figures)} published figures, {reproduced + failed} have a run of the same setting here: "
         f"{reproduced} reproduced, {failed} not."
     )
 

@@ -15,9 +15,10 @@ from workshop import Watcher, changed, mistake, workshop, write_suites
 from benchmark.display.tracks import read_tracks
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
+from benchmark.examinations import labels
 from benchmark.examining import predicted, run
 from benchmark.examining.agreement import differences
-from benchmark.examining.examination import examination_names, load_examination, options_of
+from benchmark.examining.examination import Sat, examination_names, load_examination, options_of
 from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
 from benchmark.examining.network import Network
 from benchmark.examining.run import check_suite, examine_suite
@@ -227,3 +228,11 @@ def test_a_further_examination_is_one_file(tmp_path, monkeypatch):
     table.to_csv(tmp_path / "dead_features.csv", index=False)
     (track,) = read_tracks(tmp_path).values()
     assert (track.title, track.table["dead"].tolist()) == ("Dead features", [3])
+
+
+def test_pairs_are_counted_beside_other_labels():
+    score = labels.Score(head="mean", per_class=1, draw=0, test_top1=50.0)
+    kinds = {"full": 10, "pairs": 60}
+    block = labels.Block(features=8, classes=4, training_pictures=100, hidden_labels=kinds, scores=[score])
+    table = labels.Labels().table([Sat(identity("dgl", 0), block)])
+    assert table[["seen", "pairs"]].values.tolist() == [["full: 10, pairs: 60", 60 * 59 // 2]]
