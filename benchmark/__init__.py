@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from benchmark.engine.cutting.partition import Features, Partition
-    from benchmark.engine.objectives import feedback, heads, losses, perturbation
+    from benchmark.engine.objectives import feedback, heads, losses, patches, perturbation
     from benchmark.engine.objectives.autocast import in_float32, narrowed, widened
     from benchmark.engine.objectives.endings import before_relu
     from benchmark.engine.objectives.infopro_objective import InfoProObjective, infopro_weights
@@ -42,7 +42,7 @@ _HOME = {
     "training.buffers": ("on_copies_of_buffers",),
     "training.method": ("READOUT_SHARE", "LocalMethod", "Method", "ModularMethod", "Phase"),
 }
-_MODULES = ("feedback", "heads", "losses", "perturbation")
+_MODULES = ("feedback", "heads", "losses", "patches", "perturbation")
 
 __all__ = [
     "READOUT_SHARE",
@@ -74,6 +74,7 @@ __all__ = [
     "losses",
     "narrowed",
     "on_copies_of_buffers",
+    "patches",
     "perturbation",
     "stratified_order",
     "widened",

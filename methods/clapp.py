@@ -22,7 +22,6 @@ as in ``gim``: with raw scores a margin of 1 means another thing in each module.
 theirs is a layer of a VGG; the classifier sees whole pictures.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,8 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, Partition, Task, heads
-from benchmark.errors import UserError
+from benchmark import Batch, LocalMethod, Partition, Task, patches
 
 
 class CLAPP(LocalMethod):
@@ -52,43 +50,22 @@ class CLAPP(LocalMethod):
 
     def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(partition, task, options)
-        if not 2 <= self.options.grid < task.image_size:
-            raise UserError(f"grid is {self.options.grid}, but must be of 2 to {task.image_size - 1} rows of patches.")
-        side = 2 * (task.image_size // (self.options.grid + 1))
-        self.patch_size = side if self.takes(side) else task.image_size  # of what enters the network
-
-    def takes(self, side: int) -> bool:
-        """Whether all hidden modules accept pictures of ``side`` pixels; found without computing anything."""
-        h = torch.empty(2, self.task.channels, side, side, device="meta")
-        try:
-            for module, features in zip(self.modules[: self.last], self.outputs, strict=False):
-                h = copy.deepcopy(module).to("meta")(h)
-                if features.as_map(h).shape[:2] != (2, features.channels):
-                    return False
-        except (RuntimeError, AssertionError, ValueError):
-            return False
-        return True
+        self.patch_size = patches.size_for(self.modules[: self.last], self.outputs, task, self.options.grid)
 
     def auxiliary(self, k: int) -> nn.Module | None:
         """W_s for each number of rows s."""
         if k == self.last:
             return None
-        steps, width = min(self.options.steps, self.options.grid - 1), self.outputs[k].channels
-        return nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(steps))
+        return patches.predictions(self.outputs[k], self.options.grid, self.options.steps)
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         """The hidden modules see patches, the classifier whole pictures."""
         if self.last not in self.phase.trains:
-            patches = cut(batch.x, self.options.grid)
-            if patches.shape[-1] != self.patch_size:
-                patches = F.interpolate(patches, size=self.patch_size, mode="bilinear")
-            batch = replace(batch, x=patches)
+            batch = replace(batch, x=patches.cut(batch.x, self.options.grid, self.patch_size))
         yield from super().losses(batch)
 
     def local_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
-        grid = self.options.grid
-        z = heads.global_average(self.outputs[k].as_map(h))
-        z = F.layer_norm(z, z.shape[1:]).unflatten(0, (-1, grid, grid))  # (B, row, column, C)
+        z = patches.encoded(self.outputs[k], h, self.options.grid)
         same = torch.rand(len(z), device=z.device) < 0.5
         other = (torch.arange(len(z), device=z.device) + torch.randint(1, len(z), (1,), device=z.device)) % len(z)
         return torch.stack(
@@ -97,14 +74,6 @@ class CLAPP(LocalMethod):
                 for s, predict in enumerate(self.auxiliaries[k], start=1)
             ]
         ).mean()
-
-
-def cut(x: Tensor, grid: int) -> Tensor:
-    """Pictures (B, C, H, H) -> patches (B * grid * grid, C, h, h), row by row."""
-    stride = x.shape[-1] // (grid + 1)
-    rows = x.unfold(2, 2 * stride, stride)[:, :, :grid]
-    cells = rows.unfold(3, 2 * stride, stride)[:, :, :, :grid]
-    return cells.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).contiguous(memory_format=torch.channels_last)
 
 
 def below(z: Tensor, prediction: Tensor) -> Tensor:

@@ -21,15 +21,11 @@ block.
 """
 
 from collections.abc import Iterator
-from math import prod
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, Features, Method
-
-GRID = 8  # positions a side at most
+from benchmark import Batch, Method, feedback
 
 
 class DFA(Method):
@@ -47,7 +43,7 @@ class DFA(Method):
     recipe = {"optimizer": "rmsprop", "lr": 5e-5, "epochs": 300}
 
     def auxiliary(self, k: int) -> nn.Module | None:
-        return None if k == self.last else RandomFeedback(self.outputs[k], self.task.classes)
+        return None if k == self.last else feedback.RandomFeedback(self.outputs[k], self.task.classes)
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         outputs, h = [], batch.x
@@ -63,22 +59,3 @@ class DFA(Method):
     def bounded(self, k: int, h: Tensor) -> Tensor:
         """Tokens behind a layer norm without parameters; maps as they are."""
         return F.layer_norm(h, h.shape[-1:]) if self.outputs[k].layout in ("NLC", "NHWC") else h
-
-
-class RandomFeedback(nn.Module):
-    """The fixed random matrix B_k: errors (B, classes) -> (B, ...), the shape of a module's output."""
-
-    def __init__(self, features: Features, classes: int) -> None:
-        super().__init__()
-        self.features = features
-        std = prod(features.shape) ** -0.5
-        grid = [min(GRID, side) for side in features.size]
-        self.register_buffer("map", std * torch.randn(classes, features.channels, *grid))
-        self.register_buffer("prefix", std * torch.randn(classes, features.prefix_tokens, features.channels))
-
-    def forward(self, error: Tensor) -> Tensor:
-        feedback = torch.einsum("bk,kchw->bchw", error, self.map)
-        feedback = self.features.from_map(F.interpolate(feedback, self.features.size))
-        prefix = torch.einsum("bk,kpc->bpc", error, self.prefix)
-        tokens = self.features.prefix_tokens
-        return torch.cat([prefix, feedback[:, tokens:]], 1) if tokens else feedback

@@ -40,18 +40,14 @@ Departures:
 - Every module back-propagates its own loss at once; the authors' code keeps all graphs to the end of a step.
 """
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import Batch, LocalMethod, Task, heads, losses
-from benchmark.engine.partition import Partition
-from benchmark.errors import UserError
+from benchmark import Batch, LocalMethod, Partition, Task, losses, patches
 
 
 class GreedyInfoMax(LocalMethod):
@@ -71,61 +67,27 @@ class GreedyInfoMax(LocalMethod):
 
     def __init__(self, partition: Partition, task: Task, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(partition, task, options)
-        side = 2 * self.stride
-        self.patch_size = side if self.takes(side) else task.image_size  # of what enters the network
-
-    @property
-    def stride(self) -> int:
-        """Pixels between neighbouring patches, half a patch; raises UserError for a grid that does not fit."""
-        grid, size = self.options.grid, self.task.image_size
-        if not 2 <= grid < size:
-            raise UserError(f"grid is {grid}, but pictures of {size}x{size} have 2 to {size - 1} rows of patches.")
-        return size // (grid + 1)
-
-    def takes(self, side: int) -> bool:
-        """Whether all hidden modules accept pictures of ``side`` pixels; found without computing anything."""
-        h = torch.empty(2, self.task.channels, side, side, device="meta")
-        try:
-            for module, features in zip(self.modules[: self.last], self.outputs, strict=False):
-                h = copy.deepcopy(module).to("meta")(h)
-                if features.as_map(h).shape[:2] != (2, features.channels):
-                    return False
-        except (RuntimeError, AssertionError, ValueError):
-            return False
-        return True
+        self.patch_size = patches.size_for(self.modules[: self.last], self.outputs, task, self.options.grid)
 
     def auxiliary(self, k: int) -> nn.Module | None:
         """W_s for each number of rows s."""
         if k == self.last:
             return None
-        steps, width = min(self.options.steps, self.options.grid - 1), self.outputs[k].channels
-        return nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(steps))
+        return patches.predictions(self.outputs[k], self.options.grid, self.options.steps)
 
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         """The hidden modules see patches, the classifier whole pictures."""
         if self.last not in self.phase.trains:
-            batch = replace(batch, x=self.patches(batch.x))
+            batch = replace(batch, x=patches.cut(batch.x, self.options.grid, self.patch_size))
         yield from super().losses(batch)
 
-    def patches(self, x: Tensor) -> Tensor:
-        """Pictures (B, C, H, H) -> (B * grid * grid, C, h, h), row by row."""
-        grid, stride = self.options.grid, self.stride
-        rows = x.unfold(2, 2 * stride, stride)[:, :, :grid]
-        cells = rows.unfold(3, 2 * stride, stride)[:, :, :, :grid]
-        flat = cells.permute(0, 2, 3, 1, 4, 5).flatten(0, 2).contiguous(memory_format=torch.channels_last)
-        if self.patch_size == 2 * stride:
-            return flat
-        return F.interpolate(flat, size=self.patch_size, mode="bilinear")
-
     def local_loss(self, k: int, h: Tensor, batch: Batch) -> Tensor:
-        grid = self.options.grid
-        z = heads.global_average(self.outputs[k].as_map(h))
-        z = F.layer_norm(z, z.shape[1:]).unflatten(0, (-1, grid, grid))  # (B, row, column, C)
+        z = patches.encoded(self.outputs[k], h, self.options.grid)
         values = []
         for rows, predict in enumerate(self.auxiliaries[k], start=1):
             below = z[:, rows:].flatten(0, 2)
-            predictions = predict(z[:, :-rows].flatten(0, 2)) / z.shape[-1] ** 0.5
-            values.append(losses.info_nce(predictions, below, others(len(below), self.options.negatives, h.device)))
+            told = predict(z[:, :-rows].flatten(0, 2)) / z.shape[-1] ** 0.5
+            values.append(losses.info_nce(told, below, others(len(below), self.options.negatives, h.device)))
         return torch.stack(values).mean()
 
 

@@ -22,7 +22,8 @@ WIDTHS = {1400: 910, 400: 800}  # and heights, pixels
 ROW = 364  # height of a picture on the sheet
 COLOURS = 192  # of a picture
 PATIENCE = 300_000  # ms: the machine may be busy
-DRAWN = "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
+DRAWN = """() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+  && !document.querySelector('[data-testid=stSkeleton]')"""  # the grey place of what is still loaded
 
 
 def main(folder: Path, scheme: str) -> None:

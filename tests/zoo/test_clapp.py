@@ -45,12 +45,6 @@ def test_a_loss_compares_rows_with_those_below_in_the_same_column() -> None:
     assert loss == pytest.approx(np.mean(values), rel=1e-4)
 
 
-def test_patches_are_those_of_greedy_infomax() -> None:
-    x = pictures(2).x
-    for grid in (2, 3, 5):
-        assert torch.equal(FILE["cut"](x, grid), build("gim", {"grid": grid}).patches(x))
-
-
 def test_no_loss_reaches_another_module_and_the_classifier_sees_whole_pictures() -> None:
     method, batch = build("clapp"), pictures(16)
     hidden, readout = method.phases()

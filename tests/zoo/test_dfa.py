@@ -5,16 +5,15 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from handmade import METHODS, TASK, build, pictures, run
+from handmade import TASK, build, pictures, run
 from linear import build_linear, error, plain_sgd, vectors, weights
 
 from benchmark.engine.cutting.partition import Features
 from benchmark.engine.measuring.isolation import moved_modules
-from benchmark.engine.training.method import Method
+from benchmark.engine.objectives import feedback
 from benchmark.engine.training.train import train_step
-from benchmark.schema.plugins import load_class
 
-FEEDBACK = load_class(METHODS / "dfa.py", Method).auxiliary.__globals__["RandomFeedback"]
+FEEDBACK = feedback.RandomFeedback
 
 
 def test_gradients_are_the_error_through_the_fixed_matrix():

@@ -32,23 +32,6 @@ def test_info_nce_stays_finite_where_a_softmax_underflows() -> None:
     assert losses.info_nce(p, z, torch.tensor([[1], [0]])).item() == pytest.approx(500)
 
 
-def test_patches_overlap_by_half_and_stand_row_by_row() -> None:
-    method = build("gim")
-    x = torch.arange(2 * 3 * 64, dtype=torch.float32).view(2, 3, 8, 8)
-    patches = method.patches(x)
-    assert patches.shape == (18, 3, 4, 4)
-    for picture in range(2):
-        for row in range(3):
-            for column in range(3):
-                cut = x[picture, :, 2 * row : 2 * row + 4, 2 * column : 2 * column + 4]
-                assert torch.equal(patches[9 * picture + 3 * row + column], cut)
-
-
-@pytest.mark.parametrize(("grid", "count", "side"), [(3, 9, 4), (2, 4, 4), (5, 25, 2), (7, 49, 2)])
-def test_a_grid_has_its_number_of_patches_whatever_the_rest(grid: int, count: int, side: int) -> None:
-    assert build("gim", {"grid": grid}).patches(pictures(2).x).shape == (2 * count, 3, side, side)
-
-
 def expected_loss(z: np.ndarray, weights: list[np.ndarray], drawn: list[np.ndarray]) -> float:
     """z (B, row, column, C); ``drawn``: for each W the numbers of the negatives among its targets."""
     values = []
@@ -91,11 +74,6 @@ def test_patches_that_are_all_alike_cost_the_logarithm_of_the_choices() -> None:
     assert method.local_loss(0, torch.ones(36, 8, 4, 4), pictures(4)).item() == pytest.approx(math.log(8), rel=1e-5)
 
 
-@pytest.mark.parametrize(("options", "count"), [({}, 2), ({"steps": 1}, 1), ({"grid": 7}, 5), ({"grid": 2}, 1)])
-def test_there_is_a_prediction_for_each_row_below_up_to_five(options: dict, count: int) -> None:
-    assert [len(list(a.parameters())) for a in build("gim", options).auxiliaries] == [count, count, 0]
-
-
 @pytest.mark.parametrize("grid", [1, 8])
 def test_a_grid_that_does_not_fit_is_refused(grid: int) -> None:
     with pytest.raises(UserError, match=f"grid is {grid}, but pictures of 8x8 have 2 to 7 rows"):
@@ -118,7 +96,6 @@ def test_patches_are_enlarged_for_a_network_of_fixed_size() -> None:
     partition.modules[1].append(Positions())
     method = load_class(METHODS / "gim.py", Method)(partition, TASK)
     assert (method.patch_size, build("gim").patch_size) == (8, 4)
-    assert method.patches(pictures(2).x).shape == (18, 3, 8, 8)
     rows = run(method, 1, pictures(8))
     assert [len(row) for row in rows] == [2, 1]
 
