@@ -61,7 +61,10 @@ def _seeds(rows: pd.DataFrame) -> str:
         return ""
     few, most, asked = int(rows["n_total"].min()), int(rows["n_total"].max()), int(rows["n_asked"].max())
     have = f"{few}" if few == most else f"{few} to {most}"
-    return f" Not complete: of {asked} seeds that are asked for, its rows have {have} so far."
+    ranked = rows.loc[rows["rank_low"].notna(), "method"].nunique()
+    who = "method that lacks" if ranked == 1 else "methods that lack"
+    among = f" Ranks are among the {ranked} {who} none." if ranked else ""
+    return f" Not complete: of {asked} seeds that are asked for, its rows have {have} so far.{among}"
 
 
 def _backpropagation(rows: pd.DataFrame) -> str:

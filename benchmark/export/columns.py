@@ -133,7 +133,10 @@ def ranks(suites: list[str]) -> list[Column]:
 
 def _of_suite(suite: str) -> Column:
     return Column(
-        suite, lambda row: str(row[f"in {suite}"]), "ranks that it may have, and mean accuracy in percent", numeric=True
+        suite,
+        lambda row: str(row[f"in {suite}"]),
+        "ranks that it may have, of how many methods, and mean accuracy in percent",
+        numeric=True,
     )
 
 

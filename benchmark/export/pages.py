@@ -157,7 +157,8 @@ def _ranking(results: Results) -> Table | None:
     table["title"] = results.board.drop_duplicates("method").set_index("method")["title"]
     for suite in suites:
         rows = ranked[ranked["suite"] == suite].set_index("method")
-        table[f"in {suite}"] = (rows["rank"] + rows["score"].map(" ({:.2f})".format)).reindex(table.index).fillna("–")
+        said = rows["rank"] + rows["of"].map(" of {:.0f}".format) + rows["score"].map(" ({:.2f})".format)
+        table[f"in {suite}"] = said.reindex(table.index).fillna("–")
     return make_table("ranking", table.reset_index(), columns.ranks(suites))
 
 

@@ -61,6 +61,9 @@ def test_the_lead_says_that_seeds_are_still_to_come(results):
     assert "4 of 51 methods were run there (1 of them did not finish)" in lead("cifar10", board, *args)
     said = lead("cifar10", board.assign(n_asked=3), *args)
     assert "Not complete: of 3 seeds that are asked for, its rows have 1 to 3 so far." in said
+    assert "Ranks are among" not in said
+    ranked = board.assign(n_asked=3, rank_low=board["rank_low"].where(board["method"] != "dgl", 1))
+    assert "so far. Ranks are among the 1 method that lacks none." in lead("cifar10", ranked, *args)
 
 
 def test_the_axis_keeps_order_and_ends():

@@ -208,7 +208,7 @@ def test_the_board_is_one_block_a_method_and_ranks_are_intervals(tmp_path):
     assert [' class="again"' in row for row, _ in rows] == [False, False, True, False, True, False, True]
     assert [re.search(r'once">(?:<span>)?([^<]*)', row)[1] for row, _ in rows] == ["", *["1–2"] * 4, *["3"] * 2]
     first = page.split('data-name="ranking"')[1].split("</table>")[0]
-    assert "1–2 (77.33)" in first
+    assert "1–2 of 3 (77.33)" in first
     assert "e2ebp" not in first
     assert "no overall rank until two comparisons are complete" in page
     assert "rank 1–2 of 3 in digits" in (tmp_path / "site" / "method-dgl.html").read_text()
