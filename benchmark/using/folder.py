@@ -62,7 +62,8 @@ def _parted(root: Path, whole: Part) -> Folder:
     said = f"{count} of {len(order)} pictures are held out: a tenth of each class, the same ones each time"
     shown = set(everything.labels[held].tolist())
     missed = [name for c, name in enumerate(whole.classes) if c not in shown]
-    said += f"; none of {missed[0]!r} and {len(missed) - 1} more" if missed[1:] else f"; none of {missed[0]!r}" if missed else ""
+    if missed:
+        said += f"; none of {missed[0]!r}" + (f" and {len(missed) - 1} more" if missed[1:] else "")
     return Folder(everything.at(rest), everything.at(held), whole.classes, said)
 
 

@@ -1,6 +1,7 @@
 """What the method contract promises beyond one loss per module: phases, read-outs, few labels, pipelines, claims."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -244,7 +245,7 @@ def test_a_phase_of_a_module_that_there_is_not_is_one_sentence():
 
 def test_an_option_that_is_a_list_is_the_methods_own():
     class Listing(Linear):
-        defaults = {"widths": [8]}
+        defaults = MappingProxyType({"widths": [8]})
 
     Listing(network(2), TASK).options.widths.append(1)
     assert Listing(network(2), TASK).options.widths == [8]

@@ -19,12 +19,11 @@ from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
 from benchmark.submitting.check.names import CHECKS, LOADS
 from benchmark.submitting.check.sandboxed import _Relay, _shortened, print_findings
-from benchmark.submitting.check.trials import TRIALS, check_length, resumes
+from benchmark.submitting.check.trials import TRIALS, check_growth, check_length, resumes
 from benchmark.submitting.check.worker import check_method, run_checks
 
 GREEDY = (ROOT / METHODS / "greedy_sl.py").read_text().replace("Greedy supervised learning", "Mine")
 FLAT = "return h.sum() * 0\n\n    def output_loss(self, h, batch):\n        return h.sum() * 0"
-GRAD_OFF = "import torch\n\ntorch.set_grad_enabled(False)\n"
 VARIANTS = """    defaults = {"w": [1]}
     variants = {"a": {}, "b": {"w": 3}}
 
@@ -110,14 +109,12 @@ def test_a_good_method_passes_every_check(tmp_path):
         ("def local_loss", "def locl_loss", "loads", "`locl_loss` is no part of LocalMethod, and is never used; did"),
         ("def local_loss", "def the_objective", "backbones", "GreedySL must define `local_loss(k, h, batch)`."),
         ("    def local_loss", TRAINS_HALF, "weights", "No phase trains module 1"),
-        ("def local_loss(self, k: int, h: Tensor", "def local_loss(self, h: Tensor", "loads", "take (self, k, h, batch)"),
-        ("import torch.nn.functional", f"{GRAD_OFF}import torch.nn.functional", "loads", "changes whether gradients are"),
+        ("local_loss(self, k: int, h: Tensor", "local_loss(self, h: Tensor", "loads", "take (self, k, h, batch)"),
         ('"optimizer": "sgd"', '"optimizer": "sdg"', "loads", "timm has no optimiser 'sdg'; did you mean sgd"),
         (LOSS, f"batch.y.zero_()\n        {LOSS}", "losses", "A step changes `batch.y`"),
         (LOSS, f"self.modules[k].eval()\n        {LOSS}", "losses", "changes train or eval mode of module 0"),
         ("    def local_loss", VARIANTS, "backbones", "Variant 'b': TypeError: 'int' object is not iterable (line "),
         ("    def local_loss", BESIDE, "resume", "`beside` holds weights that no optimiser"),
-        (LOSS, f"vars(self).setdefault('kept', []).append(batch.x)\n        {LOSS}", "cost", "bytes more: keep nothing"),
         ("", "", "seed", "same seed gives other losses")
     ],
 )  # fmt: skip
@@ -164,6 +161,19 @@ def test_a_frozen_weight_of_an_auxiliary_network_stays_on_purpose(tmp_path):
     frozen = f"nn.Sequential({head}, nn.Linear(10, 10).requires_grad_(False))"
     found = variant(tmp_path, GREEDY.replace(head, frozen))["weights"]
     assert found.passed, found.sentence
+
+
+def test_an_import_that_changes_the_process_is_found(tmp_path):
+    text = GREEDY.replace("import torch.nn", "import torch\n\ntorch.set_grad_enabled(False)\nimport torch.nn", 1)
+    with torch.enable_grad():  # whose end puts the setting back
+        (finding,) = run_checks(written(tmp_path, text), [LOADS])
+    assert "Importing it changes whether gradients are computed of the process" in finding.sentence
+
+
+def test_pictures_that_gather_in_an_attribute_are_found(tmp_path):
+    text = GREEDY.replace(LOSS, f"vars(self).setdefault('kept', []).append(batch.x)\n        {LOSS}")
+    with pytest.raises(Failed, match=r"3 more steps attributes of the method hold .* bytes more: keep nothing"):
+        check_growth(problem.make(load_class(written(tmp_path, text), Method), "ResNet", 2))
 
 
 def test_a_sentence_is_shown_once():
@@ -218,7 +228,7 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
             "computes `year`, which is read without running the file",
         ),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {'../x': {}}", "variant '../x' needs a name"),
-        ("mine", "    year = 2021", "    year = 2021\n    variants = {'x': {'w': 1}}", "'x' sets 'w', which is no option"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {'x': {'w': 1}}", "sets 'w', which is no option"),
         ("mine", "    year = 2021", "    year = 2021\n    removes = ([],)", "there is no lock [] to remove"),
         ("mine", "    year = 2021", "    year = 2021\n    views = 3", "`views` is 3; a batch has 1 or 2"),
         ("mine", "    year = 2021", "    year = 2021\n    readout = 'yes'", "must be a literal bool"),

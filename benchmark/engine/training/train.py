@@ -165,7 +165,7 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:
             if (k := next(order, None)) is None:
-                raise UserError(f"{type(method).__name__} yields more losses than its phase trains modules: one for each.")
+                raise UserError(f"{type(method).__name__} yields more losses than its phase trains modules.")
             finish_module(method, k, optimizers.get(k))
     if not method.steps_early:
         for k in method.phase.trains:

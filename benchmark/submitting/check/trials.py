@@ -16,7 +16,7 @@ from benchmark.engine.measuring.meter import PeakBytes, tensors_in
 from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.measuring.reality import check_in_training, check_simulation, real_steps
 from benchmark.engine.measuring.state import randomness_kept
-from benchmark.engine.measuring.world import observe
+from benchmark.engine.measuring.world import copied, observe
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
@@ -276,7 +276,7 @@ def costs(method: type[Method]) -> str:
     batch = batch_of(method, RECIPE.batch)
     own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
     _check_meters(method, own)
-    _check_growth(build())
+    check_growth(build())
     pace = step_ratio(build, twin, RECIPE, batch, seconds=0.5)
     return (
         f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
@@ -315,13 +315,15 @@ def _check_meters(method: type[Method], simulated: Simulation) -> None:
             check_in_training(again, stretch, steps[number])
 
 
-def _check_growth(made: Method) -> None:
+def check_growth(made: Method) -> None:
     """Raise Failed where tensors gather in attributes from step to step: no simulation of one step sees them."""
     torch.manual_seed(0)
     for phase in made.phases():
         training, held = Training.start(made, phase), []
         for steps in (made.lag + 1, FEW):
-            training.losses(steps)
+            for _ in range(steps):
+                training.batch = copied(training.batch)  # a new one each time, as in a training
+                training.losses(1)
             held.append(PeakBytes(vars(made)).live)
         if held[1] > held[0]:
             raise Failed(
