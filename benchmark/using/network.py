@@ -21,6 +21,7 @@ from benchmark.engine.training.method import LocalMethod, Method
 from benchmark.engine.training.seeding import forked_rng, seeded
 from benchmark.errors import CannotCut, UserError
 from benchmark.schema.plugins import METHODS, load_class, plugin_path
+from benchmark.schema.text import said
 
 SHAPES_FROM = 2  # pictures: enough for batch normalisation in train mode
 
@@ -153,8 +154,14 @@ def _tried(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[list[Feat
                 kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
                 return tensor
 
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                h = unit(h)
+            try:
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    h = unit(h)
+            except Exception as error:
+                raise CannotCut(
+                    f"Unit {place} ({type(unit).__name__}) does not run on pictures of {'x'.join(map(str, shape))} "
+                    f"(channels, height, width): {said(error)}."
+                ) from error
             found = describe(model, shape, str(place), h) if isinstance(h, Tensor) else None
             if found is None:
                 raise CannotCut(f"Unit {place} ({type(unit).__name__}) does not give one tensor of features.")

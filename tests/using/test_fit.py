@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import os
 import sys
 import tempfile
@@ -106,6 +107,33 @@ def test_units_say_where_a_network_may_be_cut_that_fx_cannot_follow(pictures):
     assert found.model is net
     assert len(found.method.modules) == 3
     assert all(not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("wrap", [nn.Sequential, lambda *units: Whole(nn.Sequential(*units))], ids=["units", "whole"])
+def test_a_network_that_does_not_take_the_pictures_is_one_sentence(wrap, pictures, caplog, monkeypatch):
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    monkeypatch.setattr(log, "handlers", [caplog.handler])
+    units = nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(7, 3)
+    with pytest.raises(UserError, match=r"does not run on pictures of 3x16x16.*\."):
+        fit(wrap(*units), pictures, "dgl", 2, **SMALL)
+    assert caplog.text == ""
+
+
+class Whole(nn.Module):
+    """No nn.Sequential to the outside."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def test_classes_of_which_no_picture_is_held_out_are_named(pictures):
+    for i in range(2, 10):
+        (pictures / "c" / f"{i}.png").unlink()
+    assert read_folder(pictures).split.endswith("the same ones each time; none of 'c'")
 
 
 def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):

@@ -59,7 +59,7 @@ def run_checks(path: Path, names: Sequence[str], begin: Callable[[str], None] = 
 
 def _load(path: Path, methods: list[type[Method]]) -> str:
     before = _settings()
-    found = load_class(path, Method)
+    found: type[Method] = load_class(path, Method)
     if changed := [name for name, value in _settings().items() if value != before[name]]:
         raise Failed(f"Importing it changes {changed[0]} of the process: a file defines its class, and does no more.")
     base = next(each for each in found.__mro__ if each in BASES)
