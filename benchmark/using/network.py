@@ -55,6 +55,8 @@ def network(model: str | nn.Module, task: Task, seed: int, pretrained: bool) -> 
         if pretrained:
             raise UserError("pretrained is for a backbone by name; load the weights into your network yourself.")
         return model.train()
+    if not isinstance(model, str):
+        raise UserError(f"model is {model!r}, but must be a name that timm knows, or a network (an nn.Module).")
     with seeded("weights", model, seed):
         arguments: dict[str, Any] = {"pretrained": True} if pretrained else {}
         return create_backbone(model, task.classes, task.channels, task.image_size, **arguments)

@@ -159,11 +159,17 @@ def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
         ({"method": "dgl", "ema": 1.0}, "must be between 0 and 1"),
         ({"method": "dgl", "frozen": ["conv9"]}, "no part 'conv9'"),
         ({"method": "dgl", "save": "out.pt"}, "ends in .safetensors"),
+        ({"method": "dgl", "optimizer": "adamm"}, "timm has no optimiser 'adamm'; did you mean adam"),
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(pictures, said, sentence):
     with pytest.raises(UserError, match=sentence):
         fit("cifar_resnet8", pictures, modules=2, **said, **SMALL)
+
+
+def test_a_class_in_place_of_a_network_is_one_sentence(pictures):
+    with pytest.raises(UserError, match="must be a name that timm knows, or a network"):
+        fit(Whole, pictures, "dgl", 2, **SMALL)
 
 
 def test_a_network_of_other_classes_and_a_name_that_is_no_text_are_seen(pictures):
