@@ -68,14 +68,14 @@ def hardware_and_data(report: object, name: str, here: bool = True) -> tuple[str
     cuda = suite.device == "cuda" and here
     if cuda and not torch.cuda.is_available():
         raise UserError(f"Suite {name!r} needs a CUDA GPU, and there is none here; `beyond plan {name}` runs anywhere.")
-    _check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, "cuda" if cuda else "cpu")
+    check_optimizer(f"{SUITES}: {name}.recipe.optimizer", suite.recipe, "cuda" if cuda else "cpu")
     dataset = dataset_of(suite)
     splits = load_splits(dataset, data_root(), suite.validation, suite.limit)
     _check_pictures(f"{SUITES}: {name}", suite, splits, dataset.task)
     return splits.fingerprint, torch.cuda.device_count() if cuda else 0
 
 
-def _check_optimizer(place: str, recipe: Recipe, device: str) -> None:
+def check_optimizer(place: str, recipe: Recipe, device: str) -> None:
     """The optimiser can be made and takes a step that needs nothing but gradients."""
     name = recipe.optimizer
     layer = nn.Conv2d(2, 2, 3, device=device)

@@ -37,13 +37,14 @@ KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
     **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
     **dict.fromkeys(("recipe", "tunes", "citation"), dict),
-    **dict.fromkeys(("cut_matters", "descends"), bool),
+    **dict.fromkeys(("cut_matters", "descends", "readout", "steps_early"), bool),
 }
 ONE_LINE = ("title", "paper", "authors", "family", "requires")
 LITERALS = (
     *(*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters"),
-    *("recipe", "tunes", "citation"),
+    *("recipe", "tunes", "citation", "readout", "steps_early", "views", "labels"),
 )
+LABELS = ("full", "pairs", "none")  # what a phase may learn from
 BIBTEX = ("author", "title", "journal", "booktitle", "year")  # fields of a citation
 MOST_TUNED = 2  # options of a method's own, so that all methods are searched in spaces of one size
 # Literals that a class inherits, by the name of its base: its file is read without being imported.
@@ -200,8 +201,10 @@ def method_metadata(path: Path) -> dict[str, Any]:
             break
     else:
         raise UserError(f"{path} defines no class with a literal `title`; a method is one subclass of Method.")
-    base = next((b.id for b in node.bases if isinstance(b, ast.Name)), "")
-    literals = {**INHERITED.get(base, {}), **literals}
+    bases = [base for each in node.bases if (base := ast.unparse(each).rpartition(".")[2]) in INHERITED]
+    if not bases:
+        raise UserError(f"{path}: class {node.name} must derive from {', '.join(INHERITED)}, by that name.")
+    literals = {**INHERITED[bases[0]], **literals}
     missing = [key for key in METADATA if not literals.get(key)]
     if missing:
         raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
@@ -250,13 +253,20 @@ def _fault(said: dict[str, Any]) -> str:
         return f"`reach` is {said['reach']!r}, but must be a whole number from 0, or None."
     if said["family"] not in FAMILIES:
         return f"there is no family {said['family']!r}; choose one of {', '.join(FAMILIES)}."
-    if unknown := set(said.get("removes", ())) - set(LOCKS):
-        return f"there is no lock {sorted(unknown)[0]!r} to remove; the locks are {', '.join(LOCKS)}."
+    if unknown := [word for word in said.get("removes", ()) if word not in LOCKS]:
+        return f"there is no lock {unknown[0]!r} to remove; the locks are {', '.join(LOCKS)}."
+    if said.get("views", 1) not in (1, 2):
+        return f"`views` is {said['views']!r}; a batch has 1 or 2 augmented views of each picture."
+    if said.get("labels", "full") not in LABELS:
+        return f"`labels` is {said['labels']!r}; it may be {', '.join(LABELS)}."
     if others := [word for word in said.get("leaves", ()) if word not in LEAVES]:
         return f"there are no weights {others[0]!r} to leave; say some of {', '.join(LEAVES)}."
     for variant, options in said["variants"].items():
         if not (isinstance(variant, str) and ID.match(variant) and isinstance(options, dict)):
             return f"variant {variant!r} needs a name of small letters, digits and _ and a dict of options."
+        if others := [name for name in options if name not in said.get("defaults", {})]:
+            known = ", ".join(said.get("defaults", {})) or "none"
+            return f"variant {variant!r} sets {others[0]!r}, which is no option; `defaults` has {known}."
     for field, text in said.get("citation", {}).items():
         if field not in BIBTEX:
             return f"`citation` says {field!r}; it may say {', '.join(BIBTEX)}."
@@ -270,14 +280,15 @@ def _recipe_fault(recipe: dict[str, Any]) -> str:
     if ("optimizer" in recipe) != ("lr" in recipe):
         return "`recipe` says one of `optimizer` and `lr`; say both or neither, as a rate suits one optimiser alone."
     try:
-        Recipe.model_validate({"epochs": 1, "batch": 1, "lr": 1.0, **recipe})
+        read = Recipe.model_validate({"epochs": 1, "batch": 1, "lr": 1.0, **recipe})
     except ValidationError as error:
         first = error.errors()[0]
         if first["type"] == "extra_forbidden":
             return f"`recipe` says {first['loc'][0]!r}; it may say {', '.join(Recipe.model_fields)}."
         where = f"`recipe` is wrong at `{first['loc'][0]}`" if first["loc"] else "`recipe` is wrong"
         return f"{where}: {printable(first['msg'].removeprefix('Value error, '))}."
-    return ""
+    texts = [name for name, value in recipe.items() if isinstance(value, str) and getattr(read, name) != value]
+    return f"`recipe` is wrong at `{texts[0]}`: {recipe[texts[0]]!r} is text, where a number is meant." if texts else ""
 
 
 def _tunes_fault(tunes: dict[str, Any], options: dict[str, Any]) -> str:

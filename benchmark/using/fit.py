@@ -30,6 +30,7 @@ from benchmark.running.cell import train_phases, validate
 from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keeper import Stopped
 from benchmark.running.networks import epochs_of
+from benchmark.running.preflight import check_optimizer
 from benchmark.running.weights import safetensors
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Cell, Suite
@@ -148,6 +149,7 @@ def fit(
     folder = read_folder(Path(data))
     kind = method_class(method)
     chosen, where = chosen_recipe(recipe), _device(device)
+    check_optimizer("optimizer", chosen, where)
     task = _task(model, folder, image, pretrained)
     net = network(model, task, seed, pretrained)
     freeze(net, frozen)

@@ -60,6 +60,10 @@ def _parted(root: Path, whole: Part) -> Folder:
     if len(everything.labels[rest].unique()) < len(whole.classes):
         raise UserError(f"{root} has too few pictures to hold some out; put them into train/ and val/ yourself.")
     said = f"{count} of {len(order)} pictures are held out: a tenth of each class, the same ones each time"
+    shown = set(everything.labels[held].tolist())
+    missed = [name for c, name in enumerate(whole.classes) if c not in shown]
+    if missed:
+        said += f"; none of {missed[0]!r}" + (f" and {len(missed) - 1} more" if missed[1:] else "")
     return Folder(everything.at(rest), everything.at(held), whole.classes, said)
 
 

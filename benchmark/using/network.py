@@ -21,6 +21,7 @@ from benchmark.engine.training.method import LocalMethod, Method
 from benchmark.engine.training.seeding import forked_rng, seeded
 from benchmark.errors import CannotCut, UserError
 from benchmark.schema.plugins import METHODS, load_class, plugin_path
+from benchmark.schema.text import said
 
 SHAPES_FROM = 2  # pictures: enough for batch normalisation in train mode
 
@@ -54,6 +55,8 @@ def network(model: str | nn.Module, task: Task, seed: int, pretrained: bool) -> 
         if pretrained:
             raise UserError("pretrained is for a backbone by name; load the weights into your network yourself.")
         return model.train()
+    if not isinstance(model, str):
+        raise UserError(f"model is {model!r}, but must be a name that timm knows, or a network (an nn.Module).")
     with seeded("weights", model, seed):
         arguments: dict[str, Any] = {"pretrained": True} if pretrained else {}
         return create_backbone(model, task.classes, task.channels, task.image_size, **arguments)
@@ -153,8 +156,14 @@ def _tried(model: nn.Sequential, shape: tuple[int, int, int]) -> tuple[list[Feat
                 kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
                 return tensor
 
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                h = unit(h)
+            try:
+                with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                    h = unit(h)
+            except Exception as error:
+                raise CannotCut(
+                    f"Unit {place} ({type(unit).__name__}) does not run on pictures of {'x'.join(map(str, shape))} "
+                    f"(channels, height, width): {said(error)}."
+                ) from error
             found = describe(model, shape, str(place), h) if isinstance(h, Tensor) else None
             if found is None:
                 raise CannotCut(f"Unit {place} ({type(unit).__name__}) does not give one tensor of features.")

@@ -1,6 +1,7 @@
 """What the method contract promises beyond one loss per module: phases, read-outs, few labels, pipelines, claims."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -220,3 +221,67 @@ def test_the_hidden_outputs_that_probes_see_are_those_of_the_chain(digits, loade
     assert len(scores) == 2
     assert 2 not in seen  # the classifier is not run
     assert max(scores) < 30  # nothing is to be read from zeros
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ({"trains": ()}, "name one module at least"),
+        ({"trains": (-1,)}, "count them from 0"),
+        ({"trains": (0,), "share": float("inf")}, "must be a number above 0"),
+        ({"trains": (0,), "labels": "ful"}, "they may be full, pairs, none"),
+        ({"trains": (0,), "labels_per_class": 0}, "needs one at least"),
+    ],
+)
+def test_a_phase_that_cannot_be_is_one_sentence(said, sentence):
+    with pytest.raises(UserError, match=sentence):
+        Phase(**said)
+
+
+def test_a_phase_of_a_module_that_there_is_not_is_one_sentence():
+    with pytest.raises(UserError, match="trains module 9, but the last one is 1"):
+        set_phase(Linear(network(2), TASK), Phase((0, 9)))
+
+
+def test_an_option_that_is_a_list_is_the_methods_own():
+    class Listing(Linear):
+        defaults = MappingProxyType({"widths": [8]})
+
+    Listing(network(2), TASK).options.widths.append(1)
+    assert Listing(network(2), TASK).options.widths == [8]
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (lambda h: h.flatten(1).mean(1), r"a tensor of shape \(\d+,\), but must be a tensor of one number"),
+        (lambda h: 1.5, "A loss is a float"),
+        (lambda h: h.detach().mean(), "hangs on no weight that learns"),
+    ],
+)
+def test_a_loss_that_cannot_be_propagated_back_is_one_sentence(found, sentence):
+    class Odd(Linear):
+        def local_loss(self, k, h, batch):
+            return found(h)
+
+    with pytest.raises(UserError, match=sentence):
+        train_step(Odd(network(2), TASK), pictures(), {})
+
+
+@pytest.mark.parametrize(("count", "sentence"), [(0, "yields no loss"), (3, "more losses than its phase trains")])
+def test_so_many_losses_are_one_sentence(count, sentence):
+    class Counting(Linear):
+        def losses(self, batch):
+            yield from [self.modules[0](batch.x).mean() for _ in range(count)]
+
+    with pytest.raises(UserError, match=sentence):
+        train_step(Counting(network(2), TASK), pictures(), {})
+
+
+def test_an_auxiliary_network_that_is_none_is_one_sentence():
+    class Bare(Linear):
+        def auxiliary(self, k):
+            return torch.ones(3)
+
+    with pytest.raises(UserError, match=r"`auxiliary\(0\)` returns a Tensor, but must an nn.Module"):
+        Bare(network(2), TASK)

@@ -18,12 +18,24 @@ from benchmark.submitting.check.findings import Failed, Finding, find
 from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
 from benchmark.submitting.check.names import CHECKS, LOADS
-from benchmark.submitting.check.sandboxed import _Relay, print_findings
-from benchmark.submitting.check.trials import TRIALS, check_length, resumes
+from benchmark.submitting.check.sandboxed import _Relay, _shortened, print_findings
+from benchmark.submitting.check.trials import TRIALS, check_growth, check_length, resumes
 from benchmark.submitting.check.worker import check_method, run_checks
 
 GREEDY = (ROOT / METHODS / "greedy_sl.py").read_text().replace("Greedy supervised learning", "Mine")
 FLAT = "return h.sum() * 0\n\n    def output_loss(self, h, batch):\n        return h.sum() * 0"
+VARIANTS = """    defaults = {"w": [1]}
+    variants = {"a": {}, "b": {"w": 3}}
+
+    def after_step(self, k):
+        sum(self.options.w)
+
+    def local_loss"""
+BESIDE = """    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.beside = {0: nn.Linear(2, 2)}
+
+    def local_loss"""
 TRAINS_HALF = """    def phases(self):
         return (type(super().phases()[0])((0, 2, 3)),)
 
@@ -97,6 +109,12 @@ def test_a_good_method_passes_every_check(tmp_path):
         ("def local_loss", "def locl_loss", "loads", "`locl_loss` is no part of LocalMethod, and is never used; did"),
         ("def local_loss", "def the_objective", "backbones", "GreedySL must define `local_loss(k, h, batch)`."),
         ("    def local_loss", TRAINS_HALF, "weights", "No phase trains module 1"),
+        ("local_loss(self, k: int, h: Tensor", "local_loss(self, h: Tensor", "loads", "take (self, k, h, batch)"),
+        ('"optimizer": "sgd"', '"optimizer": "sdg"', "loads", "timm has no optimiser 'sdg'; did you mean sgd"),
+        (LOSS, f"batch.y.zero_()\n        {LOSS}", "losses", "A step changes `batch.y`"),
+        (LOSS, f"self.modules[k].eval()\n        {LOSS}", "losses", "changes train or eval mode of module 0"),
+        ("    def local_loss", VARIANTS, "backbones", "Variant 'b': TypeError: 'int' object is not iterable (line "),
+        ("    def local_loss", BESIDE, "resume", "`beside` holds weights that no optimiser"),
         ("", "", "seed", "same seed gives other losses")
     ],
 )  # fmt: skip
@@ -131,6 +149,37 @@ def test_an_evaluation_that_leaves_a_trace_is_found(tmp_path, line, sentence):
     (_, finding) = run_checks(written(tmp_path, text), [LOADS, "evaluation"])
     assert not finding.passed
     assert sentence in finding.sentence
+
+
+def test_a_base_may_be_named_with_its_package_and_stand_behind_another(tmp_path):
+    text = GREEDY.replace("(LocalMethod)", "(Mixed, benchmark.LocalMethod)")
+    assert "weakly modular, removes update and backward lock" in check_metadata(written(tmp_path, text))
+
+
+def test_a_frozen_weight_of_an_auxiliary_network_stays_on_purpose(tmp_path):
+    head = "heads.LinearHead(self.outputs[k], self.task.classes)"
+    frozen = f"nn.Sequential({head}, nn.Linear(10, 10).requires_grad_(False))"
+    found = variant(tmp_path, GREEDY.replace(head, frozen))["weights"]
+    assert found.passed, found.sentence
+
+
+def test_an_import_that_changes_the_process_is_found(tmp_path):
+    text = GREEDY.replace("import torch.nn", "import torch\n\ntorch.set_grad_enabled(False)\nimport torch.nn", 1)
+    with torch.enable_grad():  # whose end puts the setting back
+        (finding,) = run_checks(written(tmp_path, text), [LOADS])
+    assert "Importing it changes whether gradients are computed of the process" in finding.sentence
+
+
+def test_pictures_that_gather_in_an_attribute_are_found(tmp_path):
+    text = GREEDY.replace(LOSS, f"vars(self).setdefault('kept', []).append(batch.x)\n        {LOSS}")
+    with pytest.raises(Failed, match=r"3 more steps attributes of the method hold .* bytes more: keep nothing"):
+        check_growth(problem.make(load_class(written(tmp_path, text), Method), "ResNet", 2))
+
+
+def test_a_sentence_is_shown_once():
+    first, again = Finding("backbones", False, "ResNet, K=2: no."), Finding("seed", False, "no.")
+    assert _shortened(again, [first]).sentence == "The same as at `backbones`."
+    assert _shortened(Finding("seed", True, "no."), [first]).sentence == "no."
 
 
 def test_a_helper_may_have_a_name_like_one_of_the_contract(tmp_path):
@@ -179,6 +228,13 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
             "computes `year`, which is read without running the file",
         ),
         ("mine", "    year = 2021", "    year = 2021\n    variants = {'../x': {}}", "variant '../x' needs a name"),
+        ("mine", "    year = 2021", "    year = 2021\n    variants = {'x': {'w': 1}}", "sets 'w', which is no option"),
+        ("mine", "    year = 2021", "    year = 2021\n    removes = ([],)", "there is no lock [] to remove"),
+        ("mine", "    year = 2021", "    year = 2021\n    views = 3", "`views` is 3; a batch has 1 or 2"),
+        ("mine", "    year = 2021", "    year = 2021\n    readout = 'yes'", "must be a literal bool"),
+        ("mine", "    year = 2021", "    year = 2021\n    labels = 'some'", "`labels` is 'some'; it may be full"),
+        ("mine", '"lr": 0.8', '"lr": "0.8"', "'0.8' is text, where a number is meant"),
+        ("mine", "(LocalMethod)", "(Greedy)", "must derive from Method, LocalMethod, ModularMethod, by that name"),
     ],
 )
 def test_wrong_metadata_are_one_sentence(tmp_path, name, old, new, sentence):

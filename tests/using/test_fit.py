@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import os
 import sys
 import tempfile
@@ -108,6 +109,33 @@ def test_units_say_where_a_network_may_be_cut_that_fx_cannot_follow(pictures):
     assert all(not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True))
 
 
+@pytest.mark.parametrize("wrap", [nn.Sequential, lambda *units: Whole(nn.Sequential(*units))], ids=["units", "whole"])
+def test_a_network_that_does_not_take_the_pictures_is_one_sentence(wrap, pictures, caplog, monkeypatch):
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    monkeypatch.setattr(log, "handlers", [caplog.handler])
+    units = nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(7, 3)
+    with pytest.raises(UserError, match=r"does not run on pictures of 3x16x16.*\."):
+        fit(wrap(*units), pictures, "dgl", 2, **SMALL)
+    assert caplog.text == ""
+
+
+class Whole(nn.Module):
+    """No nn.Sequential to the outside."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def test_classes_of_which_no_picture_is_held_out_are_named(pictures):
+    for i in range(2, 10):
+        (pictures / "c" / f"{i}.png").unlink()
+    assert read_folder(pictures).split.endswith("the same ones each time; none of 'c'")
+
+
 def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
     task = Task(3, 16, 3, (0.5,) * 3, (0.25,) * 3)
     part = read_folder(pictures).train
@@ -131,11 +159,17 @@ def test_bits_hang_on_epoch_and_picture_and_not_on_workers(pictures):
         ({"method": "dgl", "ema": 1.0}, "must be between 0 and 1"),
         ({"method": "dgl", "frozen": ["conv9"]}, "no part 'conv9'"),
         ({"method": "dgl", "save": "out.pt"}, "ends in .safetensors"),
+        ({"method": "dgl", "optimizer": "adamm"}, "timm has no optimiser 'adamm'; did you mean adam"),
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(pictures, said, sentence):
     with pytest.raises(UserError, match=sentence):
         fit("cifar_resnet8", pictures, modules=2, **said, **SMALL)
+
+
+def test_a_class_in_place_of_a_network_is_one_sentence(pictures):
+    with pytest.raises(UserError, match="must be a name that timm knows, or a network"):
+        fit(Whole, pictures, "dgl", 2, **SMALL)
 
 
 def test_a_network_of_other_classes_and_a_name_that_is_no_text_are_seen(pictures):

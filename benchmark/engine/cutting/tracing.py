@@ -7,6 +7,7 @@ twin with fake tensors, since some forward functions (timm's BatchNormAct2d) cou
 
 import copy
 import inspect
+import logging
 import math
 import textwrap
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
 from benchmark.errors import CannotCut
+
+# It logs a traceback of what it raises as well, which is told in a sentence.
+logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

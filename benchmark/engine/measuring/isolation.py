@@ -17,7 +17,7 @@ from benchmark.engine.measuring.state import GENERATORS, Place, State, near, ran
 from benchmark.engine.measuring.world import Stretch, World, observe
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.frozen import has_frozen_weights
-from benchmark.engine.training.method import Method
+from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.precision import Losses
 from benchmark.engine.training.train import set_phase
 from benchmark.schema.recipe import Precision
@@ -94,7 +94,8 @@ def leak_at_start(fresh: Callable[[], World], batches: Callable[[int, int], Sequ
         return None
     (batch,) = batches(0, 1)
     if moved := leaks(world.method, batch, world.recipe.precision):
-        return f"a loss moves modules {moved[0]}{ADVICE}"
+        steady = all(_is_steady(world.method, phase, batch, world.recipe.precision) for phase in world.phases)
+        return f"a loss moves modules {moved[0]}{ADVICE}" if steady else UNREPEATED
     trial = Trial(fresh)
     with randomness_kept(world.device):
         torch.manual_seed(0)
@@ -118,6 +119,13 @@ def leaks(method: Method, batch: Batch, precision: Precision = "fp32") -> list[t
             if too_far or not set(moved) <= set(phase.trains):
                 found.append(moved)
     return found
+
+
+def _is_steady(method: Method, phase: Phase, batch: Batch, precision: Precision) -> bool:
+    """Whether losses that nobody changes give the same gradients again, so that changed ones tell something."""
+    set_phase(method, phase)
+    once, again = (_gradients(method, batch, precision)[0] for _ in range(2))
+    return all(map(_same, once, again))
 
 
 def moved_modules(method: Method, batch: Batch, precision: Precision = "fp32") -> list[tuple[int, ...]]:

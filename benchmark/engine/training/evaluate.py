@@ -75,9 +75,10 @@ def logits(method: Method, loader: Loader, batches: Iterable[Tensor]) -> Tensor:
 
 
 def _row_a_picture(found: Tensor, pictures: int, classes: int) -> Tensor:
-    if found.shape != (pictures, classes):
+    shape = tuple(found.shape) if isinstance(found, Tensor) else f"a {type(found).__name__}"
+    if shape != (pictures, classes):
         raise UserError(
-            f"`predict` returned {tuple(found.shape)} for {pictures} pictures; it must return logits of the shape "
+            f"`predict` returned {shape} for {pictures} pictures; it must return logits of the shape "
             f"{(pictures, classes)}, a row a picture and a column a class."
         )
     return found.float().cpu()

@@ -7,6 +7,7 @@ Three base classes, one per way of training in the survey (Duan & Principe, arXi
 - :class:`ModularMethod`, strictly modular: no end-to-end pass, modules trained one after the other.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from benchmark.engine.cutting.partition import Features, Partition
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.errors import UserError
+from benchmark.schema.plugins import LABELS
 
 Labels = Literal["full", "pairs", "none"]
 READOUT_SHARE = 1.0  # of the epochs: a classifier that starts from nothing, at the price of a forward pass
@@ -31,12 +33,25 @@ class Phase:
     Every other module is frozen and in eval mode. ``labels`` is ``"full"`` (classes), ``"pairs"`` (only
     whether two pictures share a class) or ``"none"``. With ``labels_per_class`` the phase sees so many
     pictures of each class and no others, repeated to an epoch of the usual length.
+
+    Raises:
+        UserError: a phase cannot be so.
     """
 
     trains: tuple[int, ...]
     share: float = 1.0
     labels: Labels = "full"
     labels_per_class: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.trains or min(self.trains) < 0:
+            raise UserError(f"A phase trains {self.trains}; name one module at least, and count them from 0.")
+        if not 0 < self.share < float("inf"):
+            raise UserError(f"A phase has a share of {self.share} of the epochs; it must be a number above 0.")
+        if self.labels not in LABELS:
+            raise UserError(f"A phase has labels {self.labels!r}; they may be {', '.join(LABELS)}.")
+        if self.labels_per_class is not None and self.labels_per_class < 1:
+            raise UserError(f"A phase has {self.labels_per_class} labels per class; it needs one at least, or None.")
 
 
 class Method:
@@ -84,9 +99,10 @@ class Method:
         self.outputs: tuple[Features, ...] = partition.outputs
         self.unit_outputs: tuple[tuple[Features, ...], ...] = partition.unit_outputs
         self.task = task
-        self.options = SimpleNamespace(**{**self.defaults, **(options or {})})
+        # copies: a list that a method changes is its own, not that of every other one
+        self.options = SimpleNamespace(**copy.deepcopy({**self.defaults, **(options or {})}))
         self.phase = Phase(tuple(range(len(self.modules))))
-        self.auxiliaries = nn.ModuleList(self.auxiliary(k) or nn.Identity() for k in range(len(self.modules)))
+        self.auxiliaries = nn.ModuleList(self._auxiliary(k) for k in range(len(self.modules)))
 
     @property
     def last(self) -> int:
@@ -133,6 +149,13 @@ class Method:
     def deployed(self) -> Sequence[nn.Module]:
         """All that :meth:`predict` runs; the rest is thrown away after training."""
         return (self.modules,)
+
+    def _auxiliary(self, k: int) -> nn.Module:
+        """What :meth:`auxiliary` gives, or a network that does nothing."""
+        made = self.auxiliary(k)
+        if not (made is None or isinstance(made, nn.Module)):
+            raise UserError(f"`auxiliary({k})` returns a {type(made).__name__}, but must an nn.Module, or None.")
+        return made or nn.Identity()
 
     def _lacks(self, call: str) -> UserError:
         return UserError(f"{type(self).__name__} must define `{call}`.")

@@ -18,6 +18,7 @@ from benchmark.engine.objectives.autocast import widened
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod
 from benchmark.engine.training.recompute import recomputing
+from benchmark.errors import UserError
 from benchmark.schema.recipe import Precision, Recompute
 
 
@@ -62,7 +63,11 @@ class Losses(Iterator[Tensor]):
 
     def __next__(self) -> Tensor:
         with self.computing(), self.recomputing():
-            return next(self.losses)
+            loss = next(self.losses)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+            raise UserError(f"A loss is {found}, but must be a tensor of one number, such as the mean over a batch.")
+        return loss
 
 
 def _computing(method: Method, device: torch.device, precision: Precision) -> Callable[[], AbstractContextManager]:

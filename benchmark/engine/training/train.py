@@ -141,7 +141,12 @@ def set_phase(method: Method, phase: Phase) -> None:
     """Modules of the phase learn, in train mode; all others are frozen, in eval mode.
 
     What was frozen before the first phase stays frozen (:mod:`benchmark.engine.training.frozen`).
+
+    Raises:
+        UserError: the phase names a module that there is not.
     """
+    if max(phase.trains) > method.last:
+        raise UserError(f"A phase trains module {max(phase.trains)}, but the last one is {method.last}.")
     method.phase = phase
     set_learning(method, phase)
 
@@ -159,11 +164,14 @@ def train_step(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -
         losses.append(back_propagate(method, loss))
         del loss  # the generator goes on: nothing of this module's graph may live
         if method.steps_early:
-            k = next(order)
+            if (k := next(order, None)) is None:
+                raise UserError(f"{type(method).__name__} yields more losses than its phase trains modules.")
             finish_module(method, k, optimizers.get(k))
     if not method.steps_early:
         for k in method.phase.trains:
             finish_module(method, k, optimizers.get(k))
+    if not losses:
+        raise UserError(f"{type(method).__name__} yields no loss in a step; `losses` must yield one at least.")
     return losses
 
 

@@ -38,6 +38,8 @@ def explain(error: Exception) -> str:
     """An exception in a sentence, with the line of the method's file where it began."""
     if out_of_memory(error):
         return TOO_MUCH
+    if isinstance(error, UserError | Failed):
+        return str(error)
     frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in traceback.walk_tb(error.__traceback__)]
     lines = [line for module, line in frames if module.startswith(PLUGIN)]
     where = f" (line {lines[-1]} of the file)" if lines else ""

@@ -26,6 +26,7 @@ from benchmark.engine.training.train import Watch, build_optimizers, check_finit
 from benchmark.schema.plugins import load_class
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
+from benchmark.submitting.check.findings import Failed
 
 VIT = {"img_size": 8, "patch_size": 4, "embed_dim": 32, "depth": 4, "num_heads": 2, "global_pool": "avg"}
 CONVNEXT = {"patch_size": 1, "depths": (1, 1, 1, 1), "dims": (8, 16, 32, 64)}
@@ -108,6 +109,10 @@ def train(method: Method, steps: int) -> list[list[list[float]]]:
     return [Training.start(method, phase).losses(steps) for phase in method.phases()]
 
 
+def _equal(a: Any, b: Any) -> bool:
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else bool(a == b)
+
+
 @dataclass
 class Training:
     """A phase in the middle of its training, on one batch again and again."""
@@ -129,12 +134,26 @@ class Training:
 
         Raises:
             Diverged: a loss is not finite.
+            Failed: a step changes what is not its own.
         """
-        rows = []
+        rows, before = [], self._not_its_own()
         for step in range(steps):
             rows.append(train_step(self.method, self.batch, self.optimizers))
             check_finite([torch.stack(rows[-1])], 0, step)
+            if changed := [name for name, value in self._not_its_own().items() if not _equal(value, before[name])]:
+                raise Failed(f"A step changes {changed[0]}, which later steps and others use; leave it as it is.")
         return [[loss.item() for loss in row] for row in rows]
+
+    def _not_its_own(self) -> dict[str, Any]:
+        """What a step finds and must leave as it is, in words."""
+        batches = {"batch": self.batch} | ({"batch.view": self.batch.view} if self.batch.view else {})
+        found: dict[str, Any] = {}
+        for name, batch in batches.items():
+            found |= {f"`{name}.{part}`": getattr(batch, part).clone() for part in ("x", "y", "raw")}
+        for k, module in enumerate(self.method.modules):
+            found[f"train or eval mode of module {k}"] = [each.training for each in module.modules()]
+            found[f"`requires_grad` of module {k}"] = [p.requires_grad for p in module.parameters()]
+        return found
 
     def watched(self, watch: Watch, phase: int, steps: int) -> None:
         """Train for so many steps, in phase number ``phase``, under a watch."""

@@ -41,12 +41,18 @@ def print_findings(path: Path, console: Console) -> bool:
         task = bar.add_task("metadata", total=2 + len(CHECKS))
 
         def tell(finding: Finding) -> None:
-            found.append(finding)
             bar.advance(task)
-            _print(finding, bar.console)
+            _print(_shortened(finding, found), bar.console)
+            found.append(finding)
 
         check_sandboxed(path, lambda name: bar.update(task, description=name), tell)
     return all(finding.passed for finding in found)
+
+
+def _shortened(finding: Finding, earlier: Sequence[Finding]) -> Finding:
+    """Where a step breaks, every check that makes one says so: the sentence is shown once."""
+    same = [each.check for each in earlier if not each.passed and each.sentence.endswith(finding.sentence)]
+    return replace(finding, sentence=f"The same as at `{same[0]}`.") if same and not finding.passed else finding
 
 
 def _print(finding: Finding, console: Console) -> None:

@@ -12,10 +12,11 @@ from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import Simulation, simulate
 from benchmark.engine.measuring.examiner import Examiner
 from benchmark.engine.measuring.isolation import leak_at_start
+from benchmark.engine.measuring.meter import PeakBytes, tensors_in
 from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.measuring.reality import check_in_training, check_simulation, real_steps
 from benchmark.engine.measuring.state import randomness_kept
-from benchmark.engine.measuring.world import observe
+from benchmark.engine.measuring.world import copied, observe
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Diverged
@@ -57,7 +58,18 @@ def runs_everywhere(method: type[Method]) -> str:
             ran.append(f"{backbone} (K={k})")
     if not ran:
         raise Failed("It refuses a ResNet, a ViT and a ConvNeXt; at least one of them must do.")
+    _check_variants(method, ran[0].partition(" ")[0])
     return f"Runs on {', '.join(ran)}" + (f"; refuses {', '.join(refused)}, as declared." if refused else ".")
+
+
+def _check_variants(method: type[Method], backbone: str) -> None:
+    """Raise Failed where a variant does not train; all else is tried of the first one alone."""
+    for name, options in list(method.variants.items())[1:]:
+        try:
+            made = make(method, backbone, MODULES[0], options)
+            train(made, steps=made.lag + 1)
+        except Exception as error:
+            raise Failed(f"Variant {name!r}: {explain(error)}") from None
 
 
 def is_isolated(method: type[Method]) -> str:
@@ -100,7 +112,8 @@ def learns(method: type[Method]) -> str:
 def moves_weights(method: type[Method]) -> str:
     """Every weight of a module, and of its auxiliary network, is trained, but for those that are left on purpose."""
     made = make(method, "ResNet", MODULES[-1])
-    left, initial = left_weights(made), {p: p.detach().clone() for p in made.modules.parameters()}
+    weights = [*made.modules.parameters(), *made.auxiliaries.parameters()]
+    left, initial = left_weights(made), {p: p.detach().clone() for p in weights}
     for phase in made.phases():
         parts = {
             k: [p for part in (made.modules[k], made.auxiliaries[k]) for p in part.parameters()] for k in phase.trains
@@ -110,8 +123,9 @@ def moves_weights(method: type[Method]) -> str:
         for k, weights in parts.items():
             if any(torch.equal(p, before[p]) for p in weights if p not in left):
                 raise Failed(
-                    f"A weight of module {k} or its auxiliary network never moves: build only what you use, or say in "
-                    "`leaves` what stays on purpose."
+                    f"A weight of module {k} or its auxiliary network never moves: build only what you use, say in "
+                    "`leaves` which weights of modules stay on purpose, and freeze those of auxiliary networks with "
+                    "requires_grad_(False) in `auxiliary`."
                 )
     _check_left(left, initial)
     trained = {k for phase in made.phases() for k in phase.trains}
@@ -134,8 +148,11 @@ def _check_left(left: dict[nn.Parameter, str], initial: dict[nn.Parameter, torch
 
 
 def left_weights(made: Method) -> dict[nn.Parameter, str]:
-    """The weights of the modules that the method says it leaves alone, each with the word that says so."""
-    left = {}
+    """The weights that the method says it leaves alone, each with the word that says so.
+
+    Those of modules it names in ``leaves``; those of auxiliary networks it has frozen.
+    """
+    left = {weight: "frozen" for weight in made.auxiliaries.parameters() if not weight.requires_grad}
     for k, module in enumerate(made.modules):
         for part in module.modules():
             for name, weight in part.named_parameters(recurse=False):
@@ -214,6 +231,7 @@ def resumes(method: type[Method]) -> str:
     for number, phase in enumerate(made.phases()):
         interrupted = Training.start(made, phase)
         interrupted.losses(made.lag + FEW)
+        _check_attributes(made)
         state = interrupted.state()
         expected = interrupted.losses(made.lag + FEW)
         after = torch.get_rng_state()
@@ -229,6 +247,17 @@ def resumes(method: type[Method]) -> str:
     if made.lag:
         return f"Resumed, it goes on with finite losses; its pipeline refills for {made.lag} steps, so they differ."
     return "Resumed from a checkpoint, it goes on with the very same losses, in every phase."
+
+
+def _check_attributes(made: Method) -> None:
+    """Raise Failed where an attribute of a method in the middle of its training holds weights that nobody trains."""
+    known = {id(p) for part in (made.modules, made.auxiliaries) for p in part.parameters()}
+    for name, value in vars(made).items():
+        if any(isinstance(each, nn.Parameter) and id(each) not in known for each in tensors_in(value)):
+            raise Failed(
+                f"`{name}` holds weights that no optimiser, no checkpoint and no GPU gets: return their network from "
+                "`auxiliary`."
+            )
 
 
 def costs(method: type[Method]) -> str:
@@ -247,6 +276,7 @@ def costs(method: type[Method]) -> str:
     batch = batch_of(method, RECIPE.batch)
     own, other = (simulate(b, RECIPE, batch.task, len(batch)) for b in (build, twin))
     _check_meters(method, own)
+    check_growth(build())
     pace = step_ratio(build, twin, RECIPE, batch, seconds=0.5)
     return (
         f"At K={MODULES[-1]} a step has {own.peak_bytes / other.peak_bytes:.2f} times the memory, "
@@ -259,7 +289,10 @@ def check_length(method: type[Method]) -> None:
     length = sum(phase.share for phase in make(method, "ResNet", MODULES[-1]).phases())
     for name, values in getattr(method, "tunes", {}).items():
         for value in values:
-            tuned = sum(phase.share for phase in make(method, "ResNet", MODULES[-1], {name: value}).phases())
+            try:
+                tuned = sum(phase.share for phase in make(method, "ResNet", MODULES[-1], {name: value}).phases())
+            except Exception as error:
+                raise Failed(f"With {name} = {value!r}, of `tunes`: {explain(error)}") from None
             if abs(tuned - length) > 1e-6:
                 raise Failed(
                     f"With {name} = {value!r} it trains for {tuned:g} times the epochs, else for {length:g}: "
@@ -280,6 +313,23 @@ def _check_meters(method: type[Method], simulated: Simulation) -> None:
         stretch = observe(made, number, training.optimizers, [training.batch] * (1 + made.lag))
         with randomness_kept(training.batch.x.device):
             check_in_training(again, stretch, steps[number])
+
+
+def check_growth(made: Method) -> None:
+    """Raise Failed where tensors gather in attributes from step to step: no simulation of one step sees them."""
+    torch.manual_seed(0)
+    for phase in made.phases():
+        training, held = Training.start(made, phase), []
+        for steps in (made.lag + 1, FEW):
+            for _ in range(steps):
+                training.batch = copied(training.batch)  # a new one each time, as in a training
+                training.losses(1)
+            held.append(PeakBytes(vars(made)).live)
+        if held[1] > held[0]:
+            raise Failed(
+                f"After {FEW} more steps attributes of the method hold {held[1] - held[0]:,} bytes more: keep nothing "
+                "from step to step that grows."
+            )
 
 
 TRIALS: dict[str, Callable[[type[Method]], str]] = {
