@@ -17,8 +17,8 @@
   function at({ batches, peaks }, batch) {
     if (batch <= batches[0]) return peaks[0];
     const right = batches.findIndex((other) => other >= batch);
-    const part = (batch - batches[right - 1]) / (batches[right] - batches[right - 1]);
-    return peaks[right - 1] + part * (peaks[right] - peaks[right - 1]);
+    const [b0, b1, p0, p1] = [...batches.slice(right - 1, right + 1), ...peaks.slice(right - 1, right + 1)];
+    return p0 + ((p1 - p0) * (batch - b0)) / (b1 - b0); // in footprint.py's order: other last bits round otherwise
   }
 
   function largest({ batches, peaks }, held) {
