@@ -98,7 +98,7 @@ def _fact(row: Any) -> Fact:
         network=row["network"],
         modules=row["modules"],
         batches=" ".join(str(row[name]) for name in fitting.BATCHES),
-        peaks=" ".join(f"{row[name]:g}" for name in fitting.PEAKS),
+        peaks=" ".join(str(row[name]) for name in fitting.PEAKS),
         reference=REFERENCES.get(row["method"], ""),
         name=name,
         cells=cells,
