@@ -117,7 +117,8 @@ def joined(new: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def write(table: pd.DataFrame) -> None:
     """The file."""
     counts = dict.fromkeys(("parameters", "auxiliary_parameters"), "Int64")
-    write_text(table.round(DECIMALS).astype(counts).to_csv(index=False), RESULTS)
+    numbers = table.astype(dict.fromkeys(DECIMALS, float))  # objects, where a row lacks one, are not rounded
+    write_text(numbers.round(DECIMALS).astype(counts).to_csv(index=False), RESULTS)
 
 
 if __name__ == "__main__":
