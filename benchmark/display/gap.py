@@ -56,7 +56,8 @@ class Column(NamedTuple):
 def gap_columns(board: pd.DataFrame) -> list[Column]:
     """Comparisons before smoke tests, the one that most methods were run in first; in each, K as it grows.
 
-    Of several variants of a method that stands which validates best, as for ranks.
+    A suite of one method compares it with nothing but its twin, as those of papers' own settings do: the page of
+    published figures has them. Of several variants of a method that stands which validates best, as for ranks.
 
     Args:
         board: the leaderboard, as :func:`benchmark.display.reading.read_board` gives it.
@@ -65,6 +66,8 @@ def gap_columns(board: pd.DataFrame) -> list[Column]:
     found = []
     for suite in suites_in_order(board):
         own = rows[rows["suite"] == suite]
+        if own.loc[~own["method"].isin(REFERENCES), "method"].nunique() < 2:
+            continue
         several = own["backbone"].nunique() > 1
         for backbone, whole_part in own.groupby("backbone", sort=False):
             part = one_variant(whole_part)

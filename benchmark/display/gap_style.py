@@ -40,7 +40,7 @@ _TABLE = f"""
 .bb-gap tr > :first-child {{width: 13.6rem; min-width: 0; max-width: none; padding-right: .5rem;
   position: sticky; left: 0; z-index: 1; border-right: 0; background-color: var(--bb-paper)}}
 .bb-gap thead th {{vertical-align: bottom; width: 11rem; padding: 0; position: static; color: inherit; font-weight: 600;
-  background: none}}
+  background: none; white-space: normal; overflow-wrap: anywhere}}
 .bb-gap thead th small {{display: block; font-weight: 400; opacity: .82; color: inherit; font-size: .95em}}
 .bb-gap :is(td, thead th + th) {{border-left: .9rem solid transparent; background-clip: padding-box !important}}
 .bb-gap tbody small {{opacity: .82; color: inherit}}

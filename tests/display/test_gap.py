@@ -24,7 +24,8 @@ def results(tmp_path_factory):
     records += [make_record("gradient_checkpointing", 4, s, 90.0 + s, **CIFAR) for s in range(3)]
     records += [make_record("mac", 4, 0, 80.0, **CIFAR), make_record("fa", 4, 0, status="diverged", **CIFAR)]
     records += [make_record("drtp", 4, s, 89.0 + s, status="diverged" if s == 2 else "ok", **CIFAR) for s in range(3)]
-    write_runs(folder / "runs", *records)
+    alone = [make_record(name, k, 0, 99.0) for name, k in (("e2ebp", 1), ("dgl", 2))]  # another suite: digits
+    write_runs(folder / "runs", *records, *alone)
     write_own_tables(folder)
     return folder
 
@@ -51,6 +52,10 @@ def test_points_lines_and_empty_cells_are_where_they_belong(results):
     assert "bb-lossy" not in four
     assert "bb-lossy" in found["drtp"][1]  # of three seeds one diverged, which its mean leaves out
     assert "−1.00 ± 0.00 points, 2 seeds; 1 of 3 diverged" in found["drtp"][1]
+
+
+def test_a_suite_of_one_method_has_no_column(results):
+    assert [column.name for column in gap.gap_columns(read_board(results))] == ["cifar10, K = 2", "cifar10, K = 4"]
 
 
 def test_the_lead_says_that_seeds_are_still_to_come(results):
