@@ -112,8 +112,8 @@ def learns(method: type[Method]) -> str:
 def moves_weights(method: type[Method]) -> str:
     """Every weight of a module, and of its auxiliary network, is trained, but for those that are left on purpose."""
     made = make(method, "ResNet", MODULES[-1])
-    weights = [*made.modules.parameters(), *made.auxiliaries.parameters()]
-    left, initial = left_weights(made), {p: p.detach().clone() for p in weights}
+    everything = nn.ModuleList([made.modules, made.auxiliaries])
+    left, initial = left_weights(made), {p: p.detach().clone() for p in everything.parameters()}
     for phase in made.phases():
         parts = {
             k: [p for part in (made.modules[k], made.auxiliaries[k]) for p in part.parameters()] for k in phase.trains
