@@ -154,7 +154,7 @@ def test_a_link_says_the_defaults_and_going_back_undoes_a_choice(page, browser, 
 
 
 def test_the_keyboard_passes_a_table_in_one_step(page, address):
-    page.goto(f"{address}/?suite=cifar10_small")
+    page.goto(f"{address}/?suite=fashion")
     table = page.locator("[data-testid=stDataFrame]").first
     expect(table).to_be_visible()
     settled(page)

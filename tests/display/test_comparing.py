@@ -32,7 +32,7 @@ def test_rows_of_other_pictures_are_no_pairs_and_other_recipes_are_said():
 def test_a_row_beside_its_twin_has_the_leaderboards_difference():
     results = ROOT / "results"
     board = read_board(results)
-    setting = board[board["suite"] == "cifar10_small"]
+    setting = board[board["suite"] == "fashion"]
     row = setting[setting["n_pairs"] > 1].iloc[-1].to_dict()
     twin = setting[setting["row"] == others(setting, row["row"])[0]].iloc[0].to_dict()
     ended = finished(read_cells(results))
