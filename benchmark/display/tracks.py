@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmark.display.reading import read_table
 from benchmark.examining.examination import Picture, examination_names, load_examination
+from benchmark.examining.rows import FAILED
 
 LEAD = (
     "A track is a suite whose trained networks are examined afterwards: what modular training is said to give beside "
@@ -72,7 +73,7 @@ def read_tracks(results: Path) -> dict[str, Track]:
         if len(table):
             of = load_examination(name)
             details = {p.stem.removeprefix(f"{name}-"): read_table(p, TEXT) for p in results.glob(f"{name}-*.csv")}
-            found[name] = Track(name, of.title, of.lead, of.notes, dict(of.columns), table, details)
+            found[name] = Track(name, of.title, of.lead, of.notes, {**of.columns, **FAILED}, table, details)
     return found
 
 

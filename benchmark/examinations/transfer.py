@@ -59,9 +59,10 @@ class Transfer(Examination[Options, Block]):
         "nothing of this target. Source accuracy: how well the source does its own task, on the validation split. "
         "Random: any order; its τ is 0.",
         "τ is Kendall's τ_b, mean over targets; weighted τ is Vigna's, in which the top of both lists weighs most, as "
-        "SciPy has it. Intervals are of a bootstrap over targets and sources, 95 %. “Estimate”: the interval of the "
-        "difference in weighted τ to the static list, paired by target, lies above 0, and so does the τ's own. Regret: "
-        "what the pick costs, in points of accuracy, against the best source.",
+        "SciPy has it. Intervals are of a bootstrap over targets and sources, 95 %. “Estimate”: both the difference "
+        "in weighted τ to the static list, paired by target, and the τ itself are above 0 in so many of the draws that "
+        "luck is out of the question at 5 %, also when as many scores are tried as here (Holm). Regret: what the "
+        "pick costs, in points of accuracy, against the best source.",
         "How much there is to estimate: “alike” is the mean τ between the true rankings of two targets; at 1, one list "
         "serves all; near 0, none serves two, and to beat the static list is to beat chance. “Repeatable” is the mean "
         "τ between the rankings by two halves of the test pictures: where the truth does not agree with itself, no "
@@ -71,6 +72,7 @@ class Transfer(Examination[Options, Block]):
         **ROW,
         "score": ("Score", "or baseline"),
         "verdict": ("Verdict", "a score that does not beat the static list, and chance, is no estimate"),
+        "p": ("p", "that it beats both by luck: two-sided, by the bootstrap, corrected for all scores tried (Holm)"),
         "weighted_tau": ("Weighted τ", "Vigna's, mean over targets"),
         "weighted_tau_low": ("from", "95 % interval of the weighted τ"),
         "weighted_tau_high": ("to", "95 % interval of the weighted τ"),

@@ -18,6 +18,7 @@ ROW = {
     "modules": ("K", "modules that the backbone was cut into"),
     "recipe": ("Recipe", "whose recipe trained it"),
 }
+FAILED = {"failed": ("Failed", "cells of the row whose training or examination did not end ok: they are in no mean")}
 
 
 def row_of(cell: Identity) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _judged(of: TaskMap) -> list[dict[str, Any]]:
     judged = trials(of.scores, of.truths, of.source_accuracy).values()
     return [
         shared
-        | {"score": trial.score, "verdict": trial.verdict, "beats_static": trial.beats_static}
+        | {"score": trial.score, "verdict": trial.verdict, "p": trial.p, "beats_static": trial.beats_static}
         | _ends("weighted_tau", trial.weighted_tau)
         | _ends("over_static", trial.over_static)
         | _ends("over_survey", trial.over_survey)

@@ -9,9 +9,8 @@ them by noise in a quarter of all suites. What a seed does to all methods alike 
 the same seed.
 
 A method is above another only where the t test with these variances says so at the level that Holm's correction for
-the number of pairs gives it (Holm 1979, "A simple sequentially rejective multiple test procedure"). The chance that
-noise alone puts any method of a suite above any other is then about ``ERROR``, and so is the chance that any interval
-of ranks misses the true rank of its method.
+the number of pairs gives it. The chance that noise alone puts any method of a suite above any other is then about
+``ERROR``, and so is the chance that any interval of ranks misses the true rank of its method.
 """
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import digamma, polygamma, stdtr  # importing scipy.stats takes a second
 
+from benchmark.holm import holm_adjusted
 from benchmark.tables.columns import ENOUGH
 
 ERROR = 0.05
@@ -48,7 +48,7 @@ def certainly_above(scores: np.ndarray, error: float = ERROR) -> np.ndarray:
     n = scores.shape[1]
     first, second = np.triu_indices(n, 1)
     differences, p = compared(scores)
-    certain = holm(p, error)
+    certain = holm_adjusted(p) <= error
     above = np.zeros((n, n), dtype=bool)
     above[first, second] = certain & (differences > 0)
     above[second, first] = certain & (differences < 0)
@@ -108,22 +108,3 @@ def moderated(variances: np.ndarray, freedom: int) -> tuple[np.ndarray, float]:
     prior = 2 * brentq(lambda half: polygamma(1, half) - beyond_chance, 1e-3, WIDEST / 2)
     common = np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))
     return (prior * common + freedom * variances) / (prior + freedom), prior + freedom
-
-
-def holm(p_values: np.ndarray, error: float = ERROR) -> np.ndarray:
-    """Which differences are certain: the smallest p at ``error / m`` of all m, the next at ``error / (m - 1)``, ..."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    passed = p[order] <= error / np.arange(len(p), 0, -1)
-    certain = np.zeros(len(p), dtype=bool)
-    certain[order] = np.logical_and.accumulate(passed)  # the first that fails ends it
-    return certain
-
-
-def holm_adjusted(p_values: np.ndarray) -> np.ndarray:
-    """The error at which :func:`holm` would just call each difference certain: its p as corrected for all of them."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-    return adjusted

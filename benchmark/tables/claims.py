@@ -17,9 +17,10 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from benchmark.errors import UserError
+from benchmark.holm import holm_adjusted
 from benchmark.schema.claims import NAME, Claim
 from benchmark.tables.cases import Case, Evidence, cases_of_table, in_words, values_in_words
-from benchmark.tables.certainty import ERROR, holm_adjusted
+from benchmark.tables.certainty import ERROR
 from benchmark.tables.columns import ENOUGH, to_decimals
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"

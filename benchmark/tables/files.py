@@ -103,7 +103,8 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     if searches:
         texts["tuning.csv"] = changed.to_csv(index=False)
     texts |= {
-        f"{name}.csv": table.to_csv(index=False) for name, table in tables_of_tracks(results / "examined").items()
+        f"{name}.csv": table.to_csv(index=False)
+        for name, table in tables_of_tracks(results / "examined", cells).items()
     }
     for name, text in texts.items():
         _write(text, results / name)

@@ -21,6 +21,7 @@ from benchmark.examining.agreement import differences
 from benchmark.examining.examination import Sat, examination_names, load_examination, options_of
 from benchmark.examining.examined import Examined, all_examined, read_examined, write_examined
 from benchmark.examining.network import Network
+from benchmark.examining.rows import ROW, row_of
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
 from benchmark.running.keep import network_file
@@ -30,10 +31,11 @@ from benchmark.running.run import run_suite
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, identify, load_suite
 from benchmark.tables.files import write_tables
-from benchmark.tables.tracks import tables_of_tracks
+from benchmark.tables.tracks import _failed, tables_of_tracks
 
 __all__ = ["workshop"]
 METHODS = ["e2ebp", "untrained"]
+NO_CELLS = pd.DataFrame(columns=[*ROW, "seed", "status"])
 EXAMINE = {
     "labels": {"per_class": [1], "draws": 2, "steps": 2},
     "roles": {"pictures": 24, "batch": 12, "batches": 2, "probe": 40},
@@ -149,7 +151,27 @@ def test_numbers_that_an_examination_no_longer_finds_are_named_and_make_no_trace
     asked = {"examination": "labels", "version": 0, "options": {}, "status": "ok"}
     write_examined(Examined(**who, **asked, block={"features": 8}, made=made), tmp_path)
     with pytest.raises(UserError, match=r"net-k1-s0\.labels\.json is not what the examination 'labels' finds today"):
-        tables_of_tracks(tmp_path)
+        tables_of_tracks(tmp_path, NO_CELLS)
+
+
+def test_a_row_says_how_many_of_its_seeds_are_in_no_mean(tmp_path):
+    made = {"git_commit": "", "git_dirty": False, "device": "", "versions": {}, "started_utc": "", "seconds": 1.0}
+    asked = {"examination": "labels", "version": 1, "options": {}, "fingerprint": "", "key": "", "made": made}
+    score = {"head": "mean", "per_class": 1, "draw": 0, "test_top1": 50.0}
+    block = {"features": 8, "classes": 4, "training_pictures": 100, "hidden_labels": {}, "scores": [score]}
+    for method, seed, ended in (("e2ebp", 0, "ok"), ("e2ebp", 1, "failed"), ("dgl", 0, "ok")):
+        found = block if ended == "ok" else None
+        write_examined(Examined(identity=identity(method, seed), **asked, status=ended, block=found), tmp_path)
+    trained = [row_of(identity("e2ebp", seed)) | {"seed": seed} for seed in range(4)]
+    ended = ["ok", "ok", "diverged", "edited"]  # of the seeds, in training
+    table = tables_of_tracks(tmp_path, pd.DataFrame(trained).assign(status=ended))["labels"]
+    assert dict(zip(table["method"], table["failed"], strict=True)) == {"e2ebp": 3, "dgl": 0}
+
+
+def test_a_source_that_failed_belongs_to_the_row_of_all_tasks():
+    row = row_of(identity("dgl", 0))
+    lost = [row | {"backbone": name, "seed": 0} for name in ("net", "net_cat_dog", "network_cat_dog")]
+    assert _failed(pd.DataFrame([row]), lost) == [2]
 
 
 def test_every_examination_says_what_its_page_needs():
@@ -224,7 +246,7 @@ def test_a_further_examination_is_one_file(tmp_path, monkeypatch):
     write_examined(
         Examined(identity=identity("e2ebp", 0), **asked, block={"dead": 3}, made=made), tmp_path / "examined"
     )
-    (table,) = tables_of_tracks(tmp_path / "examined").values()
+    (table,) = tables_of_tracks(tmp_path / "examined", NO_CELLS).values()
     table.to_csv(tmp_path / "dead_features.csv", index=False)
     (track,) = read_tracks(tmp_path).values()
     assert (track.title, track.table["dead"].tolist()) == ("Dead features", [3])

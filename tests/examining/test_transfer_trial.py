@@ -99,6 +99,19 @@ def test_a_score_no_better_than_chance_is_no_estimate_where_the_list_is_worse():
     assert found["says nothing"].verdict == "no estimate"
 
 
+def test_who_tries_many_scores_is_asked_for_more():
+    truths, anywhere = table()
+    draw = np.random.default_rng(3)
+    one = {"a": truths + 0.3 * draw.normal(size=truths.shape)}
+    others = {f"other {i}": draw.normal(size=truths.shape) for i in range(29)}
+    draws = 99
+    alone, among = (trials(scores, truths, anywhere, draws=draws)["a"] for scores in (one, one | others))
+    assert (alone.over_static, alone.weighted_tau) == (among.over_static, among.weighted_tau)
+    assert alone.p == pytest.approx(2 / (1 + draws))  # no draw is at 0 or below: only the sample itself is counted
+    assert among.p == pytest.approx(30 * alone.p)  # Holm: it is the smallest of 30
+    assert (alone.verdict, among.verdict) == ("estimate", "no estimate")
+
+
 def test_the_own_source_of_a_target_does_not_count():
     truths, anywhere = table()
     scores = {"a": truths.copy()}

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.tables.certainty import LEAST, certainly_above, compared, holm, moderated, own_variances, rank_intervals
+from benchmark.holm import holm_adjusted
+from benchmark.tables.certainty import LEAST, certainly_above, compared, moderated, own_variances, rank_intervals
 
 CLEAR, UNCLEAR = [1.0, 1.2, 1.1], [-0.2, 0.5, 0.9]
 SPREAD = 3**0.5 / 5  # differences 1 - SPREAD, 1, 1 + SPREAD have t = sqrt(3) / SPREAD = 5, p = 1 - 5 / sqrt(27)
@@ -87,10 +88,10 @@ def test_two_methods_that_do_not_are_each_first_or_second():
 
 
 def test_holm_goes_on_until_one_fails():
-    assert holm([0.04, 0.01, 0.02]).tolist() == [True, True, True]  # against 0.05 / 3, 0.05 / 2 and 0.05
-    assert holm([0.04, 0.01, 0.03]).tolist() == [False, True, False]  # 0.03 fails at 0.025, and 0.04 is not tried
-    assert holm([0.02, 0.2]).tolist() == [True, False]
-    assert holm([]).tolist() == []
+    assert (holm_adjusted([0.04, 0.01, 0.02]) <= 0.05).tolist() == [True, True, True]  # at 0.05 / 3, 0.05 / 2 and 0.05
+    assert (holm_adjusted([0.04, 0.01, 0.03]) <= 0.05).tolist() == [False, True, False]  # 0.03 fails: 0.04 is not tried
+    assert holm_adjusted([0.04, 0.001, 0.013, 0.5, 0.012]) == pytest.approx([0.08, 0.005, 0.048, 0.5, 0.048])
+    assert len(holm_adjusted([])) == 0
 
 
 def test_an_interval_counts_those_certainly_above_and_below():

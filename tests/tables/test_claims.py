@@ -15,7 +15,6 @@ from benchmark.tables.asked import family_that_claims
 from benchmark.tables.board import leaderboard
 from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load
-from benchmark.tables.certainty import holm, holm_adjusted
 from benchmark.tables.claimed_names import check_names
 from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, TRAINED, UNTESTED, tables_of_claims
 from benchmark.tables.files import led_as_defined
@@ -145,14 +144,6 @@ def test_holm_corrects_over_all_claims(evidence):
     assert among["p"] == pytest.approx(11 * alone["p"], rel=0.02)
     certain = decided(evidence, sure=claim("better"), **crowd).loc["sure"]
     assert certain["verdict"] == SUPPORTED
-
-
-def test_adjusted_p_are_those_at_which_holm_decides():
-    p = np.array([0.04, 0.001, 0.013, 0.5, 0.012])
-    assert holm_adjusted(p) == pytest.approx([0.08, 0.005, 0.048, 0.5, 0.048])
-    for error in (0.004, 0.006, 0.05, 0.2):
-        assert holm(p, error).tolist() == (holm_adjusted(p) <= error).tolist()
-    assert len(holm_adjusted(np.array([]))) == 0
 
 
 def test_everywhere_means_in_each_setting_and_somewhere_in_one(evidence):

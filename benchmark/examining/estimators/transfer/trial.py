@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.examining.estimators.transfer.ranking import kendall, pearson, regret, weighted_kendall
+from benchmark.holm import holm_adjusted
 
 Statistic = Callable[[NDArray, NDArray, NDArray], NDArray]  # of benchmark.examining.estimators.transfer.ranking
 SURVEY = "proxy"  # the survey's score
@@ -43,13 +44,14 @@ class Trial:
     beats_static: float  # share of targets where its weighted τ is above the static list's; equal ones count half
     over_static: Interval  # difference of weighted τ, paired by target
     over_survey: Interval | None  # the same to the survey's score, where that is tried, too
+    p: float  # that it beats both the static list and chance by luck: two-sided, corrected for all scores tried (Holm)
 
     @property
     def verdict(self) -> str:
         """A score that does not beat the static list, and chance, is no estimate; a baseline is none anyway."""
         if self.score in BASELINES:
             return "baseline"
-        return "estimate" if min(self.over_static.low, self.weighted_tau.low) > 0 else "no estimate"
+        return "estimate" if self.p <= 1 - COVERAGE else "no estimate"
 
 
 def static_list(truths: NDArray) -> NDArray:
@@ -87,6 +89,8 @@ def trials(
     resampled = Resampled(tasks, draws)
     weighted = {name: resampled.of(weighted_kendall, table, truths) for name, table in lists.items()}
     static, survey = weighted[STATIC], weighted.get(SURVEY)
+    by_luck = [2 * max(own.less(static).not_above_zero(), own.not_above_zero()) for own in weighted.values()]
+    p = dict.fromkeys(lists, 1.0) | dict(zip(scores, holm_adjusted(np.array(by_luck[: len(scores)])), strict=True))
     return {
         name: Trial(
             score=name,
@@ -97,6 +101,7 @@ def trials(
             beats_static=float((np.sign(own.by_target - static.by_target) / 2 + 0.5).mean()),
             over_static=own.less(static).interval(),
             over_survey=own.less(survey).interval() if survey else None,
+            p=float(p[name]),
         )
         for name, own in weighted.items()
     }
@@ -118,6 +123,10 @@ class Sample:
         tail = (1 - COVERAGE) / 2
         low, high = np.quantile(self.means, [tail, 1 - tail])
         return Interval(float(self.by_target.mean()), float(low), float(high))
+
+    def not_above_zero(self) -> float:
+        """One-sided p: the share of the draws that are not above 0, the sample itself counted as one that is not."""
+        return float((1 + (self.means <= 0).sum()) / (1 + len(self.means)))
 
 
 class Resampled:
