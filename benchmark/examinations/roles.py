@@ -83,6 +83,7 @@ class Roles(Examination[Options, Block]):
     columns: ClassVar = {
         **ROW,
         "epoch": ("Epoch", "epochs that were trained by then, of all phases"),
+        "share": ("Share", "of the training that was over by then; 1 at its end"),
         "place": ("Place", "after which part of the backbone"),
         "depth": ("Depth", "number of the place, from 1 on"),
         "probe_pct": ("Probe, %", "validation accuracy of a linear probe, mean over seeds"),
@@ -90,9 +91,13 @@ class Roles(Examination[Options, Block]):
         "untrained_pct": ("Untrained, %", "the same before any training"),
         "chance_pct": ("Chance, %", "the largest class's share"),
         **{
-            f"{of}_{kernel}": (f"nHSIC with the {of}, {kernel}", f"dependence on the {of}; kernel {kernel}")
+            name: words
             for kernel in KERNELS
             for of in ("picture", "label")
+            for name, words in (
+                (f"{of}_{kernel}", (f"nHSIC with the {of}, {kernel}", f"dependence on the {of}; kernel {kernel}")),
+                (f"{of}_{kernel}_half", ("±", "half of the 95 % t interval over seeds")),
+            )
         },
         "pictures": ("m", "pictures that nHSIC is of"),
         "cka_e2ebp": ("CKA with e2ebp", "with the end-to-end network in the same place, at the end; mean over seeds"),
@@ -193,6 +198,8 @@ def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
         at = [m[epoch] for m in moments]
         for depth, place in enumerate(block.places):
             probe, half = mean_and_half(m.probe[depth] for m in at)
+            planes = {f"picture_{k}": [m.picture[k][depth] for m in at] for k in KERNELS}
+            planes |= {f"label_{k}": [m.label[k][depth] for m in at] for k in KERNELS}
             cka = (
                 [sat.block.cka_other[depth][depth] for sat in sats if sat.block.cka_other]
                 if epoch == block.epochs
@@ -200,14 +207,15 @@ def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
             )
             yield of_row | {
                 "epoch": epoch,
+                "share": epoch / block.epochs if block.epochs else 1.0,
                 "place": place,
                 "depth": depth + 1,
                 "probe_pct": probe,
                 "probe_half_pct": half,
                 "untrained_pct": np.mean([m[0].probe[depth] for m in moments]),
                 "chance_pct": block.chance,
-                **{f"picture_{k}": np.mean([m.picture[k][depth] for m in at]) for k in KERNELS},
-                **{f"label_{k}": np.mean([m.label[k][depth] for m in at]) for k in KERNELS},
+                **{name: mean_and_half(values)[0] for name, values in planes.items()},
+                **{f"{name}_half": mean_and_half(values)[1] for name, values in planes.items()},
                 "pictures": block.pictures,
                 "cka_e2ebp": np.mean([c for c in cka if c is not None]) if any(c is not None for c in cka) else None,
                 "n": len(sats),

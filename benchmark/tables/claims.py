@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from benchmark.errors import UserError
+from benchmark.examining.examination import examination_names, load_examination
 from benchmark.holm import holm_adjusted
 from benchmark.schema.claims import NAME, Claim
 from benchmark.tables.cases import Case, Evidence, cases_of_table, in_words, values_in_words
@@ -216,10 +217,18 @@ def _place(case: Case) -> str:
     return f"{in_words(case.compare)}" + (f", in {place}" if place else "")
 
 
+def _metric_in_words(claim: Claim) -> str:
+    """Of a track's table: its column's heading, in quotation marks."""
+    if claim.table in examination_names():
+        heading, _ = load_examination(claim.table).columns.get(claim.metric, (claim.metric, ""))
+        return f"“{heading}”"
+    return claim.metric[0].upper() + claim.metric[1:]
+
+
 def said_of_test(claim: Claim) -> str:
     """``Accuracy of dgl minus that of dni is above 0 points, in every setting.``"""
     against = f"{claim.against:g}" if not isinstance(claim.against, dict) else f"that of {in_words(claim.against)}"
-    metric = f"{claim.metric[0].upper()}{claim.metric[1:]} of {in_words(claim.compare)}"
+    metric = f"{_metric_in_words(claim)} of {in_words(claim.compare)}"
     less = f"{metric} minus {against}" if claim.against else metric
     relative = claim.in_unit == "%" and isinstance(claim.against, dict) and claim.table is None
     side = f"{claim.threshold:+g}".replace("-", "−") if claim.threshold else "0"
