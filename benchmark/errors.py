@@ -12,6 +12,10 @@ class CannotCut(UserError):
     """A backbone that cannot be cut as asked; the message says why and how many cut points there are."""
 
 
+class CannotFollow(CannotCut):
+    """A backbone whose forward function cannot be taken apart, so that nothing says where it may be cut."""
+
+
 class DataMissing(UserError):
     """A data set that is missing, empty or damaged; the message says how to get it."""
 

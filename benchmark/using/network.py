@@ -19,7 +19,7 @@ from benchmark.engine.load import keep_addresses
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.method import LocalMethod, Method
 from benchmark.engine.training.seeding import forked_rng, seeded
-from benchmark.errors import CannotCut, UserError
+from benchmark.errors import CannotCut, CannotFollow, UserError
 from benchmark.schema.plugins import METHODS, load_class, plugin_path
 from benchmark.schema.text import said
 
@@ -115,9 +115,11 @@ def _cut(model: nn.Module, k: int, shape: tuple[int, int, int]) -> Partition:
     try:
         return cut(model, k, input_shape=shape)
     except CannotCut as error:
-        if not isinstance(model, nn.Sequential):
-            raise CannotCut(f"{error} Give an nn.Sequential of its units to say where it may be cut.") from None
-        return _of_units(model, k, shape)
+        if isinstance(model, nn.Sequential):
+            return _of_units(model, k, shape)
+        if isinstance(error, CannotFollow):
+            raise CannotFollow(f"{error} Give an nn.Sequential of its units to say where it may be cut.") from None
+        raise
 
 
 def _of_units(model: nn.Sequential, k: int, shape: tuple[int, int, int]) -> Partition:

@@ -114,9 +114,17 @@ def test_a_network_that_does_not_take_the_pictures_is_one_sentence(wrap, picture
     log = logging.getLogger("torch._subclasses.fake_tensor")
     monkeypatch.setattr(log, "handlers", [caplog.handler])
     units = nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(7, 3)
-    with pytest.raises(UserError, match=r"does not run on pictures of 3x16x16.*\."):
+    with pytest.raises(UserError, match=r"does not run on pictures of 3x16x16[^.]*\.$"):
         fit(wrap(*units), pictures, "dgl", 2, **SMALL)
     assert caplog.text == ""
+
+
+def test_only_who_could_be_helped_by_units_is_told_of_them(pictures):
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3))
+    with pytest.raises(UserError, match=r"Give an nn\.Sequential of its units"):
+        fit(Whole(nn.Sequential(Unfollowed(3), head)), pictures, "dgl", 2, **SMALL)
+    with pytest.raises(UserError, match=r"this backbone allows 1 to \d+ modules\.$"):
+        fit(Whole(nn.Sequential(nn.Conv2d(3, 8, 3), head)), pictures, "dgl", 40, **SMALL)
 
 
 class Whole(nn.Module):

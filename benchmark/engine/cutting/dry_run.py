@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.engine.cutting.tracing import Trace, brief
-from benchmark.errors import CannotCut
+from benchmark.errors import CannotCut, CannotFollow
 
 BATCH = 2  # the smallest that BatchNorm accepts on a 1x1 map; all costs are proportional to it
 
@@ -39,6 +40,9 @@ def dry_run(trace: Trace, input_shape: tuple[int, int, int], count_flops: bool =
         stack.enter_context(observer.counter if count_flops else nullcontext())
         try:
             observer.run(torch.empty(BATCH, *input_shape, device="cpu"), enable_io_processing=False)
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            name = type(trace.twin).__name__
+            raise CannotFollow(f"{name} cannot be cut: its forward asks for the values of a tensor.") from error
         except Exception as error:
             raise CannotCut(_refusal(trace, input_shape, error)) from error
     observer.note_overwrites()

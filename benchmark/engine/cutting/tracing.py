@@ -21,7 +21,7 @@ from torch import fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
-from benchmark.errors import CannotCut
+from benchmark.errors import CannotCut, CannotFollow
 
 # It logs a traceback of what it raises as well, which is told in a sentence.
 logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)
@@ -38,7 +38,7 @@ class Trace:
 
 
 def trace(model: nn.Module) -> Trace:
-    """Trace `model`; raises CannotCut if `torch.fx` cannot follow it or if its path depends on the mode."""
+    """Trace `model`; raises CannotFollow if `torch.fx` cannot, or if its path depends on the mode."""
     _refuse_checkpointing(model)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     twin = _fake_twin(model, mode)
@@ -48,9 +48,9 @@ def trace(model: nn.Module) -> Trace:
             graphs[training] = _block_graph(twin.train(training), _Expansion())
         dropouts = _dropout_to_modules(graphs[training], training)
     if _source(graphs[False]) != _source(graphs[True]):
-        raise CannotCut(f"{_class(model)} cannot be cut: its forward takes another path in training mode.")
+        raise CannotFollow(f"{_class(model)} cannot be cut: its forward takes another path in training mode.")
     if any(str(node.target).startswith("_tensor_constant") for node in graphs[True].nodes):
-        raise CannotCut(f"{_class(model)} cannot be cut: its forward computes a constant that belongs to no module.")
+        raise CannotFollow(f"{_class(model)} cannot be cut: its forward computes a constant that belongs to no module.")
     for name, module in dropouts.items():
         twin.add_module(name, module)
     return Trace(graphs[True], twin, mode, dropouts)
@@ -78,11 +78,11 @@ def _fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
 
 @contextmanager
 def _one_sentence(model: nn.Module) -> Iterator[None]:
-    """Whatever a forward function raises under tracing becomes a CannotCut."""
+    """Whatever a forward function raises under tracing becomes a CannotFollow."""
     try:
         yield
     except Exception as error:
-        raise CannotCut(f"{_class(model)} cannot be cut: torch.fx cannot follow it: {brief(error)}.") from error
+        raise CannotFollow(f"{_class(model)} cannot be cut: torch.fx cannot follow it: {brief(error)}.") from error
 
 
 def _class(model: nn.Module) -> str:
