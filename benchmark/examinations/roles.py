@@ -59,7 +59,7 @@ class Block(Part):
 
 class Roles(Examination[Options, Block]):
     title = "Layer roles"
-    version = 1
+    version = 2  # 1 took the first pictures as they are stored, which may be of one class
     lead = (
         "What does each module keep of the picture, and what does it say of the class, as training goes on? Sakamoto & "
         "Sato (2024) find that layers take different roles when they learn end to end, and that layer-wise training "
@@ -117,7 +117,7 @@ class Roles(Examination[Options, Block]):
 
     def examine(self, network: "Network", options: Options) -> Block:
         truth = network.labels("validation")
-        sample = np.arange(min(options.pictures, len(truth)))
+        sample = of_all_classes(truth, options.pictures)
         classes = np.eye(truth.max() + 1)[truth[sample]]
         pictures = network.pictures("validation", sample)
         known = {k: (projection(gram(pictures, k)), projection(gram(classes, k))) for k in KERNELS}
@@ -157,9 +157,9 @@ class Roles(Examination[Options, Block]):
         return [probe_accuracy(shown[p], labels[which], judged[p], truth) for p in network.places]
 
     def _grams(self, network: "Network", options: Options) -> dict[str, list[np.ndarray]]:
-        count = min(options.batch * options.batches, len(network.labels("validation")))
-        outputs = network.outputs("validation", np.arange(count), pooled=False)
-        return {place: batch_grams(h, min(options.batch, count)) for place, h in outputs.items()}
+        which = of_all_classes(network.labels("validation"), options.batch * options.batches)
+        outputs = network.outputs("validation", which, pooled=False)
+        return {place: batch_grams(h, min(options.batch, len(which))) for place, h in outputs.items()}
 
     def table(self, found: Sequence[Sat[Block]]) -> pd.DataFrame:
         rows = [row for sats in by_row(found) for row in _rows(sats)]
@@ -188,6 +188,15 @@ class Roles(Examination[Options, Block]):
                 means = of_row.groupby(["place", "other_place"])["cka"].mean().reset_index()
                 words = f"CKA of {row} (across) with {other} (down), at the end of training, mean over seeds"
                 yield Picture(f"{suite}, {backbone}", words, _map(means, places))
+
+
+def of_all_classes(truth: np.ndarray, most: int) -> np.ndarray:
+    """Numbers of pictures, at most so many: the same for all networks, in every stretch the classes in proportion."""
+    import torch
+
+    from benchmark.engine.pictures.data import stratified_order
+
+    return stratified_order(torch.from_numpy(truth))[:most].numpy()
 
 
 def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:

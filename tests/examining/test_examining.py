@@ -15,7 +15,7 @@ from workshop import Watcher, changed, mistake, workshop, write_suites
 from benchmark.display.tracks import read_tracks
 from benchmark.engine.pictures.data import load_splits
 from benchmark.errors import UserError
-from benchmark.examinations import labels
+from benchmark.examinations import labels, roles
 from benchmark.examining import predicted, run
 from benchmark.examining.agreement import differences
 from benchmark.examining.examination import Sat, examination_names, load_examination, options_of
@@ -65,9 +65,9 @@ def test_a_track_is_trained_examined_and_not_twice(workshop, monkeypatch):
     first = examined()
     found = list(all_examined(Path("results/examined")))
     assert [(e.status, e.error, e.genuine) for e in found] == 4 * [("ok", None, True)]
-    roles = {e.identity.method: e for e in found if e.examination == "roles"}
-    assert list(roles["untrained"].beside) == ["e2ebp cifar_resnet8 K=1 seed 0"]
-    assert [m["epoch"] for m in roles["e2ebp"].block["moments"]] == [0, 1, 2]
+    of_roles = {e.identity.method: e for e in found if e.examination == "roles"}
+    assert list(of_roles["untrained"].beside) == ["e2ebp cifar_resnet8 K=1 seed 0"]
+    assert [m["epoch"] for m in of_roles["e2ebp"].block["moments"]] == [0, 1, 2]
 
     assert examine_suite("tiny", METHODS, Bar(), jobs=1) == []
     edited = Path("results/examined/tiny/untrained/cifar_resnet8-k1-s0.labels.json")
@@ -250,6 +250,15 @@ def test_a_further_examination_is_one_file(tmp_path, monkeypatch):
     table.to_csv(tmp_path / "dead_features.csv", index=False)
     (track,) = read_tracks(tmp_path).values()
     assert (track.title, track.table["dead"].tolist()) == ("Dead features", [3])
+
+
+def test_roles_are_of_all_classes_of_pictures_that_are_stored_class_by_class():
+    truth = np.repeat(np.arange(10), 50)
+    which = roles.of_all_classes(truth, 100)
+    assert len(set(which.tolist())) == 100
+    assert np.bincount(truth[which]).tolist() == 10 * [10]
+    assert set(truth[which[:20]]) == set(range(10))  # a batch of them, too
+    assert len(roles.of_all_classes(truth, 10**6)) == 500
 
 
 def test_pairs_are_counted_beside_other_labels():
