@@ -70,11 +70,15 @@ class Network:
 
     @property
     def hidden_labels(self) -> dict[str, int]:
-        """Training pictures by the kind of label that was used of them, by all that comes before the last module."""
+        """Training pictures by the kind of label that was used of them, by all that comes before the classifier.
+
+        The last module counts, too, unless it is the classifier alone: its blocks are behind what a head is given.
+        """
         method = self.drawn()
+        classifier = {method.last} if len(method.unit_outputs[method.last]) == 1 else set()
         used: dict[str, int] = {}
         for phase in method.phases():
-            if set(phase.trains) - {method.last} or (method.last == 0 and not method.readout):
+            if set(phase.trains) - classifier:
                 count = pictures_shown(phase, len(self.splits.train), self.task.classes)
                 used[phase.labels] = max(count, used.get(phase.labels, 0))
         return used

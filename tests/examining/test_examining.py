@@ -105,7 +105,7 @@ def test_a_track_is_trained_examined_and_not_twice(workshop, monkeypatch):
 def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tmp_path):
     suite, splits = small_suite(limit=60), load_splits(digits, Path("data"), validation=0.1, limit=60)
     found = {}
-    for name, k in (("e2ebp", 1), ("dgl", 4), ("sufficient_labels", 2)):
+    for name, k in (("e2ebp", 1), ("dgl", 4), ("sufficient_labels", 2), ("modular_kernel", 2)):
         cell = Cell(suite="tiny", method=name, variant="", backbone="cifar_resnet8", modules=k, seed=0)
         loaded = load(cell, suite)
         method = builder(cell, suite, digits.task, loaded.method)()
@@ -123,7 +123,12 @@ def test_a_network_is_looked_at_in_the_same_places_however_it_was_cut(digits, tm
         assert np.allclose(ours["sufficient_labels"][place], ours["e2ebp"][place], atol=1e-5)
     whole = found["dgl"].outputs("validation", which, ["layer3.0"], pooled=False)["layer3.0"]
     assert np.allclose(whole.reshape(3, 64, -1).mean(2), ours["dgl"]["layer3.0"], atol=1e-5)
-    assert [network.hidden_labels for network in found.values()] == [{"full": 60}, {"full": 60}, {"pairs": 60}]
+    assert {name: network.hidden_labels for name, network in found.items()} == {
+        "e2ebp": {"full": 60},
+        "dgl": {"full": 60},
+        "sufficient_labels": {"pairs": 60},
+        "modular_kernel": {"pairs": 60, "full": 60},  # its output module has blocks, which see all labels
+    }
 
 
 def test_who_asks_for_what_there_is_not_hears_it_before_anything_trains(workshop, monkeypatch, capsys):
