@@ -207,8 +207,8 @@ def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
         at = [m[epoch] for m in moments]
         for depth, place in enumerate(block.places):
             probe, half = mean_and_half(m.probe[depth] for m in at)
-            planes = {f"picture_{k}": [m.picture[k][depth] for m in at] for k in KERNELS}
-            planes |= {f"label_{k}": [m.label[k][depth] for m in at] for k in KERNELS}
+            planes = {f"picture_{k}": mean_and_half(m.picture[k][depth] for m in at) for k in KERNELS}
+            planes |= {f"label_{k}": mean_and_half(m.label[k][depth] for m in at) for k in KERNELS}
             cka = (
                 [sat.block.cka_other[depth][depth] for sat in sats if sat.block.cka_other]
                 if epoch == block.epochs
@@ -223,8 +223,8 @@ def _rows(sats: Sequence[Sat[Block]]) -> Iterator[dict[str, Any]]:
                 "probe_half_pct": half,
                 "untrained_pct": np.mean([m[0].probe[depth] for m in moments]),
                 "chance_pct": block.chance,
-                **{name: mean_and_half(values)[0] for name, values in planes.items()},
-                **{f"{name}_half": mean_and_half(values)[1] for name, values in planes.items()},
+                **{name: mean for name, (mean, _) in planes.items()},
+                **{f"{name}_half": half for name, (_, half) in planes.items()},
                 "pictures": block.pictures,
                 "cka_e2ebp": np.mean([c for c in cka if c is not None]) if any(c is not None for c in cka) else None,
                 "n": len(sats),
