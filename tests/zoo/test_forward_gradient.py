@@ -1,6 +1,7 @@
 """Forward gradients and zeroth order: sums over all directions are backpropagation's gradients; one is an estimate."""
 
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 from handmade import build, pictures
@@ -146,3 +147,15 @@ def test_a_small_difference_is_the_slope():
         batch.x = batch.x.double()
         found.append(torch.cat([g.flatten() for g in gradients(each, batch)]))
     assert torch.cosine_similarity(*found, dim=0) > 0.999
+
+
+def test_nothing_is_dropped_between_two_passes_and_all_rates_come_back():
+    """Fused attention drops by the rate of its dropout, whatever mode that is in."""
+    small = {"img_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    rates = dict.fromkeys(("attn_drop_rate", "proj_drop_rate", "drop_path_rate"), 0.5)
+    network = timm.create_model("vit_tiny_patch16_224", **small, **rates)
+    x = torch.randn(8, 3, 8, 8)
+    with perturbation.without_dropout(nn.ModuleList([network.train()])), torch.no_grad():
+        assert torch.equal(network(x), network(x))
+    assert all(part.training for part in network.modules())
+    assert not torch.equal(network(x), network(x))

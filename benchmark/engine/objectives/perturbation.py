@@ -70,13 +70,18 @@ def tangents() -> Iterator[None]:
 def without_dropout(modules: nn.ModuleList) -> Iterator[None]:
     """Inside, nothing is dropped: of two forward passes the difference shall be that of the noise."""
     parts = [part for part in modules.modules() if "Drop" in type(part).__name__ and part.training]
+    rates = {part: part.p for part in parts if isinstance(part, nn.Dropout)}  # timm's attention asks it for that alone
     for part in parts:
         part.training = False
+    for part in rates:
+        part.p = 0.0
     try:
         yield
     finally:
         for part in parts:
             part.training = True
+        for part, rate in rates.items():
+            part.p = rate
 
 
 class Activities:
