@@ -14,7 +14,7 @@ from benchmark.engine.training.build import build_partition
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizer
 from benchmark.errors import CannotCut, UserError
-from benchmark.schema.plugins import METHODS, plugin_path
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import SUITES, TWIN, Suite, cells, load_suite
 from benchmark.schema.text import printable
@@ -35,7 +35,7 @@ def preflight(report: object, name: str, methods: tuple[str, ...], here: bool = 
     loaded = {method: load_method(method) for method in sorted({TWIN, *methods})}
     suite = load_suite(name)
     _check_overrides(f"{SUITES}: {name}.overrides", suite, loaded)
-    _check_variants(f"{SUITES}: {name}.variants", suite, {method: loaded[method] for method in methods})
+    _check_variants(f"{SUITES}: {name}.variants", suite)
     found = hardware_and_data(report, name, here)
     _check_cuts(suite, {(c.backbone, c.modules) for m in methods for c in cells(name, suite, m)})
     return found
@@ -125,11 +125,25 @@ def _check_overrides(place: str, suite: Suite, loaded: dict[str, type[Method]]) 
             raise UserError(f"{here}: {override.method} has no option {unknown[0]!r}; it knows: {known}.")
 
 
-def _check_variants(place: str, suite: Suite, loaded: dict[str, type[Method]]) -> None:
-    """Of a method that has variants, the suite names one or more."""
-    for name, method in loaded.items():
-        if isinstance(suite.variants, list) and method.variants and not set(suite.variants) & set(method.variants):
-            raise UserError(f"{place} names none of {name}'s variants; it has: {', '.join(method.variants)}.")
+def _check_variants(place: str, suite: Suite) -> None:
+    """Every variant that the suite names is one of a method that it trains."""
+    if not isinstance(suite.variants, list):
+        return
+    known = {variant for method in suite.methods or plugin_ids(METHODS) for variant in _variants_of(method)}
+    if unknown := [variant for variant in suite.variants if variant not in known]:
+        near = get_close_matches(unknown[0], sorted(known), n=3)
+        raise UserError(
+            f"{place}: no method that the suite trains has a variant {unknown[0]!r}"
+            + (f"; did you mean {', '.join(near)}?" if near else ".")
+        )
+
+
+def _variants_of(method: str) -> list[str]:
+    """Names of a method's variants; none of a file that cannot be read, of which is told where it is to train."""
+    try:
+        return list(method_metadata(plugin_path(METHODS, method))["variants"])
+    except UserError:
+        return []
 
 
 def _check_cuts(suite: Suite, wanted: set[tuple[str, int]]) -> None:

@@ -159,7 +159,7 @@ class Suite(Strict):
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
     augment: Augmentation | None = added()  # null: as the data set's file says
-    variants: Literal["first", "all"] | list[str] = "first"  # or those of these names, where a method has variants
+    variants: Literal["first", "all"] | list[str] = "first"  # or those of these names; of a method with none of them, its first
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell
@@ -336,7 +336,7 @@ def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     if suite.variants == "first":
         variants = variants[:1]
     elif suite.variants != "all":
-        variants = [v for v in variants if v in ("", *suite.variants)]
+        variants = [v for v in variants if v in suite.variants] or variants[:1]
     by_protocol: list[tuple[ProtocolName, int, float | None]] = [(p, seeds, None) for p, seeds in suite.seeds.items()]
     if method == TWIN:
         by_protocol += [(suite.leading, suite.seeds[suite.leading], times) for times in suite.reference]

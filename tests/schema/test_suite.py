@@ -209,12 +209,15 @@ def test_what_only_torch_knows_is_told_before_anything_trains(workshop, changes,
     assert sentence in str(refusal.value)
 
 
-def test_a_suite_that_names_none_of_a_methods_variants_is_told(workshop):
-    write_suites(workshop, changed(variants=["sim", "x"]))
+def test_a_variant_that_no_method_of_the_suite_has_is_told(workshop):
+    write_suites(workshop, changed(variants=["sim", "dtp"]))
     preflight(None, "tiny", ("predsim", "dgl"))  # which has none to name
-    write_suites(workshop, changed(variants=["x"]))
-    with pytest.raises(UserError, match=r"tiny\.variants names none of predsim's variants; it has: predsim, pred, sim"):
-        preflight(None, "tiny", ("predsim",))
+    write_suites(workshop, changed(variants=["sim", "predsimm"]))
+    with pytest.raises(UserError, match=r"tiny\.variants: no method .* has a variant 'predsimm'; did you mean predsim"):
+        preflight(None, "tiny", ("dgl",))
+    write_suites(workshop, changed(methods=["e2ebp", "dgl"], variants=["sim"]))
+    with pytest.raises(UserError, match=r"no method that the suite trains has a variant 'sim'\."):
+        preflight(None, "tiny", ("dgl",))
 
 
 def test_a_run_is_refused_before_anything_trains(workshop, monkeypatch, capsys):
@@ -230,7 +233,7 @@ def test_a_method_that_is_given_twice_trains_once(workshop):
 
 @pytest.mark.parametrize(
     ("said", "variants"),
-    [("first", ["predsim"]), ("all", ["predsim", "pred", "sim"]), (["sim", "pred"], ["pred", "sim"]), (["dtp"], [])],
+    [("first", ["predsim"]), ("all", ["predsim", "pred", "sim"]), (["sim", "pred"], ["pred", "sim"]), (["dtp"], ["predsim"])],
 )
 def test_a_suite_may_name_the_variants_that_it_trains(workshop, said, variants):
     suite = Suite.model_validate(changed(variants=said)["tiny"])
