@@ -159,7 +159,8 @@ class Suite(Strict):
     validation: float = Field(gt=0, lt=1)  # fraction of the training split that is held out
     limit: int | None = Field(default=None, gt=0)  # use only so many training pictures
     augment: Augmentation | None = added()  # null: as the data set's file says
-    variants: Literal["first", "all"] | list[str] = "first"  # or those of these names; of a method with none of them, its first
+    # The first of each method, all, or those of these names; of a method that has none of them, its first.
+    variants: Literal["first", "all"] | list[str] = "first"
     overrides: list[Override] = Field(default_factory=list)
     device: Literal["cpu", "cuda"] = "cpu"
     timeout_minutes: float = Field(default=24 * 60, gt=0, le=10**7)  # of one cell

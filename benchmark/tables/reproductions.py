@@ -34,6 +34,15 @@ METHODS = {
     ("man", "infopro"): "man_infopro",
     ("target_propagation", "dtp"): "dtp",
     ("forward_forward", "goodness"): "forward_forward",
+    ("sign_symmetry", "usf"): "fa_usf",  # as of feedback alignment, whose next of kin they are
+    ("sign_symmetry", "frsf"): "fa_frsf",
+    ("sign_symmetry", "brsf"): "fa_brsf",
+    ("forward_gradient", "fg_a"): "forward_gradient_activity",
+    ("forward_gradient", "fg_w"): "forward_gradient_weight",
+    ("local_forward_gradient", ""): "local_forward_gradient_activity",
+    ("predictive_coding", "pc"): "predictive_coding",
+    ("noprop", ""): "noprop_dt",
+    ("hpff", ""): "hpff_dgl",
 }
 # On ImageNet InfoPro's paper has its memory-balanced cuts and cross-entropy alone, both under one name.
 ON_IMAGENET = {"infopro_balanced": "infopro_softmax"}

@@ -233,7 +233,12 @@ def test_a_method_that_is_given_twice_trains_once(workshop):
 
 @pytest.mark.parametrize(
     ("said", "variants"),
-    [("first", ["predsim"]), ("all", ["predsim", "pred", "sim"]), (["sim", "pred"], ["pred", "sim"]), (["dtp"], ["predsim"])],
+    [
+        ("first", ["predsim"]),
+        ("all", ["predsim", "pred", "sim"]),
+        (["sim", "pred"], ["pred", "sim"]),
+        (["dtp"], ["predsim"]),
+    ],
 )
 def test_a_suite_may_name_the_variants_that_it_trains(workshop, said, variants):
     suite = Suite.model_validate(changed(variants=said)["tiny"])
