@@ -8,6 +8,7 @@ import torch
 from handmade import build, pictures
 
 from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.objectives import perturbation
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.train import set_phase
 
@@ -31,6 +32,33 @@ def test_the_loss_is_the_equation() -> None:
             expected += (1 - c) ** 2 if i == j else 0.3 * c**2
     found = FILE["barlow_twins"](torch.from_numpy(a), torch.from_numpy(b), 0.3)
     assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def embedded(projector, h):
+    """p( avgpool( e(h) ) ) of maps (B, C, H, W): matrices, with BatchNorm and ReLU between them."""
+    expansion, first, second, last = (p for p in projector.parameters() if p.ndim > 1)
+    z = normed(torch.einsum("bchw,dc->bdhw", h, expansion[..., 0, 0])).relu().mean((2, 3))
+    for matrix in (first, second):
+        z = normed(z @ matrix.T).relu()
+    return z @ last.T
+
+
+def normed(z):
+    return torch.nn.functional.batch_norm(z, None, None, training=True)
+
+
+@pytest.mark.parametrize(("options", "scale"), [({}, 0.024), ({"scale": 3.0}, 3.0)])
+def test_each_modules_loss_is_of_its_outputs_for_both_views(options: dict, scale: float) -> None:
+    """Through the expansion, the pool and the projector in that order, times ``scale``."""
+    method, batch = build("blockwise_ssl", {"noise": 0.0, "width": 8, "off_diagonal": 0.3, **options}, k=4), two_views()
+    set_phase(method, method.phases()[0])
+    with perturbation.without_dropout(method.modules):
+        found = [loss.item() for loss in method.losses(batch)]
+        *ours, _ = method.chain(batch.x)
+        *others, _ = method.chain(batch.view.x)
+    for loss, projector, a, b in zip(found, method.auxiliaries[:3], ours, others, strict=True):
+        expected = scale * FILE["barlow_twins"](embedded(projector, a), embedded(projector, b), 0.3)
+        assert loss == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_two_views_alike_are_free_but_for_what_their_features_share() -> None:

@@ -5,6 +5,8 @@ import pytest
 import torch
 from handmade import TASK, build, pictures
 
+from benchmark.engine.objectives import perturbation
+
 FILE = type(build("counter_current")).losses.__globals__
 
 
@@ -34,3 +36,14 @@ def test_feedback_comes_down_from_the_labels_alone() -> None:
     top = method.auxiliaries[1].conv(torch.eye(TASK.classes)[:, :, None, None].expand(-1, -1, 8, 8))
     torch.testing.assert_close(codes[0], torch.nn.functional.elu(top))
     torch.testing.assert_close(codes[1], torch.nn.functional.elu(method.auxiliaries[0].conv(codes[0])))
+
+
+def test_losses_are_weighed_meetings_and_the_classifiers_cross_entropy() -> None:
+    method, batch = build("counter_current", {"weight": 3.0, "spread": 0.3}), pictures(16)
+    with perturbation.without_dropout(method.modules):
+        *found, last = method.losses(batch)
+        *maps, logits = method.chain(batch.x)
+    codes = method.codes(batch.x)[::-1]
+    for loss, h, code in zip(found, maps, codes, strict=True):
+        torch.testing.assert_close(loss, 3 * FILE["meeting"](h, code, batch.y, 0.3))
+    torch.testing.assert_close(last, torch.nn.functional.cross_entropy(logits, batch.y))

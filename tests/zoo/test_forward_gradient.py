@@ -51,16 +51,31 @@ def test_over_all_directions_it_is_backpropagation(name, tolerance, noise, direc
         torch.testing.assert_close(sum(a), b, rtol=tolerance, atol=tolerance / 10)
 
 
+def test_mezo_takes_the_difference_of_a_step_to_either_side(monkeypatch):
+    """At an ε so large that a step to one side has another difference."""
+    epsilon, batch, z = 0.5, vectors(seed=1), []
+    monkeypatch.setattr(perturbation, "noise", lambda like: z.append(torch.randn_like(like)) or z[-1])
+    method = build_linear("zeroth_order", *WIDTHS, options={"noise": "weights", "epsilon": epsilon})
+    found = gradients(method, batch)
+    at = []
+    for step in (epsilon, -epsilon):
+        a, c, e = (p.detach() + step * u for p, u in zip(method.modules.parameters(), z, strict=True))
+        at.append(F.cross_entropy(batch.x @ a.T @ c.T @ e.T, batch.y))
+    for gradient, u in zip(found, z, strict=True):
+        torch.testing.assert_close(gradient, (at[0] - at[1]) / (2 * epsilon) * u, rtol=1e-10, atol=1e-12)
+
+
 def test_over_all_directions_a_local_one_is_the_gradient_of_its_local_loss(monkeypatch):
+    """Of the last module, too: noise alone teaches it, or its gradient would be there more than once."""
     batch = vectors(seed=1)
     method, found = build_linear("local_forward_gradient", *WIDTHS), []
-    for direction in range(5 + 3):  # of the first module; the second one draws on from there
+    for direction in range(ACTIVITIES):  # the second module draws on from where the first one ends
         along(direction, True, monkeypatch)
         found.append(gradients(method, batch))
     twin = build_linear("greedy_sl", *WIDTHS)  # the same heads, by true gradients
     twin.auxiliaries.load_state_dict(method.auxiliaries.state_dict())
     true = gradients(twin, batch)
-    for a, b in zip(list(zip(*found, strict=True))[:2], true, strict=False):
+    for a, b in zip(zip(*found, strict=True), true, strict=True):
         torch.testing.assert_close(sum(a), b, rtol=1e-10, atol=1e-12)
     for a, b in zip(method.auxiliaries.parameters(), twin.auxiliaries.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)

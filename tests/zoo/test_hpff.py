@@ -8,6 +8,7 @@ from torch import nn
 
 from benchmark.engine.cutting.partition import Features
 from benchmark.engine.measuring.isolation import moved_modules
+from benchmark.engine.objectives import perturbation
 
 FILE = type(build("hpff")).losses.__globals__
 
@@ -29,6 +30,16 @@ def test_a_cascade_repeats_the_chain_and_leaves_its_statistics_alone() -> None:
     torch.testing.assert_close(last, 1.25 * F.cross_entropy(h, batch.y))
     run(method, 1, batch)
     assert {int(b) for name, b in method.modules.named_buffers() if "tracked" in name} == {3}  # once in each pass above
+
+
+def test_the_own_loss_is_weighed_and_the_cascade_has_a_head_of_its_own() -> None:
+    method, batch = build("hpff", {"own": 0.25}, k=4), pictures(16)
+    with perturbation.without_dropout(method.modules):
+        *found, _ = (loss.item() for loss in method.losses(batch))
+        *maps, _ = method.chain(batch.x)
+    for k, (loss, h) in enumerate(zip(found, maps, strict=True)):
+        by_head = {name: F.cross_entropy(head(h), batch.y).item() for name, head in method.auxiliaries[k].items()}
+        assert loss == pytest.approx(0.25 * by_head["own"] + (by_head["cascade"] if k else 0.0), rel=1e-5), k
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 3), (2, 1)])

@@ -6,6 +6,7 @@ import torch
 from handmade import RECIPE, build, pictures
 from linear import build_linear, error, plain_sgd, vectors, weights
 
+from benchmark.engine.objectives import feedback
 from benchmark.engine.training.train import build_optimizers, train_step
 
 WIDTHS = [6, 5, 7], [7, 4]
@@ -39,6 +40,19 @@ def test_signs_are_those_of_the_weights_and_sizes_are_not(magnitude):
         np.testing.assert_allclose(gradient.numpy(), other, rtol=1e-12, atol=1e-15)
     sizes = {len(np.unique(np.abs(b))) for b in back}
     assert (sizes == {1}) == (magnitude == "uniform")
+
+
+@pytest.mark.parametrize(("magnitude", "tolerance"), [("uniform", 1e-6), ("fixed", 0.2), ("drawn", 0.2)])
+def test_signed_feedback_is_as_large_as_the_weights_were_at_first(magnitude, tolerance, monkeypatch):
+    """Their root mean square, up to the scatter of some hundred draws."""
+    used, theirs = [], feedback.through
+    monkeypatch.setattr(feedback, "through", lambda layers, back: theirs(layers, used.extend(back) or used))
+    method = build_linear("sign_symmetry", [6, 80, 70], [70, 4], options={"magnitude": magnitude})
+    sizes = [np.sqrt(np.mean(w**2)) for w in weights(method)]
+    for p in method.modules.parameters():
+        p.data *= 3
+    list(method.losses(vectors(seed=1)))
+    assert [np.sqrt(np.mean(b.numpy() ** 2)) for b in used] == pytest.approx(sizes, rel=tolerance)
 
 
 def test_batchwise_magnitudes_are_drawn_anew_and_fixed_ones_are_not():

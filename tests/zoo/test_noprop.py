@@ -46,3 +46,20 @@ def test_a_denoiser_that_is_right_leads_to_the_label() -> None:
         auxiliary.forward = lambda h, z: truth
     kept = method.signal(3)  # z_T is √ᾱ_T u: its log-likelihoods, but for what they share
     torch.testing.assert_close(method.predict(batch.x), kept / (1 - kept) * truth)
+
+
+def test_prediction_is_the_recursion_of_guesses_from_features_and_the_step_before() -> None:
+    """z_t = a_t û_t + b_t z_{t-1} from z_0 = 0, and û_t sees z_{t-1}, in numpy."""
+    method, x = build("noprop"), pictures(8).x
+    method.modules.eval()
+    clean = np.sin(np.pi * np.arange(4) / 8) ** 2
+    z = np.zeros((8, 4))
+    for t, (h, denoiser) in enumerate(zip(method.chain(x), method.auxiliaries, strict=True), start=1):
+        w, b, v, c = (p.detach().numpy() for p in denoiser.parameters())
+        pooled = h.detach().numpy().reshape(8, h.shape[1], -1).mean(2)
+        p = np.exp(np.maximum(np.hstack([pooled, z]) @ w.T + b, 0) @ v.T + c)
+        kept = clean[t - 1] / clean[t]
+        new = np.sqrt(clean[t]) * (1 - kept) * p / p.sum(1, keepdims=True)
+        z = (new + np.sqrt(kept) * (1 - clean[t]) * z) / (1 - clean[t - 1])
+    expected = np.sqrt(clean[3]) / (1 - clean[3]) * z
+    np.testing.assert_allclose(method.predict(x).detach().numpy(), expected, rtol=1e-5)

@@ -32,20 +32,39 @@ def test_at_the_energys_minimum_a_small_nudge_gives_backpropagations_gradient(ce
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
 
 
-def test_two_steps_of_inference_by_hand():
-    gamma, batch = 0.4, vectors(seed=2)
-    method = build_linear("predictive_coding", *WIDTHS, options={"steps": 2, "gamma": gamma})
+def by_hand(method, batch, beta):
+    """∂F/∂w / β of the three modules after two steps of inference."""
+    gamma = method.options.gamma
     a, c, e = weights(method)
     x, y = batch.x.numpy(), batch.y.numpy()
     z = x @ a.T
     v = z @ c.T
     for _ in range(2):
         low, high = z - x @ a.T, v - z @ c.T
-        z, v = z - gamma * (low - high @ c), v - gamma * (high + error(v @ e.T, y) @ e)
+        z, v = z - gamma * (low - high @ c), v - gamma * (high + beta * error(v @ e.T, y) @ e)
     low, high = x @ a.T - z, z @ c.T - v
-    expected = [low.T @ x, high.T @ z, error(v @ e.T, y).T @ v]
-    for gradient, other in zip(gradients(method, batch), expected, strict=True):
-        np.testing.assert_allclose(gradient.numpy(), other / len(batch), rtol=1e-12, atol=1e-15)
+    slopes = [low.T @ x, high.T @ z, beta * error(v @ e.T, y).T @ v]
+    return [slope / beta / len(batch) for slope in slopes]
+
+
+def test_two_steps_of_inference_by_hand():
+    batch = vectors(seed=2)
+    method = build_linear("predictive_coding", *WIDTHS, options={"steps": 2, "gamma": 0.4})
+    for gradient, other in zip(gradients(method, batch), by_hand(method, batch, beta=1.0), strict=True):
+        np.testing.assert_allclose(gradient.numpy(), other, rtol=1e-12, atol=1e-15)
+
+
+def test_a_centred_nudge_has_either_sign_and_slopes_are_divided_by_it():
+    batch, met = vectors(seed=2), []
+    options = {"steps": 2, "gamma": 0.4, "nudge": 0.5, "centred": True}
+    method = build_linear("predictive_coding", *WIDTHS, options=options)
+    expected = {beta: by_hand(method, batch, beta) for beta in (0.5, -0.5)}
+    for _ in range(24):
+        method.modules.zero_grad()
+        found = gradients(method, batch)
+        met += [beta for beta, row in expected.items() if all(map(np.allclose, found, row))]
+    assert len(met) == 24  # each draw is one of the two
+    assert set(met) == {0.5, -0.5}
 
 
 def test_incremental_learning_adds_the_steps():
