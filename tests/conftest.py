@@ -76,7 +76,7 @@ def small_suite(**changes) -> Suite:
 
 
 def make_method(name: str, k: int, digits: Dataset, options: dict | None = None, seed: int = 0) -> Method:
-    """A method of methods/ on a freshly built cifar_resnet8 cut into ``k`` modules, or on what it takes in its place."""
+    """A method of methods/ on a freshly built cifar_resnet8 in ``k`` modules; where it refuses that, on another."""
     suite, method = small_suite(backbones=golden.SUITE.backbones), load_method(name)
     backbone = first_taken(method, options or {}, golden.SUITE, digits.task)
     return build_method(method, options or {}, suite, backbone, digits.task, k, seed)

@@ -1,4 +1,4 @@
-"""Every method learns: on a ResNet, a ViT and a ConvNeXt in four modules; real digits, seconds.
+"""Every method learns: on a ResNet, a ViT and a ConvNeXt in four modules, or else a perceptron; real digits, seconds.
 
 The whole suite tries half of the methods, each on one of them, as all are trained by `make reproduce` and their first
 steps by `tests/engine/test_protocol.py`; `-k my_method`, or `-k learns`, tries all on all three.
@@ -9,7 +9,7 @@ from zlib import crc32
 
 import pytest
 import torch
-from conftest import METHOD_IDS
+from conftest import EVERYWHERE, METHOD_IDS
 
 from benchmark.engine.load import load_method
 from benchmark.engine.training.evaluate import accuracy
@@ -17,7 +17,7 @@ from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import train_phase
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
-from benchmark.submitting.check.problem import RECIPE, digits, make
+from benchmark.submitting.check.problem import RECIPE, digits, home, make
 
 NETWORKS = [("ResNet", 4), ("ViT", 4), ("ConvNeXt", 4)]  # fewer modules are easier, and `digits` trains them
 MARGIN = 30.0  # points above the untrained network
@@ -45,7 +45,7 @@ def cases() -> Iterator[object]:
     """Each method on each network, but for the exceptions above and those that train no classifier."""
     for name in METHOD_IDS:
         if "output" not in load_method(name).leaves and name not in CHANCE:
-            networks = NETWORKS[: 1 if name in ONCE else None]
+            networks = NETWORKS[: 1 if name in ONCE else None] if name in EVERYWHERE else [(home(load_method(name)), 4)]
             own = crc32(name.encode()) % (2 * len(networks))  # the same one, or none, whatever other methods there are
             for number, (backbone, k) in enumerate(networks):
                 yield pytest.param(name, backbone, k, marks=() if number == own else pytest.mark.further)

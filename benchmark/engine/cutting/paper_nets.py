@@ -56,7 +56,7 @@ class _Dense(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, dropout: float, activation: Activation | None, norm: bool = True):
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.linear = nn.Linear(inputs, outputs)
         self.norm = nn.BatchNorm1d(outputs) if activation and norm else nn.Identity()
         self.act = {"relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.01), None: nn.Identity()}[activation]
