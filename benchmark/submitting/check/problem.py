@@ -49,6 +49,7 @@ SUITE = Suite(
     validation=0.2,
 )
 sources: dict[type[Method], Path] = {}  # the files that classes were read from
+homes: dict[type[Method], str] = {}  # what :func:`home` has found
 given: list[Pictures] = []  # training and held-out pictures that came by a file
 
 
@@ -93,16 +94,17 @@ def make(method: type[Method], backbone: str, k: int, tuned: Mapping[str, Any] =
     return build_method(method, options, SUITE, BACKBONES[backbone], load_dataset(SUITE.dataset).task, k, seed=0)
 
 
-@cache
 def home(method: type[Method]) -> str:
     """The first of the backbones that a method does not refuse: all checks that need one alone are made on it.
 
     Raises:
         UserError: it refuses all.
     """
-    options = next(iter(method.variants.values()), {})
-    found = first_taken(method, options, SUITE, load_dataset(SUITE.dataset).task)
-    return next(name for name, backbone in BACKBONES.items() if backbone == found)
+    if method not in homes:
+        options = next(iter(method.variants.values()), {})
+        found = first_taken(method, options, SUITE, load_dataset(SUITE.dataset).task)
+        homes[method] = next(name for name, backbone in BACKBONES.items() if backbone == found)
+    return homes[method]
 
 
 def world(method: type[Method], backbone: str, k: int) -> World:
