@@ -32,7 +32,8 @@ ONCE += ("block_coordinate_descent", "softhebb")
 QUICK = ("ResNet", "ConvNeXt")  # where half the epochs lead most methods at least 40 points up
 SLOW = ("forward_forward", "gim", "random_features", "softhebb")
 SGD = Recipe(epochs=8, batch=64, lr=0.1, weight_decay=1e-4, warmup_epochs=1)  # the suites' optimiser
-# where the recipe of all others does not do (with it: dni 35 and 24 %, target_propagation 32, forward_forward 41, diffusion_blocks 37)
+# where the recipe of all others does not do (with it: dni 35 and 24 %, target_propagation 32, forward_forward 41,
+# diffusion_blocks 37)
 RECIPES = {
     ("dni", "ViT"): SGD,
     ("target_propagation", "ConvNeXt"): SGD,
