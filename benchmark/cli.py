@@ -467,6 +467,8 @@ def plan(
     from benchmark.planning.gpus import On
     from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
+    from benchmark.running.run import check_asked
+    from benchmark.schema.suite import load_suite
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
         raise UserError("Say what to plan: a suite (`beyond plan cifar10_core`), --backbone resnet50, or --published.")
@@ -476,6 +478,7 @@ def plan(
     elif parallel:
         print_speed(suite, backbone, image, batch, method, console)
     elif suite:
+        check_asked(suite, load_suite(suite), method or [])
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
         for sentence in examining_in_words(suite, method):
             console.print(sentence, style="dim", highlight=False)

@@ -6,17 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmark.engine import golden
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Dataset, load_splits
 from benchmark.engine.pictures.loader import Loader, MemoryLoader
-from benchmark.engine.training.build import build_method
+from benchmark.engine.training.build import build_method, first_taken
 from benchmark.engine.training.method import Method
-from benchmark.schema.plugins import METHODS, plugin_ids
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 
 ROOT = Path(__file__).parent.parent
 METHOD_IDS = plugin_ids(ROOT / METHODS)
+EVERYWHERE = [name for name in METHOD_IDS if method_metadata(ROOT / METHODS / f"{name}.py")["everywhere"]]
 
 
 MAIN = sys.modules["__main__"]
@@ -74,6 +76,7 @@ def small_suite(**changes) -> Suite:
 
 
 def make_method(name: str, k: int, digits: Dataset, options: dict | None = None, seed: int = 0) -> Method:
-    """A method of methods/ on a freshly built cifar_resnet8 cut into ``k`` modules."""
-    suite = small_suite()
-    return build_method(load_method(name), options or {}, suite, suite.backbones[0], digits.task, k, seed)
+    """A method of methods/ on a freshly built cifar_resnet8 in ``k`` modules; where it refuses that, on another."""
+    suite, method = small_suite(backbones=golden.SUITE.backbones), load_method(name)
+    backbone = first_taken(method, options or {}, golden.SUITE, digits.task)
+    return build_method(method, options or {}, suite, backbone, digits.task, k, seed)

@@ -31,7 +31,7 @@ BRANCHES = (
             *("predsim", "dgl", "greedy_sl", "infopro", "backlink", "contsup", "auglocal", "man", "trgl"),
             *("hsic_bottleneck", "similarity_matching"),
             *("boostresnet", "deep_cascade", "greedy_layerwise", "modular_kernel", "sufficient_labels"),
-            *("layerwise_hsic", "mono_forward", "hpff", "noprop"),
+            *("layerwise_hsic", "mono_forward", "hpff", "noprop", "diffusion_blocks"),
         ),
     ),
     Branch(

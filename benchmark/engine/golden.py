@@ -18,7 +18,7 @@ from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Batch, data_root, load_splits
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.pictures.stream import loader_of
-from benchmark.engine.training.build import build_method
+from benchmark.engine.training.build import build_method, first_taken
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
@@ -29,10 +29,14 @@ from benchmark.schema.suite import PROTOCOL, Backbone, Suite
 FILE = Path(__file__).with_name("golden.json")
 STEPS = 4
 TOLERANCE = 1e-7  # relative; float64 on another processor differs in the last digits only
+RESNET = Backbone(name="cifar_resnet8")
+TOKENS = {"img_size": 8, "patch_size": 4, "embed_dim": 32, "depth": 4, "num_heads": 2, "global_pool": "avg"}
+VIT = Backbone(name="vit_tiny_patch16_224", kwargs=TOKENS)
+PERCEPTRON = Backbone(name="local_loss_mlp", kwargs={"layers": 3, "width": 64, "dropout": 0.0, "norm": False})
 SUITE = Suite(
     title="golden trajectories",
     dataset="digits",
-    backbones=[Backbone(name="cifar_resnet8")],
+    backbones=[RESNET, VIT, PERCEPTRON],  # the first that a method does not refuse
     modules=[3],
     recipe=Recipe(epochs=1, batch=32, lr=0.05, weight_decay=5e-4),
     seeds={"shared": 1},
@@ -99,9 +103,10 @@ def trajectory(
 
 
 def build(method_class: type[Method], options: Mapping[str, Any]) -> Method:
-    """The method on the small network of the trajectories."""
+    """The method on the small network of its trajectory."""
     task = load_dataset(SUITE.dataset).task
-    return build_method(method_class, options, SUITE, SUITE.backbones[0], task, k=3, seed=0)
+    backbone = first_taken(method_class, options, SUITE, task)
+    return build_method(method_class, options, SUITE, backbone, task, k=3, seed=0)
 
 
 def _in(dtype: torch.dtype, batch: Batch) -> Batch:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.running.launch import Job
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.suite import TWIN
 
 Device = Literal["cuda", "cpu"]
@@ -28,7 +29,8 @@ class Part:
 
 
 def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
-    """All parts, for these methods, on a device."""
+    """All parts, for these methods, on a device; those that are for networks of a kind make their steps alone."""
+    common = [name for name in methods if method_metadata(plugin_path(METHODS, name))["everywhere"]]
     yield Part(
         "machine",
         "Machine",
@@ -65,8 +67,8 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
         "A cell of the suite digits (largest K, first seed), with its set-up, trials and evaluation, beside its "
         "committed record; cells run side by side, so seconds are no measure of speed.",
         [
-            *(_job("cells:check_cell", name, name, device) for name in methods),
-            *(_job("cells:check_sandbox", f"{name}, in the sandbox", name, device) for name in _in_sandbox(methods)),
+            *(_job("cells:check_cell", name, name, device) for name in common),
+            *(_job("cells:check_sandbox", f"{name}, in the sandbox", name, device) for name in _in_sandbox(common)),
         ],
     )
     yield Part(
@@ -88,7 +90,7 @@ def parts(methods: Sequence[str], device: Device) -> Iterator[Part]:
         "Memory of a step as simulated, and as the allocator held it (cuDNN's and cuBLAS's workspaces included); "
         "time of a step, phases by their share; difference of the first losses to fp32, relative to numbers above 1."
         + ("" if device == "cuda" else " What the allocator holds cannot be measured on a CPU."),
-        [_job("pace:check_pace", name, name, device) for name in _twin_first(methods)],
+        [_job("pace:check_pace", name, name, device) for name in _twin_first(common)],
         at_once=4,
     )
     yield Part(
@@ -110,7 +112,7 @@ def _job(function: str, key: str, *arguments: object) -> Job:
 
 
 def _in_sandbox(methods: Sequence[str]) -> list[str]:
-    return [IN_SANDBOX if IN_SANDBOX in methods else methods[0]]
+    return [IN_SANDBOX] if IN_SANDBOX in methods else [*methods[:1]]
 
 
 def _twin_first(methods: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.protocols import configured, effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
-from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite
+from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite, trains
 from benchmark.schema.tuned import Search, Trial, read_search
 
 RUNS = Path("results/runs")
@@ -195,8 +195,11 @@ def check_asked(name: str, suite: Suite, methods: Iterable[str], protocol: str |
             raise UserError(f"{SUITES}: {name}.methods: {error}") from None
     if protocol not in (None, *suite.seeds):
         raise UserError(f"Suite {name!r} has no protocol {protocol!r}; it has {', '.join(suite.seeds)}.")
-    if others := [method for method in methods if suite.methods is not None and method not in suite.methods]:
-        raise UserError(f"Suite {name!r} does not train {others[0]}; it trains {', '.join(suite.methods or [])}.")
+    if others := [method for method in methods if not trains(suite, method)]:
+        if suite.methods is not None:
+            raise UserError(f"Suite {name!r} does not train {others[0]}; it trains {', '.join(suite.methods)}.")
+        needs = method_metadata(plugin_path(METHODS, others[0]))["requires"]
+        raise UserError(f"Suite {name!r} does not name {others[0]}, which only suites that do train: it needs {needs}.")
 
 
 def searched_otherwise(name: str, suite: Suite, methods: Collection[str], data: str) -> list[str]:
@@ -335,7 +338,7 @@ def methods_of(suite: Suite, without: Container[str] = ()) -> list[str]:
     Raises:
         UserError: a file is broken, or two methods have one title.
     """
-    return [name for name in all_methods(without) if suite.methods is None or name in suite.methods]
+    return [name for name in all_methods(without) if trains(suite, name)]
 
 
 def all_methods(without: Container[str] = ()) -> list[str]:

@@ -37,12 +37,12 @@ KINDS: dict[str, type] = {
     **dict.fromkeys(("title", "paper", "authors", "family", "requires"), str),
     **{"year": int, "variants": dict, "defaults": dict, "removes": tuple, "leaves": tuple},
     **dict.fromkeys(("recipe", "tunes", "citation"), dict),
-    **dict.fromkeys(("cut_matters", "descends", "readout", "steps_early"), bool),
+    **dict.fromkeys(("cut_matters", "descends", "everywhere", "readout", "steps_early"), bool),
 }
 ONE_LINE = ("title", "paper", "authors", "family", "requires")
 LITERALS = (
-    *(*METADATA, "variants", "defaults", "removes", "reach", "requires", "leaves", "descends", "cut_matters"),
-    *("recipe", "tunes", "citation", "readout", "steps_early", "views", "labels"),
+    *(*METADATA, "variants", "defaults", "removes", "reach", "requires", "everywhere", "leaves", "descends"),
+    *("cut_matters", "recipe", "tunes", "citation", "readout", "steps_early", "views", "labels"),
 )
 LABELS = ("full", "pairs", "none")  # what a phase may learn from
 BIBTEX = ("author", "title", "journal", "booktitle", "year")  # fields of a citation
@@ -208,7 +208,7 @@ def method_metadata(path: Path) -> dict[str, Any]:
     missing = [key for key in METADATA if not literals.get(key)]
     if missing:
         raise UserError(f"{path}: class {node.name} lacks the literal `{missing[0]}`.")
-    said = {"variants": {}, "cut_matters": True, "requires": "", **literals}
+    said = {"variants": {}, "cut_matters": True, "requires": "", "everywhere": True, **literals}
     said["doc"] = ast.get_docstring(tree) or ast.get_docstring(node) or ""
     if fault := _fault(said):
         raise UserError(f"{path}: {fault}")
@@ -251,6 +251,8 @@ def _fault(said: dict[str, Any]) -> str:
             return f"`{key}` must be one line of at most {LONGEST_TITLE} characters."
     if said.get("reach") is not None and (type(said["reach"]) is not int or said["reach"] < 0):
         return f"`reach` is {said['reach']!r}, but must be a whole number from 0, or None."
+    if not (said["everywhere"] or said["requires"]):
+        return "`everywhere` is False, so `requires` must say which networks it is for."
     if said["family"] not in FAMILIES:
         return f"there is no family {said['family']!r}; choose one of {', '.join(FAMILIES)}."
     if unknown := [word for word in said.get("removes", ()) if word not in LOCKS]:

@@ -328,10 +328,21 @@ def settings(suite: Suite, cut_matters: bool = True) -> list[tuple[str, int]]:
     return [(b.key, k) for b in suite.backbones for k in (suite.modules if cut_matters else [1])]
 
 
+def trains(suite: Suite, method: str) -> bool:
+    """Whether a suite trains a method: one that it names; where it names none, any that is not for some networks alone.
+
+    Raises:
+        UserError: there is no such method, or its file cannot be read.
+    """
+    if suite.methods is not None:
+        return method in suite.methods
+    return bool(method_metadata(plugin_path(METHODS, method))["everywhere"])
+
+
 def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     """All cells of one (suite, method), seeds innermost so that a row fills up early."""
     metadata = method_metadata(plugin_path(METHODS, method))
-    if suite.methods is not None and method not in suite.methods:
+    if not trains(suite, method):
         return []
     variants = list(metadata["variants"]) or [""]
     if suite.variants == "first":

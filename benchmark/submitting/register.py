@@ -32,14 +32,17 @@ TABLE = re.compile(r"(\| method \| family \|.*\n\|[-: |]+\|\n)(?:\|.*(?:\n|\Z))*
 def register() -> list[str]:
     """Write what is missing, renew what has changed; returns the methods that are new to the pipeline.
 
+    Its list has those for every network; the others' stages are those of the suites that name them (``dvc.yaml``).
+
     Raises:
         UserError: a method's file is broken, a merge needs a decision, or this is not the top of the repository;
             nothing is written then.
     """
     check_conflicts()
     names = sorted(all_methods())
+    everywhere = [name for name in names if method_metadata(plugin_path(METHODS, name))["everywhere"]]
     before = read(PARAMS) if PARAMS.exists() else ""
-    stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in names)
+    stages = "# Written by `beyond register` from methods/*.py.\nmethods:\n" + "".join(f"  - {n}\n" for n in everywhere)
     readme = read(README) if README.exists() else ""
     readme = with_table(without_conflicts(readme), names) if readme else ""
     trajectories = golden.updated(trajectories_known())
@@ -50,7 +53,7 @@ def register() -> list[str]:
         write_text(readme, README)
     unite_sources()
     write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
-    return [name for name in names if f"- {name}\n" not in before]
+    return [name for name in everywhere if f"- {name}\n" not in before]
 
 
 def with_table(readme: str, names: list[str]) -> str:

@@ -192,7 +192,7 @@ def test_metadata_that_a_class_inherits_is_known_without_importing_it():
         assert INHERITED[base.__name__] == {name: getattr(base, name) for name in INHERITED[base.__name__]}
     for name in METHOD_IDS:
         said, is_so = method_metadata(ROOT / METHODS / f"{name}.py"), load_method(name)
-        for key in ("family", "removes", "reach", "requires", "cut_matters"):
+        for key in ("family", "removes", "reach", "requires", "everywhere", "cut_matters"):
             assert said[key] == getattr(is_so, key), (name, key)
 
 

@@ -40,7 +40,7 @@ from benchmark.engine.training.train import build_optimizers, set_phase, train_s
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
-from benchmark.submitting.check.problem import make
+from benchmark.submitting.check.problem import home, make
 
 TASK = Task(classes=10, image_size=16, channels=3, mean=(0.5,) * 3, std=(0.2,) * 3)
 RECIPE = Recipe(epochs=1, batch=8, lr=0.1)
@@ -318,16 +318,16 @@ def test_the_peak_alone_is_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])
 def test_a_step_of_every_method_can_be_simulated(name: str) -> None:
     method = load_method(name)
-    cost = simulate(partial(make, method, "ResNet", 4), RECIPE, load_dataset("digits").task, 64)
-    forward = twin_forward_flops()
+    cost = simulate(partial(make, method, home(method), 4), RECIPE, load_dataset("digits").task, 64)
+    forward = twin_forward_flops(home(method))
     assert 0.5 * forward < cost.step_flops < 20 * forward
     assert cost.peak_bytes > 4 * (cost.parameters + cost.auxiliary_parameters)
 
 
 @cache
-def twin_forward_flops() -> int:
+def twin_forward_flops(backbone: str) -> int:
     """FLOPs of a forward pass, a third of an end-to-end step."""
-    build = partial(make, load_method("e2ebp"), "ResNet", 1)
+    build = partial(make, load_method("e2ebp"), backbone, 1)
     return simulate(build, RECIPE, load_dataset("digits").task, 64).step_flops // 3
 
 

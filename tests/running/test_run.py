@@ -292,6 +292,9 @@ def test_unknown_names_are_answered_with_the_nearest_ones(workshop, monkeypatch,
     assert "did you mean greedy_sl?" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "gredy_sl")
     write_suites(workshop, changed(backbones=[{"name": "cifar_resnet9"}]))
     assert "cifar_resnet8" in mistake(monkeypatch, capsys, "run", "tiny", "--method", "e2ebp")
+    for command in ("run", "tune", "plan"):
+        wrong = mistake(monkeypatch, capsys, command, "tiny", "--method", "diffusion_blocks")
+        assert "Suite 'tiny' does not name diffusion_blocks, which only suites that do train: it needs tran" in wrong
     write_suites(workshop, changed(methods=["e2ebp", "dlg"]))
     for command in ("run", "tune"):
         wrong = mistake(monkeypatch, capsys, command, "tiny")

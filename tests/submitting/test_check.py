@@ -188,22 +188,34 @@ def test_a_helper_may_have_a_name_like_one_of_the_contract(tmp_path):
     assert [f.passed for f in run_checks(written(tmp_path, text), [LOADS])] == [True]
 
 
+def refusing(text, when):
+    """A method's file that refuses some networks."""
+    refusal = f"if {when}:\n            raise UserError('No tokens, please.')\n        "
+    text = text.replace("return None if k == self.last else", f"{refusal}return None if k == self.last else")
+    return text.replace("from benchmark import", "from benchmark.errors import UserError\nfrom benchmark import")
+
+
 def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path):
-    text = (
-        GREEDY.replace("    year = 2021", '    year = 2021\n    requires = "maps"')
-        .replace(
-            "return None if k == self.last else",
-            "if self.outputs[0].layout == 'NLC':\n"
-            "            raise UserError('No tokens, please.')\n"
-            "        return None if k == self.last else",
-        )
-        .replace("from benchmark import", "from benchmark.errors import UserError\nfrom benchmark import")
-    )
+    text = refusing(GREEDY, "self.outputs[0].layout == 'NLC'")
+    text = text.replace("    year = 2021", '    year = 2021\n    requires = "maps"')
     found = findings(tmp_path, text, until="backbones")
     assert "requires maps" in found["metadata"].sentence
     assert "refuses ViT (K=2), ViT (K=4), as declared" in found["backbones"].sentence
     undeclared = findings(tmp_path, text.replace('requires = "maps"', 'requires = ""'), until="backbones")
     assert "No tokens, please. Say in `requires`" in undeclared["backbones"].sentence
+
+
+def test_a_method_of_networks_of_a_kind_is_checked_on_the_first_that_it_takes(tmp_path):
+    """It refuses all but vectors, so the perceptron is left; who refuses that, too, is told so."""
+    text = refusing(GREEDY, "self.outputs[0].layout != 'NC'")
+    said = text.replace("    year = 2021", '    year = 2021\n    requires = "vectors"\n    everywhere = False')
+    found = findings(tmp_path, said)
+    assert [f.sentence for f in found.values() if not f.passed] == []
+    assert "Runs on perceptron (K=2), perceptron (K=4); refuses ResNet (K=2)" in found["backbones"].sentence
+    assert problem.home(load_class(tmp_path / "mine.py", Method)) == "perceptron"
+    none = findings(tmp_path, said.replace("!= 'NC'", "!= 'none'"), until="isolation")
+    assert "It refuses a ResNet, a ViT, a ConvNeXt and a perceptron" in none["backbones"].sentence
+    assert none["isolation"].sentence == "No tokens, please."
 
 
 @pytest.mark.parametrize(
@@ -232,6 +244,7 @@ def test_what_a_method_requires_is_shown_and_its_refusals_are_no_fault(tmp_path)
         ("mine", "    year = 2021", "    year = 2021\n    removes = ([],)", "there is no lock [] to remove"),
         ("mine", "    year = 2021", "    year = 2021\n    views = 3", "`views` is 3; a batch has 1 or 2"),
         ("mine", "    year = 2021", "    year = 2021\n    readout = 'yes'", "must be a literal bool"),
+        ("mine", "    year = 2021", "    year = 2021\n    everywhere = False", "`requires` must say which networks"),
         ("mine", "    year = 2021", "    year = 2021\n    labels = 'some'", "`labels` is 'some'; it may be full"),
         ("mine", '"lr": 0.8', '"lr": "0.8"', "'0.8' is text, where a number is meant"),
         ("mine", "(LocalMethod)", "(Greedy)", "must derive from Method, LocalMethod, ModularMethod, by that name"),

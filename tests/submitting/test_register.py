@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import yaml
-from conftest import METHOD_IDS, ROOT
+from conftest import EVERYWHERE, METHOD_IDS, ROOT
 
 from benchmark.engine import golden
 from benchmark.errors import UserError
@@ -30,7 +30,7 @@ def copy(tmp_path, monkeypatch):
 def test_a_new_method_gets_stages_a_trajectory_and_a_line_in_the_readme(copy):
     before = golden.stored()["trajectories"]
     assert register() == ["my_method"]
-    assert yaml.safe_load((copy / "params.yaml").read_text())["methods"] == sorted([*METHOD_IDS, "my_method"])
+    assert yaml.safe_load((copy / "params.yaml").read_text())["methods"] == sorted([*EVERYWHERE, "my_method"])
     now = golden.stored()
     assert {key: now["trajectories"][key] for key in before} == before
     assert len(now["trajectories"]["my_method"]) > golden.STEPS

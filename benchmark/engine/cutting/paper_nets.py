@@ -23,6 +23,7 @@ class LocalLossMLP(nn.Module):
     """The perceptron of Nøkland & Eidnes (ICML 2019): hidden layers of [linear, BatchNorm, activation], a linear one.
 
     Its local losses see a layer before the dropout that the next layer sees behind it, so dropout begins a block here.
+    Without ``norm`` and dropout it is a plain perceptron, as methods of energies train it.
     """
 
     def __init__(
@@ -34,12 +35,13 @@ class LocalLossMLP(nn.Module):
         width: int = 1024,
         dropout: float = 0.1,
         activation: Activation = "relu",
+        norm: bool = True,
     ):
         super().__init__()
         self.num_classes, self.num_features = num_classes, width
         inputs, steps = in_chans * img_size**2, OrderedDict[str, nn.Module]()
         for i in range(layers):
-            steps[f"layer{i + 1}"] = _Dense(inputs, width, dropout if i else 0.0, activation)
+            steps[f"layer{i + 1}"] = _Dense(inputs, width, dropout if i else 0.0, activation, norm)
             inputs = width
         self.layers = nn.Sequential(steps)
         self.fc = _Dense(width, num_classes, dropout, None)
@@ -52,11 +54,11 @@ class LocalLossMLP(nn.Module):
 class _Dense(nn.Module):
     """[dropout, linear, BatchNorm, activation]; without the last two for an output layer."""
 
-    def __init__(self, inputs: int, outputs: int, dropout: float, activation: Activation | None):
+    def __init__(self, inputs: int, outputs: int, dropout: float, activation: Activation | None, norm: bool = True):
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.linear = nn.Linear(inputs, outputs)
-        self.norm = nn.BatchNorm1d(outputs) if activation else nn.Identity()
+        self.norm = nn.BatchNorm1d(outputs) if activation and norm else nn.Identity()
         self.act = {"relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(0.01), None: nn.Identity()}[activation]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from benchmark.engine.cutting.partition import Partition, cut
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.method import Method, check_logits
 from benchmark.engine.training.seeding import seeded
+from benchmark.errors import UserError
 from benchmark.schema.suite import Backbone, Balance, Suite
 
 
@@ -48,3 +49,21 @@ def build_method(
         partition = partition.with_classifier_apart()
     with seeded("auxiliary", method.__name__, backbone.name, k, seed):
         return method(partition, task, options)
+
+
+def first_taken(method: type[Method], options: Mapping[str, Any], suite: Suite, task: Task) -> Backbone:
+    """The first of a suite's backbones that a method does not refuse, cut into any of the suite's numbers of modules.
+
+    Raises:
+        UserError: it refuses all.
+    """
+    refusals = []
+    for backbone in suite.backbones if method.requires else suite.backbones[:1]:
+        try:
+            for k in suite.modules if method.requires else []:
+                build_method(method, options, suite, backbone, task, k, seed=0)
+        except UserError as refusal:
+            refusals.append(refusal)
+        else:
+            return backbone
+    raise refusals[0]

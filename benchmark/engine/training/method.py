@@ -83,6 +83,7 @@ class Method:
     removes: ClassVar[tuple[str, ...]] = ()  # locks of Jaderberg et al. 2017: "forward", "update", "backward"
     reach: ClassVar[int | None] = None  # a loss moves at most 1 + reach neighbouring modules (0: isolated); checked
     requires: ClassVar[str] = ""  # what a backbone must have, where not every one will do
+    everywhere: ClassVar[bool] = True  # False: only suites that name it train it, as it is for networks of a kind
     readout: ClassVar[bool] = False  # the classifier is a module of its own, the last, trained on frozen features
     leaves: ClassVar[tuple[str, ...]] = ()  # weights that stay on purpose, see benchmark.schema.plugins.LEAVES; checked
     descends: ClassVar[bool] = True  # False: losses only carry gradients (Hebbian rules, noisy ones), and need not fall

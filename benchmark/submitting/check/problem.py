@@ -1,6 +1,7 @@
-"""The small problem that methods are checked on: real digits; a ResNet, a ViT and a ConvNeXt in two and four modules.
+"""The small problem that methods are checked on: real digits, and four kinds of networks in two and four modules.
 
-The test split is dropped as soon as the digits are cut, or, in the sandbox, never there: the pictures come by a file.
+That is a ResNet, a ViT, a ConvNeXt, and a perceptron without norms and skips. The test split is dropped as soon as the
+digits are cut, or, in the sandbox, never there: the pictures come by a file.
 """
 
 import copy
@@ -16,11 +17,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from benchmark.engine.golden import PERCEPTRON, RESNET, VIT
 from benchmark.engine.load import load_dataset
 from benchmark.engine.measuring.world import World
 from benchmark.engine.pictures.data import Batch, Pictures, data_root, in_memory, load_splits
 from benchmark.engine.pictures.loader import Loader, MemoryLoader
-from benchmark.engine.training.build import build_method
+from benchmark.engine.training.build import build_method, first_taken
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.train import Watch, build_optimizers, check_finite, set_phase, train_step
 from benchmark.schema.plugins import load_class
@@ -28,12 +30,12 @@ from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 from benchmark.submitting.check.findings import Failed
 
-VIT = {"img_size": 8, "patch_size": 4, "embed_dim": 32, "depth": 4, "num_heads": 2, "global_pool": "avg"}
 CONVNEXT = {"patch_size": 1, "depths": (1, 1, 1, 1), "dims": (8, 16, 32, 64)}
 BACKBONES = {
-    "ResNet": Backbone(name="cifar_resnet8"),
-    "ViT": Backbone(name="vit_tiny_patch16_224", kwargs=VIT),
+    "ResNet": RESNET,
+    "ViT": VIT,
     "ConvNeXt": Backbone(name="convnext_atto", kwargs=CONVNEXT),
+    "perceptron": PERCEPTRON,
 }
 MODULES = (2, 4)
 RECIPE = Recipe(epochs=8, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-4, warmup_epochs=1, warmup_start=0.02)
@@ -47,6 +49,7 @@ SUITE = Suite(
     validation=0.2,
 )
 sources: dict[type[Method], Path] = {}  # the files that classes were read from
+homes: dict[type[Method], str] = {}  # what :func:`home` has found
 given: list[Pictures] = []  # training and held-out pictures that came by a file
 
 
@@ -89,6 +92,19 @@ def make(method: type[Method], backbone: str, k: int, tuned: Mapping[str, Any] =
     """The method, with the options of its first variant and those that are tuned, on a freshly built network."""
     options = {**next(iter(method.variants.values()), {}), **tuned}
     return build_method(method, options, SUITE, BACKBONES[backbone], load_dataset(SUITE.dataset).task, k, seed=0)
+
+
+def home(method: type[Method]) -> str:
+    """The first of the backbones that a method does not refuse: all checks that need one alone are made on it.
+
+    Raises:
+        UserError: it refuses all.
+    """
+    if method not in homes:
+        options = next(iter(method.variants.values()), {})
+        found = first_taken(method, options, SUITE, load_dataset(SUITE.dataset).task)
+        homes[method] = next(name for name, backbone in BACKBONES.items() if backbone == found)
+    return homes[method]
 
 
 def world(method: type[Method], backbone: str, k: int) -> World:

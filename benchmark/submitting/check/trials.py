@@ -30,6 +30,7 @@ from benchmark.submitting.check.problem import (
     Training,
     batch_of,
     digits,
+    home,
     make,
     train,
     world,
@@ -57,7 +58,7 @@ def runs_everywhere(method: type[Method]) -> str:
                 raise Failed(f"{backbone}, K={k}: {explain(error)}") from None
             ran.append(f"{backbone} (K={k})")
     if not ran:
-        raise Failed("It refuses a ResNet, a ViT and a ConvNeXt; at least one of them must do.")
+        raise Failed("It refuses a ResNet, a ViT, a ConvNeXt and a perceptron; at least one of them must do.")
     _check_variants(method, ran[0].partition(" ")[0])
     return f"Runs on {', '.join(ran)}" + (f"; refuses {', '.join(refused)}, as declared." if refused else ".")
 
@@ -84,11 +85,11 @@ def is_isolated(method: type[Method]) -> str:
 
 def _leak(method: type[Method], k: int) -> str | None:
     """What breaks the claim, when phases begin or somewhere in a short training."""
-    fresh = partial(world, method, "ResNet", k)
+    fresh = partial(world, method, home(method), k)
     batches = {phase: Training.start(fresh().method, each).batch for phase, each in enumerate(fresh().phases)}
     if found := leak_at_start(fresh, lambda phase, count: [batches[phase]] * count):
         return found
-    made, examiner = make(method, "ResNet", k), Examiner(fresh)
+    made, examiner = make(method, home(method), k), Examiner(fresh)
     torch.manual_seed(0)
     for number, phase in enumerate(made.phases()):
         Training.start(made, phase).watched(examiner, number, made.lag + STEPS)
@@ -97,7 +98,7 @@ def _leak(method: type[Method], k: int) -> str | None:
 
 def learns(method: type[Method]) -> str:
     """Losses are finite, and in every phase one of them falls, unless they only carry gradients."""
-    made = make(method, "ResNet", MODULES[-1])
+    made = make(method, home(method), MODULES[-1])
     if not made.phases():
         return "There are no losses: no phase trains anything."
     for number, rows in enumerate(train(made, STEPS)):
@@ -111,7 +112,7 @@ def learns(method: type[Method]) -> str:
 
 def moves_weights(method: type[Method]) -> str:
     """Every weight of a module, and of its auxiliary network, is trained, but for those that are left on purpose."""
-    made = make(method, "ResNet", MODULES[-1])
+    made = make(method, home(method), MODULES[-1])
     everything = nn.ModuleList([made.modules, made.auxiliaries])
     left, initial = left_weights(made), {p: p.detach().clone() for p in everything.parameters()}
     for phase in made.phases():
@@ -170,7 +171,7 @@ def is_norm(part: nn.Module) -> bool:
 
 def leaves_no_trace(method: type[Method]) -> str:
     """Predicting changes neither the network nor what is learned after it."""
-    made = make(method, "ResNet", 2)
+    made = make(method, home(method), 2)
     accuracy(made, digits(method.views)[1])  # raises where predicting moves a weight or a buffer
     if made.phases() and _losses_around(method, evaluate=False) != _losses_around(method, evaluate=True):
         raise Failed(
@@ -182,7 +183,7 @@ def leaves_no_trace(method: type[Method]) -> str:
 
 def _losses_around(method: type[Method], evaluate: bool) -> list[list[float]]:
     """Losses of the last phase before and after a point where the network may be evaluated."""
-    made = make(method, "ResNet", 2)
+    made = make(method, home(method), 2)
     torch.manual_seed(0)
     training = Training.start(made, made.phases()[-1])
     rows = training.losses(made.lag + 2)
@@ -211,7 +212,7 @@ def predicts_each_alone(method: type[Method]) -> str:
 
 def repeats(method: type[Method]) -> str:
     """Nothing but the seed decides the losses."""
-    runs = [train(make(method, "ResNet", 2), 4) for _ in range(2)]
+    runs = [train(make(method, home(method), 2), 4) for _ in range(2)]
     if runs[0] != runs[1]:
         raise Failed("The same seed gives other losses: draw from torch's global generator only.")
     return "The same seed gives the same losses."
@@ -219,7 +220,7 @@ def repeats(method: type[Method]) -> str:
 
 def resumes(method: type[Method]) -> str:
     """A fresh method that loads a checkpoint goes on as if nothing had happened, in every phase."""
-    made = make(method, "ResNet", MODULES[-1])
+    made = make(method, home(method), MODULES[-1])
     for part in made.auxiliaries.modules():
         for name, value in vars(part).items():
             if isinstance(value, torch.Tensor):
@@ -235,7 +236,7 @@ def resumes(method: type[Method]) -> str:
         state = interrupted.state()
         expected = interrupted.losses(made.lag + FEW)
         after = torch.get_rng_state()
-        fresh = make(method, "ResNet", MODULES[-1])
+        fresh = make(method, home(method), MODULES[-1])
         resumed = Training.start(fresh, fresh.phases()[number])
         resumed.load(state)
         if resumed.losses(made.lag + FEW) != expected and not made.lag:
@@ -264,13 +265,13 @@ def costs(method: type[Method]) -> str:
     """Memory, FLOPs and time of a step against the end-to-end twin's."""
 
     def build() -> Method:
-        return make(method, "ResNet", MODULES[-1])
+        return make(method, home(method), MODULES[-1])
 
     if not build().phases():
         return "Nothing is trained, so no step costs anything."
 
     def twin() -> Method:
-        return make(load_method(TWIN), "ResNet", MODULES[-1])
+        return make(load_method(TWIN), home(method), MODULES[-1])
 
     check_length(method)
     batch = batch_of(method, RECIPE.batch)
@@ -286,11 +287,11 @@ def costs(method: type[Method]) -> str:
 
 def check_length(method: type[Method]) -> None:
     """Raise Failed where an option that may be tuned changes how long the method trains: all have one budget."""
-    length = sum(phase.share for phase in make(method, "ResNet", MODULES[-1]).phases())
+    length = sum(phase.share for phase in make(method, home(method), MODULES[-1]).phases())
     for name, values in getattr(method, "tunes", {}).items():
         for value in values:
             try:
-                tuned = sum(phase.share for phase in make(method, "ResNet", MODULES[-1], {name: value}).phases())
+                tuned = sum(phase.share for phase in make(method, home(method), MODULES[-1], {name: value}).phases())
             except Exception as error:
                 raise Failed(f"With {name} = {value!r}, of `tunes`: {explain(error)}") from None
             if abs(tuned - length) > 1e-6:
@@ -302,10 +303,10 @@ def check_length(method: type[Method]) -> None:
 
 def _check_meters(method: type[Method], simulated: Simulation) -> None:
     """Raise UserError where real steps, at the start or later, do not cost what was simulated."""
-    build = partial(make, method, "ResNet", MODULES[-1])
+    build = partial(make, method, home(method), MODULES[-1])
     real, steps = real_steps(build, RECIPE, batch_of(method, RECIPE.batch))
     check_simulation(simulated, real)
-    made, again = build(), world(method, "ResNet", MODULES[-1])
+    made, again = build(), world(method, home(method), MODULES[-1])
     torch.manual_seed(0)
     for number, phase in enumerate(made.phases()):
         training = Training.start(made, phase)
