@@ -54,7 +54,7 @@ BRANCHES = (
     Branch(
         "energy",
         "states settle between what comes from below and what is asked above, and weights learn from where they do",
-        ("dual_propagation", "predictive_coding"),
+        ("dual_propagation", "equilibrium_propagation", "predictive_coding"),
     ),
     Branch(
         "auxiliary variables",
