@@ -320,7 +320,8 @@ def test_a_step_of_every_method_can_be_simulated(name: str) -> None:
     method = load_method(name)
     cost = simulate(partial(make, method, home(method), 4), RECIPE, load_dataset("digits").task, 64)
     forward = twin_forward_flops(home(method))
-    assert 0.5 * forward < cost.step_flops < 20 * forward
+    most = 150 if name == "equilibrium_propagation" else 20  # whose states take 70 steps to settle
+    assert 0.5 * forward < cost.step_flops < most * forward
     assert cost.peak_bytes > 4 * (cost.parameters + cost.auxiliary_parameters)
 
 
