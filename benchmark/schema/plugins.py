@@ -173,7 +173,7 @@ def syntax_tree(path: Path) -> ast.Module:
     return tree
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=128)  # tables ask for all methods of a suite, and then for those of the next
 def _parsed(text: str, path: Path) -> ast.Module | str:
     """The tree, or the sentence why there is none."""
     try:

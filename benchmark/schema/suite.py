@@ -341,9 +341,9 @@ def trains(suite: Suite, method: str) -> bool:
 
 def cells(name: str, suite: Suite, method: str) -> list[Cell]:
     """All cells of one (suite, method), seeds innermost so that a row fills up early."""
-    metadata = method_metadata(plugin_path(METHODS, method))
     if not trains(suite, method):
         return []
+    metadata = method_metadata(plugin_path(METHODS, method))
     variants = list(metadata["variants"]) or [""]
     if suite.variants == "first":
         variants = variants[:1]

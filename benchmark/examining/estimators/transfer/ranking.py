@@ -46,26 +46,31 @@ def regret(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
     return best - chosen
 
 
+def _of_pairs(x: NDArray) -> tuple[NDArray, NDArray]:
+    """Both members of each pair of sources, (..., S (S - 1) / 2) each."""
+    i, j = np.triu_indices(x.shape[-1], 1)
+    return x[..., i], x[..., j]
+
+
 def _pairs(valid: NDArray) -> NDArray:
-    return valid[..., :, None] & valid[..., None, :]
+    one, other = _of_pairs(valid)
+    return one & other
 
 
 def _correlation(a: NDArray, b: NDArray, weights: NDArray) -> NDArray:
-    """Of the signs of all differences, with weights (..., S, S)."""
-    s = np.sign(a[..., :, None] - a[..., None, :])
-    t = np.sign(b[..., :, None] - b[..., None, :])
-    sizes = (weights * s**2).sum((-2, -1)) * (weights * t**2).sum((-2, -1))
-    return _ratio((weights * s * t).sum((-2, -1)), np.sqrt(sizes))
+    """Of the signs of the differences of all pairs, with their weights (..., pairs)."""
+    s, t = (np.sign(np.subtract(*_of_pairs(x))) for x in (a, b))
+    sizes = (weights * s**2).sum(-1) * (weights * t**2).sum(-1)
+    return _ratio((weights * s * t).sum(-1), np.sqrt(sizes))
 
 
 def _weights(first: NDArray, second: NDArray, valid: NDArray) -> NDArray:
-    """1/(1 + r_i) + 1/(1 + r_j), (..., S, S), r: place in falling order of `first`, then of `second`."""
+    """1/(1 + r_i) + 1/(1 + r_j), (..., pairs), r: place in falling order of `first`, then of `second`."""
     order = np.lexsort((-second, -first, ~valid), axis=-1)
     places = np.broadcast_to(np.arange(order.shape[-1]), order.shape)
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, places, axis=-1)
-    share = 1 / (1 + rank)
-    return share[..., :, None] + share[..., None, :]
+    return np.add(*_of_pairs(1 / (1 + rank)))
 
 
 def _centred(x: NDArray, valid: NDArray) -> NDArray:
