@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from benchmark import git
-from benchmark.ending import LONGEST_SENTENCE, MISTAKE, UNREAD, listen, one_sentence
+from benchmark.ending import LONGEST_SENTENCE, MISTAKE, UNREAD, listening, one_sentence
 from benchmark.errors import UserError
 from benchmark.schema.checkout import check_one_checkout
 from benchmark.schema.text import printable
@@ -98,8 +98,7 @@ Jobs = Annotated[
 
 def main() -> None:
     """The command line within a process that does something else, too; ``beyond`` itself begins in ``entry``."""
-    listen()
-    with one_sentence():
+    with listening(), one_sentence():
         run_command()
 
 

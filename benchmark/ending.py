@@ -66,6 +66,20 @@ def listen() -> None:
     sys.unraisablehook = _unraisable
 
 
+@contextmanager
+def listening() -> Iterator[None]:
+    """:func:`listen` for a while, in a process that goes on: afterwards signals do there what they did before."""
+    before = {name: signal.getsignal(getattr(signal, name)) for name in HEARD}
+    unraisable = sys.unraisablehook
+    listen()
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+        sys.unraisablehook = unraisable
+
+
 def ignore() -> None:
     """From now on signals change nothing: the last sentence is said."""
     for name in HEARD:

@@ -114,6 +114,12 @@ def test_a_wrong_word_is_one_sentence(monkeypatch, capsys):
     assert "No such option" in mistake(monkeypatch, capsys, "table", "--nonsense")
 
 
+def test_a_process_that_goes_on_hears_signals_as_before(monkeypatch, capsys):
+    before = [*map(signal.getsignal, NUMBERS), sys.unraisablehook]
+    mistake(monkeypatch, capsys, "run", "nowhere")
+    assert [*map(signal.getsignal, NUMBERS), sys.unraisablehook] == before
+
+
 def test_a_table_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "board.csv").mkdir()
     with pytest.raises(UserError, match=r"Records are safe.*board\.csv.*a folder stands where a file belongs"):

@@ -1,7 +1,6 @@
 """A copy of the repository with one tiny suite, and commands given in it, for tests of whole runs."""
 
 import shutil
-import signal
 import sys
 from pathlib import Path
 
@@ -74,14 +73,11 @@ def run(*methods: str) -> Watcher:
 def beyond(monkeypatch, capsys, *arguments: str) -> tuple[int, str]:
     """Exit code and standard error of a command."""
     monkeypatch.setattr(sys, "argv", ["beyond", *arguments])
-    code, handlers = 0, {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    code = 0
     try:
         cli.main()
     except SystemExit as stop:
         code = stop.code or 0
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     return code, capsys.readouterr().err
 
 
