@@ -1,7 +1,9 @@
 """Shared pieces of the tests: one thread, a small real problem, and methods built on it."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import torch
@@ -19,6 +21,14 @@ from benchmark.schema.suite import Backbone, Suite
 ROOT = Path(__file__).parent.parent
 METHOD_IDS = plugin_ids(ROOT / METHODS)
 EVERYWHERE = [name for name in METHOD_IDS if method_metadata(ROOT / METHODS / f"{name}.py")["everywhere"]]
+
+
+def sampled(names: Iterable[str], one_in: int) -> list[object]:
+    """The names as parameters of a test; all but about one in so many are `further`, and which does not hang on others.
+
+    For what another test has of all methods already, or `beyond check` of whichever is new.
+    """
+    return [pytest.param(n, marks=pytest.mark.further if crc32(n.encode()) % one_in else ()) for n in names]
 
 
 MAIN = sys.modules["__main__"]

@@ -20,6 +20,7 @@ INVISIBLE = re.compile(
 )
 MARKS = 4  # combining marks on one letter: some alphabets need two or three, a tower of them covers other lines
 SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+NOT_PLAIN = re.compile(r"[^\n\t -~]+")  # what may not be what it seems: neither ASCII that shows nor a line break
 BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263, in one of the first two lines
 
@@ -64,14 +65,13 @@ def hidden_character(text: str) -> tuple[int, str] | None:
 
     Line breaks, tabs and the wider spaces of good typesetting are what they seem.
     """
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():  # nearly every file
-        return None
-    marks = 0
-    for place, character in enumerate(text):
-        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        honest = _shows(character) or character in "\n\t" or character in SPACES
-        if not honest or marks > MARKS:
-            return text.count("\n", 0, place) + 1, f"U+{ord(character):04X}"
+    for run in NOT_PLAIN.finditer(text):
+        marks = 0
+        for place, character in enumerate(run[0], run.start()):
+            marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+            honest = _shows(character) or character in SPACES
+            if not honest or marks > MARKS:
+                return text.count("\n", 0, place) + 1, f"U+{ord(character):04X}"
     return None
 
 

@@ -98,9 +98,12 @@ def _rank_suite(
 ) -> Ranked:
     """Ranks of one suite's methods by the mean over its (backbone, K)."""
     wanted = sorted(asked or _settings(rows[rows["fits"]]))
+    by_place = accuracies.pivot_table(  # of all at once: pandas takes as long for one method
+        index="seed", columns=["method", "variant", "backbone", "modules"], values="test_top1_pct"
+    )
     said, scores = [], {}
     for name, group in rows.groupby("method", sort=True):
-        row, of_seed = _score(group, accuracies[accuracies["method"] == name], wanted, name in uncut)
+        row, of_seed = _score(group, by_place, wanted, name in uncut)
         row["missing"] = _why_not(row, len(of_seed), role)
         said.append(row)
         if row["missing"] is None:
@@ -131,7 +134,7 @@ def _settings(rows: pd.DataFrame) -> set[tuple[str, int]]:
 
 
 def _score(
-    rows: pd.DataFrame, accuracies: pd.DataFrame, wanted: list[tuple[str, int]], uncut: bool
+    rows: pd.DataFrame, by_place: pd.DataFrame, wanted: list[tuple[str, int]], uncut: bool
 ) -> tuple[dict[str, Any], pd.Series]:
     """What is said of a method, and its score by seed; empty where it is not complete.
 
@@ -152,14 +155,8 @@ def _score(
     if not complete:
         return found | {"variant": first["variant"], "score": float("nan"), "missing": missing or OTHER}, pd.Series()
     _, variant, places = max(complete, key=lambda c: c[0])
-    of_seed = _by_seed(accuracies[accuracies["variant"] == variant], places)
+    of_seed = by_place[[(found["method"], variant, *place) for place in places]].dropna().mean(axis=1)
     return found | {"variant": variant, "score": of_seed.mean(), "missing": None}, of_seed
-
-
-def _by_seed(accuracies: pd.DataFrame, places: list[tuple[str, int]]) -> pd.Series:
-    """Mean accuracy over the places, of the seeds that have them all."""
-    table = accuracies.pivot_table(index="seed", columns=["backbone", "modules"], values="test_top1_pct")
-    return table[places].dropna().mean(axis=1)
 
 
 def _lack(place: tuple[str, int], rows: pd.DataFrame) -> str:

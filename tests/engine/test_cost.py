@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import METHOD_IDS
+from conftest import METHOD_IDS, sampled
 from timm import create_model
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
@@ -315,8 +315,8 @@ def test_the_peak_alone_is_the_same(name: str) -> None:
     assert simulate_peak(build, RECIPE, task, 64) == simulate(build, RECIPE, task, 64).peak_bytes
 
 
-@pytest.mark.parametrize("name", [name for name in METHOD_IDS if "output" not in load_method(name).leaves])
-def test_a_step_of_every_method_can_be_simulated(name: str) -> None:
+@pytest.mark.parametrize("name", sampled([n for n in METHOD_IDS if "output" not in load_method(n).leaves], 3))
+def test_a_step_of_a_method_can_be_simulated(name: str) -> None:
     method = load_method(name)
     cost = simulate(partial(make, method, home(method), 4), RECIPE, load_dataset("digits").task, 64)
     forward = twin_forward_flops(home(method))

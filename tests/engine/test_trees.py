@@ -229,7 +229,9 @@ def test_something_else_in_the_place_of_the_decoded_pictures_costs_time_only(tre
 
 
 def test_processes_that_decode_at_once_disturb_each_other_in_nothing(tree: Path):
-    with multiprocessing.get_context("forkserver").Pool(4) as pool:  # a fork of this process has its locks and handlers
+    context = multiprocessing.get_context("forkserver")  # a fork of this process has its locks and signal handlers
+    context.set_forkserver_preload(["benchmark.engine.load"])  # imports torch once for all four
+    with context.Pool(4) as pool:
         found = pool.map(pixels, [tree] * 12)
     assert len(set(found)) == 1
     assert sorted(each.name for each in tree.iterdir()) == [".decoded-cifar10.npz", "cifar10"]
