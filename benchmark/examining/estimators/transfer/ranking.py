@@ -4,6 +4,8 @@ All take scores and truths (..., S) and `valid` (..., S), which sources count; t
 a bootstrap. What scores all sources alike orders nothing: its correlations are 0, and its pick is any of them.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ def kendall(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
 
     Kendall, Biometrika 1945; ``scipy.stats.kendalltau`` for each of the leading axes.
     """
-    return _correlation(scores, truths, _pairs(valid).astype(float))
+    return _correlation(_signs(scores), _signs(truths), _pairs(valid).astype(float))
 
 
 def weighted_kendall(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
@@ -23,8 +25,9 @@ def weighted_kendall(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArra
     ``scipy.stats.weightedtau`` with its default ``rank=True`` for each of the leading axes. Many papers in this field
     print this one and do not say that *both* orders weigh.
     """
-    by_score = _correlation(scores, truths, _pairs(valid) * _weights(scores, truths, valid))
-    by_truth = _correlation(scores, truths, _pairs(valid) * _weights(truths, scores, valid))
+    s, t, pairs = _signs(scores), _signs(truths), _pairs(valid)
+    by_score = _correlation(s, t, pairs * _weights(scores, truths, valid))
+    by_truth = _correlation(s, t, pairs * _weights(truths, scores, valid))
     return (by_score + by_truth) / 2
 
 
@@ -48,8 +51,13 @@ def regret(scores: NDArray, truths: NDArray, valid: NDArray) -> NDArray:
 
 def _of_pairs(x: NDArray) -> tuple[NDArray, NDArray]:
     """Both members of each pair of sources, (..., S (S - 1) / 2) each."""
-    i, j = np.triu_indices(x.shape[-1], 1)
+    i, j = _members(x.shape[-1])
     return x[..., i], x[..., j]
+
+
+@cache
+def _members(sources: int) -> tuple[NDArray, NDArray]:
+    return np.triu_indices(sources, 1)
 
 
 def _pairs(valid: NDArray) -> NDArray:
@@ -57,9 +65,14 @@ def _pairs(valid: NDArray) -> NDArray:
     return one & other
 
 
-def _correlation(a: NDArray, b: NDArray, weights: NDArray) -> NDArray:
-    """Of the signs of the differences of all pairs, with their weights (..., pairs)."""
-    s, t = (np.sign(np.subtract(*_of_pairs(x))) for x in (a, b))
+def _signs(x: NDArray) -> NDArray:
+    """Of the differences of all pairs, (..., pairs)."""
+    signs: NDArray = np.sign(np.subtract(*_of_pairs(x)))
+    return signs
+
+
+def _correlation(s: NDArray, t: NDArray, weights: NDArray) -> NDArray:
+    """Of the signs of all pairs' differences, with the pairs' weights, (..., pairs) each."""
     sizes = (weights * s**2).sum(-1) * (weights * t**2).sum(-1)
     return _ratio((weights * s * t).sum(-1), np.sqrt(sizes))
 

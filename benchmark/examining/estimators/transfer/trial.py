@@ -18,6 +18,7 @@ SURVEY = "proxy"  # the survey's score
 STATIC, SOURCE, RANDOM = "static list", "source accuracy", "random"
 BASELINES = (STATIC, SOURCE, RANDOM)
 DRAWS = 1000
+AT_ONCE = 2**15  # sources of so many draws, squared, are compared at once: their pairs stay in a core's cache
 SEED = 20210115  # of the bootstrap's draws
 COVERAGE = 0.95
 FEWEST = 4  # tasks: with three, a target has two sources
@@ -135,16 +136,19 @@ class Resampled:
     def __init__(self, tasks: int, draws: int) -> None:
         draw = np.random.default_rng(SEED)
         self.targets = draw.integers(0, tasks, size=(draws, tasks))
-        self.sources = draw.integers(0, tasks, size=(draws, tasks))
+        sources = draw.integers(0, tasks, size=(draws, tasks))
+        self.sources = np.array_split(sources, 1 + draws * tasks**2 // AT_ONCE)
         self.tasks = np.arange(tasks)
 
     def of(self, statistic: Statistic, scores: NDArray, truths: NDArray) -> Sample:
         """A statistic per target, and its mean over targets in every draw."""
         by_target = statistic(scores, truths, self.tasks[None] != self.tasks[:, None])
-        drawn = np.stack(
-            [statistic(scores[t][self.sources], truths[t][self.sources], self.sources != t) for t in self.tasks], axis=1
-        )  # (draws, targets)
+        drawn = np.concatenate([self._few(statistic, scores, truths, few) for few in self.sources])  # (draws, targets)
         return Sample(by_target, np.take_along_axis(drawn, self.targets, axis=1).mean(1))
+
+    def _few(self, statistic: Statistic, scores: NDArray, truths: NDArray, sources: NDArray) -> NDArray:
+        """For a few draws of sources (draws, sources), the statistic of each target, (draws, targets)."""
+        return np.stack([statistic(scores[t][sources], truths[t][sources], sources != t) for t in self.tasks], axis=1)
 
 
 def changes(truths: NDArray, draws: int = DRAWS) -> Interval:
