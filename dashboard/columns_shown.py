@@ -150,6 +150,14 @@ TUNING: dict[str, Any] = {  # a phone shows the first five
     "backbone": text("backbone", "Backbone", 140),
     "trials": number("", "Trials", "%d", 60),
 }
+FIDELITY: dict[str, Any] = {
+    "compared": text("", "Compared", 320, pinned=True),
+    "deviation": text("", "Deviation", 85),
+    "against": text("", "Against", 230),
+    "variant": text("variant", "Variant", 110),
+    "commit": text("", "Our commit", 95),
+    "note": text("", "Note", 420),
+}
 TRIALS: dict[str, Any] = {
     "number": column.NumberColumn("Configuration", format="%d", width=105, pinned=True),
     "chosen": text("", "Chosen", 72),

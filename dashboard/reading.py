@@ -145,6 +145,11 @@ def tuning() -> pd.DataFrame:
     return reading.with_ranks_in_words(_table("tuning.csv", reading.TEXT_OF_TUNING))
 
 
+def fidelity() -> pd.DataFrame:
+    """How far methods are from their authors' code; empty if nothing is told."""
+    return _table("fidelity.csv", reading.TEXT_OF_FIDELITY)
+
+
 def trials(method: str) -> pd.DataFrame:
     """All trials of the method's searches; empty if there are none."""
     from benchmark.display.trials import read_trials  # it draws charts, which the first page does not

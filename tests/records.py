@@ -9,6 +9,10 @@ from benchmark.schema.plugins import METHODS
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Identity, Provenance, Record, Status, write_record
 from benchmark.tables.files import write_tables
 
+FIDELITY = """method,variant,against,compared,deviation,commit,note
+dgl,,someone/their-code@1234567,"gradients of <all> layers, K = 4",1.5e-15,89abcde,
+dgl,,identity,its update of the last module is backpropagation's,not compared,,no code of it runs here
+"""
 CLAIMS = """\
 matches:
   says: Greedy learning can match backpropagation.

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-from records import CLAIMS, make_record, write_own_tables, write_runs
+from records import CLAIMS, FIDELITY, make_record, write_own_tables, write_runs
 from streamlit import dataframe_util as arrow
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
@@ -40,6 +40,7 @@ def _results() -> TemporaryDirectory[str]:
     records += [make_record(seed=0, top1=97.0), make_record("dgl", 2, 0, 96.0, backbone="vgg8b")]
     write_runs(folder / "runs", *records)
     (folder / "published.csv").write_text((TOP / "results" / "published.csv").read_text())
+    (folder / "fidelity.csv").write_text(FIDELITY)
     (folder / "claims.yaml").write_text(CLAIMS)
     write_own_tables(folder, TOP / "methods")
     write_tracks(folder)

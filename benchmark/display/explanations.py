@@ -84,6 +84,11 @@ PUBLISHED = (
     "stands beside each K of ours."
 )
 OWN_SUITE = "the suite here that is the figure’s own setting; empty where none is"
+FIDELITY = (
+    "Run beside the code of its authors, or of who re-implemented it, on the same weights and batch; else beside an "
+    "independent computation or an identity that its paper proves. The deviation is the largest difference over the "
+    "largest entry, single steps or a few, and says nothing of accuracy; what differs on purpose stands in the file."
+)
 SEARCH = (
     "Validation accuracy; the test split is not looked at. Larger points trained for more epochs; the ring is the "
     "configuration that was chosen, the best of those trained for all epochs. Every method has as many tries."

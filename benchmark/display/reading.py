@@ -25,6 +25,7 @@ TEXT_OF_REPRODUCTIONS = (
     *("method", "dataset", "backbone", "modules", "metric", "our_method", "suite", "our_source", "labels"),
     *("status", "verdict", "setting", "publication", "note"),
 )
+TEXT_OF_FIDELITY = ("variant", "against", "compared", "deviation", "commit", "note")
 TEXT_OF_TUNING = ("variant", "origin", "optimizer", "recipe", "options")
 TEXT_OF_CELLS = (
     *("variant", "recipe", "error", "git_commit", "method_sha256", "dataset_fingerprint", "source", "device"),

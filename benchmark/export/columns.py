@@ -280,6 +280,18 @@ def tuning() -> list[Column]:
     ]
 
 
+def fidelity() -> list[Column]:
+    """A comparison of a method with its authors' code, or with another computation."""
+    return [
+        text("compared", "Compared"),
+        text("variant", "Variant"),
+        text("against", "Against", meaning="a repository and its commit, or what else was computed"),
+        text("deviation", "Deviation", meaning="largest difference over largest entry"),
+        text("commit", "Our commit"),
+        text("note", "Note"),
+    ]
+
+
 def trials() -> list[Column]:
     """A training of a search."""
     return [

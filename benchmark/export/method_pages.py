@@ -24,6 +24,7 @@ def method_pages(results: Results) -> Iterator[tuple[str, str, dict[str, Any]]]:
             "said": {"title": method, "doc": ""} | said,
             "facts": _facts(method, said),
             "ranks": _ranks(results, method),
+            "fidelity": _table("fidelity", results.fidelity, method, columns.fidelity()),
             "rows": _table("rows", results.board, method, columns.leaderboard()),
             **_search(results, method),
             "planned": _table("planned", results.plans, method, columns.plans()),

@@ -46,6 +46,7 @@ class Results:
         self.reproductions = reading.read_table(folder / "reproductions.csv", reading.TEXT_OF_REPRODUCTIONS)
         if len(self.reproductions):
             self.reproductions = with_traits_of_methods(self.reproductions, self.board, "our_method")
+        self.fidelity = reading.read_table(folder / "fidelity.csv", reading.TEXT_OF_FIDELITY)
         self.tracks = read_tracks(folder)
         self.ranks = reading.read_ranks(folder)
         self.suites = reading.read_json(folder / "suites.json")

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 from choosers import one_of, row
 from columns_shown import (
+    FIDELITY,
     LEADERBOARD,
     MODULES,
     OBJECT,
@@ -25,7 +26,7 @@ from columns_shown import (
 from escaping import link, plain
 from objections import how_to_object, objection_addresses
 from parts import NO_CELLS, board_or_stop, download, show_table
-from reading import cells, methods, plans, trials, tuning
+from reading import cells, fidelity, methods, plans, trials, tuning
 
 from benchmark.display import explanations, standing
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
@@ -69,6 +70,7 @@ def main() -> None:
     show_search(method)
     show_planned(method)
     show_published(method)
+    show_fidelity(method)
     left, right = st.columns(2)
     with left:
         show_settings(about)
@@ -89,6 +91,16 @@ def who(about: dict[str, Any]) -> str:
     asked = f"{standing.LABEL} on our rows: {standing.standing(about)}"
     said.append(link(asked, standing.standing_link(about)))
     return " · ".join(said)
+
+
+def show_fidelity(method: str) -> None:
+    """How far it is from its authors' code, where that was run beside it."""
+    told = fidelity()
+    told = told[told["method"] == method] if len(told) else told
+    if len(told):
+        st.header("Fidelity", anchor=False)
+        st.caption(explanations.FIDELITY)
+        show_table(told, FIDELITY, f"Fidelity, {len(told)}", most=6)
 
 
 def show_results(rows: Any, method: str) -> None:

@@ -195,6 +195,7 @@ def test_a_method_has_its_text_results_settings_citation_and_file(results):
     codes = " ".join(code.value for code in app.code)
     assert app.title[0].value == "Decoupled greedy learning"
     assert set(app.dataframe[0].value["suite"]) == {"cifar10", "digits"}
+    assert app.dataframe[-1].value["deviation"].tolist() == ["1.5e-15", "not compared"]
     assert all(
         text in codes
         for text in (

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
-from records import CLAIMS, make_record, write_own_tables, write_runs
+from records import CLAIMS, FIDELITY, make_record, write_own_tables, write_runs
 from tracks_written import write_tracks
 
 from benchmark.display import objecting
@@ -84,6 +84,7 @@ def write_results(folder: Path) -> Path:
         folder / "plans" / "cifar10.csv", index=False
     )
     (folder / "fit.csv").write_text(FIT)
+    (folder / "fidelity.csv").write_text(FIDELITY)
     return folder
 
 
@@ -109,6 +110,7 @@ def spoil(folder: Path) -> None:
     claims.assign(says=EVIL, source=EVIL, stated_for=EVIL, why=EVIL, link="javascript:alert(3)").to_csv(
         folder / "claims.csv", index=False
     )
+    (folder / "fidelity.csv").write_text(FIDELITY.replace("someone/their-code", EVIL))
     (folder / "fit.csv").write_text(FIT.replace(",b,", f",{EVIL},").replace("resnet18", EVIL))
     cells = pd.read_csv(folder / "cells" / "digits.csv", dtype=str, keep_default_na=False)
     cells.loc[cells["status"] != "ok", "error"] = EVIL
@@ -327,6 +329,15 @@ def test_a_figure_that_is_run_in_its_own_setting_has_a_verdict_and_stands_first(
     assert ">+7.25<" in first
 
 
+def test_a_method_tells_how_far_it_is_from_its_authors_code(site):
+    page = (site / "method-dgl.html").read_text()
+    table = page.split('data-name="fidelity"')[1].split("</table>")[0]
+    assert "gradients of &lt;all&gt; layers" in table
+    assert ">1.5e-15<" in table
+    assert ">not compared<" in table
+    assert 'data-name="fidelity"' not in (site / "method-fa.html").read_text()
+
+
 def test_a_method_can_be_cited(site):
     page = (site / "method-dgl.html").read_text()
     assert "title = {Decoupled greedy learning of CNNs}," in page
@@ -369,6 +380,7 @@ def contents(folder):
 def test_tables_that_are_missing_leave_their_pages_empty(tmp_path):
     results = write_results(tmp_path / "results")
     for name in (
+        "fidelity.csv",
         "claims.csv",
         "claim_cases.csv",
         "reproductions.csv",
