@@ -19,7 +19,8 @@ Departures: the paper has 7x7 patches of 16x16 pixels of larger pictures, and ne
 predicts and its W that is learned with z below are two, which differ; here they are one (the authors'
 ``HingeLossCPC`` with the coin). z is brought to mean 0 and variance 1 over its channels and scores are divided by √C,
 as in ``gim``: with raw scores a margin of 1 means another thing in each module. A module is what the suite cuts, where
-theirs is a layer of a VGG; the classifier sees whole pictures.
+theirs is a layer of a VGG; the classifier sees whole pictures. z' is of the picture so many places further on in the
+batch, one draw a module; theirs is drawn for each picture and step, and may be the picture itself.
 """
 
 from collections.abc import Iterator, Mapping

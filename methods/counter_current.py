@@ -19,7 +19,8 @@ Departures:
 - The authors' code drops pictures that the classifier has right by 0.9 (whatever its option for that says), centres
   gradients, clips them at 0.3 and takes SGD at a rate of 1; here training is the suite's, and w (theirs is 1) is tuned.
 - A module is what the suite cuts, with its own normalisation and activations inside; their layers are convolutions
-  with ELU and no normalisation. Matched are positions of a map: class tokens are not.
+  with ELU and no normalisation, whose feedback has biases in one of their networks and none in the other; here it has.
+  Matched are positions of a map: class tokens are not.
 """
 
 from collections.abc import Iterator

@@ -22,9 +22,10 @@ Departures:
   blocks train one of each. All modules learn at each step, where the paper draws one.
 - σ enters each of the paper's blocks by AdaLN, which would change the backbone; here e_k, a perceptron, is added to z.
 - D_k is normalised, with z in every token, as norm, pooling and classifier are one unit of the backbone; the paper's
-  norm is before D_k. Hidden classifiers read the class token, or the mean where there is none.
+  norm is before D_k. Classifiers read the class token, or the mean where there is none; in the authors' code the
+  label's token stands in the class token's place, and is itself read.
 - z begins as the mean of its first draw: a picture has one prediction. It ends with the p of the last step; the
-  authors' code spreads K levels over all q, and ends with one at 0.002.
+  authors' code spreads K levels over all q, ends with one at 0.002, and predicts with u of any length.
 - L_k is divided by the mean of w over its interval (some 500 for the last of three), which AdamW does not feel. w
   weighs each picture, as in the paper; the authors' code (as copies of it show) weighs all by the batch's mean of w.
 """

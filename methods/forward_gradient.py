@@ -13,8 +13,8 @@ accuracy. The cut changes nothing: it is trained at K = 1. ``local_forward_gradi
 
 Departures: layers are all parts with weights, normalisations, too; weights of no layer (position embeddings) have noise
 of their own. t_i is the tangent of a picture's own loss, which leaves out that a BatchNorm mixes pictures: with one,
-``fg_a`` is biased by that much. Ren et al. leave out the noise on units that a ReLU has shut, and their
-classifier has its own gradient; here both have noise.
+``fg_a`` is biased by that much. Ren et al. add noise behind a layer norm without weights, which has its own gradient,
+and none to units that a ReLU has shut; their classifier has its own gradient, too; here all of these have noise.
 """
 
 from collections.abc import Iterator

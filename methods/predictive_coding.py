@@ -17,8 +17,9 @@ weights above it; it costs T forward passes and as many products with Jacobians.
 
 Departures: a module is what the suite cuts, with true gradients inside, where the papers make every layer one. In
 ``ipc`` the gradients of the T steps are added and the optimiser steps once a batch (the paper: T times). In ``cn`` the
-sign of the nudge is drawn for each batch, where theirs alternates. T, γ and the nudge are ours; the papers search them.
-BatchNorm keeps the batch's statistics in inference; its averages follow the forward pass.
+sign of the nudge is drawn for each batch, where theirs alternates, and β weighs the cross-entropy, where theirs clamps
+the output to u - β (u - y) under a squared error, u its prediction. T, γ and the nudge are ours; the papers search
+them. BatchNorm keeps the batch's statistics in inference; its averages follow the forward pass.
 """
 
 from collections.abc import Iterator
