@@ -76,7 +76,7 @@ def listening() -> Iterator[None]:
         yield
     finally:
         for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+            signal.signal(getattr(signal, name), signal.SIG_DFL if handler is None else handler)  # None: not Python's
         sys.unraisablehook = unraisable
 
 

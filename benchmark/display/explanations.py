@@ -87,7 +87,8 @@ OWN_SUITE = "the suite here that is the figure’s own setting; empty where none
 FIDELITY = (
     "Run beside the code of its authors, or of who re-implemented it, on the same weights and batch; else beside an "
     "independent computation or an identity that its paper proves. The deviation is the largest difference over the "
-    "largest entry, single steps or a few, and says nothing of accuracy; what differs on purpose stands in the file."
+    "largest entry, single steps or a few, and says nothing of accuracy; what differs on purpose stands in the file or "
+    "in the note."
 )
 SEARCH = (
     "Validation accuracy; the test split is not looked at. Larger points trained for more epochs; the ring is the "

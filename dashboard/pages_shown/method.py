@@ -6,6 +6,7 @@ All of it is a plugin's text: shown as code or escaped, never as Markdown or HTM
 import json
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 from choosers import one_of, row
 from columns_shown import (
@@ -95,8 +96,7 @@ def who(about: dict[str, Any]) -> str:
 
 def show_fidelity(method: str) -> None:
     """How far it is from its authors' code, where that was run beside it."""
-    told = fidelity()
-    told = told[told["method"] == method] if len(told) else told
+    told = of_method(fidelity(), method)
     if len(told):
         st.header("Fidelity", anchor=False)
         st.caption(explanations.FIDELITY)
@@ -133,6 +133,11 @@ def show_search(method: str) -> None:
         show_table(changed, columns, f"Shared against tuned, {len(changed)}", always=("shared_pct", "tuned_pct"))
 
 
+def of_method(rows: pd.DataFrame, method: str, by: str = "method") -> pd.DataFrame:
+    """Its rows of a table; of a file that is missing there are no columns either."""
+    return rows[rows[by] == method] if len(rows) else rows
+
+
 def show_settings(about: dict[str, Any]) -> None:
     """Hyper-parameters: what holds by default, and what the variants change."""
     st.header("Hyper-parameters", anchor=False)
@@ -154,8 +159,7 @@ def show_citation(method: str, about: dict[str, Any]) -> None:
 
 def show_published(method: str) -> None:
     """The papers' figures of the method, under whatever name they call it, beside ours."""
-    figures = reproductions_shown()
-    figures = figures[figures["our_method"] == method] if len(figures) else figures
+    figures = of_method(reproductions_shown(), method, "our_method")
     if len(figures):
         st.header("Published against measured", anchor=False)
         show_table(
@@ -169,8 +173,7 @@ def show_published(method: str) -> None:
 
 def show_planned(method: str) -> None:
     """What is predicted of its rows that nobody has run."""
-    planned = plans()
-    planned = planned[planned["method"] == method] if len(planned) else planned
+    planned = of_method(plans(), method)
     if len(planned):
         st.header("Planned, not run", anchor=False)
         st.caption(explanations.PLANNED)

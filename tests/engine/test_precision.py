@@ -1,7 +1,5 @@
 """Training in bf16: forward passes under autocast and nothing else, near fp32, and metered as what it is."""
 
-from zlib import crc32
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -29,8 +27,8 @@ TRAINED = [name for name in METHOD_IDS if name != "untrained"]
 FLOAT32 = ("zeroth_order",)  # which compares losses, in fp32 whatever the recipe says
 METERED = ["ddg", "e2ebp", "fa", "forward_forward", "gradient_checkpointing", "hsic_bottleneck", "infopro"]
 METERED += ["layerwise_hsic", "target_propagation"]
-VARIANTS = [  # the first of every second method; `beyond tune` trains all in the bf16 of a suite
-    pytest.param(name, variant, marks=pytest.mark.further if place or crc32(name.encode()) % 2 else ())
+VARIANTS = [
+    pytest.param(name, variant, marks=pytest.mark.further if place else ())
     for name in TRAINED
     for place, variant in enumerate(load_method(name).variants or [""])
 ]
@@ -53,7 +51,7 @@ def trained(method, recipe, batches):
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
-def test_a_method_trains_in_bf16_near_fp32(name, variant, digits, loader):
+def test_every_method_trains_in_bf16_near_fp32(name, variant, digits, loader):
     batches = [*loader.epoch(0), *loader.epoch(1)]
     wide, narrow = (trained(build(name, digits, variant), recipe, batches) for recipe in (FP32, BF16))
     assert narrow.isfinite().all()
