@@ -24,8 +24,9 @@ from benchmark.running.row import Known, row_of
 from benchmark.running.seat import Seat, check_shares
 from benchmark.running.slots import slots
 from benchmark.running.turns import in_turn
+from benchmark.schema.editions import of_todays_code
 from benchmark.schema.fingerprint import fingerprint
-from benchmark.schema.plugins import METHODS, broken_methods, file_sha256, method_metadata, plugin_ids, plugin_path
+from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.protocols import configured, effective
 from benchmark.schema.record import Identity, Record, read_record, write_record
 from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite, trains
@@ -363,15 +364,15 @@ def _finished(cell: Cell, fingerprint: str, kept: Path, published: Path) -> Reco
 
 
 def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
-    """A file's record, if it is of that fingerprint, ended, unedited, and of the very method's file that is here."""
+    """A file's record, if it is of that fingerprint, ended, unedited, and of the method's code that is here."""
     try:
         if not path.is_file():
             return None
         record = read_record(path)
     except (UserError, OSError):
         return None
-    ran = record.provenance and record.provenance.method_sha256
-    same = record.fingerprint == fingerprint and ran == file_sha256(plugin_path(METHODS, cell.method))
+    ran = record.provenance
+    same = record.fingerprint == fingerprint and ran is not None and of_todays_code(cell.method, ran.method_sha256)
     return record if record.genuine and same and record.status in WORTH_KEEPING else None
 
 

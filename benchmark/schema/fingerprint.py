@@ -5,6 +5,7 @@ import json
 from functools import cache
 from importlib.metadata import version
 
+from benchmark.schema.editions import edition
 from benchmark.schema.plugins import DATASETS, METHODS, file_sha256, plugin_path
 from benchmark.schema.suite import PROTOCOL, Cell, Suite
 
@@ -19,6 +20,8 @@ NOT_NUMBERS = {
 def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: str = "") -> str:
     """Hex digest over the protocol version, the cell, its suite, both plugin files, packages and pictures.
 
+    Of the method's file its code counts, and of the data set's its bytes.
+
     Args:
         data: the data set's own fingerprint (``Splits.fingerprint``).
         method, dataset: hashes of the two files' bytes as they were loaded; by default, as they are now.
@@ -29,7 +32,7 @@ def fingerprint(cell: Cell, suite: Suite, data: str, method: str = "", dataset: 
         "cell": cell.model_dump(),
         "suite": suite.model_dump(mode="json", exclude=NOT_NUMBERS) | {"recipe": suite.recipe.facts()} | twin,
         "backbone": suite.backbone(cell.backbone).model_dump(mode="json"),
-        "method": method or file_sha256(plugin_path(METHODS, cell.method)),
+        "method": edition(cell.method, method or file_sha256(plugin_path(METHODS, cell.method))),
         "dataset": dataset or file_sha256(plugin_path(DATASETS, suite.dataset)),
         "pictures": data,
         "packages": package_versions(),

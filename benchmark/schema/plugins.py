@@ -167,15 +167,14 @@ def syntax_tree(path: Path) -> ast.Module:
     Raises:
         UserError: it cannot be read, has a syntax error, or is nested too deeply to be parsed.
     """
-    tree = _parsed(decoded(read_bytes(path, LARGEST), path), path)
+    tree = _tree(decoded(read_bytes(path, LARGEST), path), path)
     if isinstance(tree, str):
         raise UserError(tree)
     return tree
 
 
-@lru_cache(maxsize=128)  # tables ask for all methods of a suite, and then for those of the next
-def _parsed(text: str, path: Path) -> ast.Module | str:
-    """The tree, or the sentence why there is none."""
+def parsed(text: str, path: Path) -> ast.Module | str:
+    """The tree of a text, or the sentence why there is none; ``path`` is what the sentence calls it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a backslash too many; its author hears of it when it is run
@@ -184,6 +183,9 @@ def _parsed(text: str, path: Path) -> ast.Module | str:
         return _syntax_error(path, error)
     except (ValueError, RecursionError, MemoryError, OverflowError):
         return f"{path} cannot be parsed: something in it is nested too deeply or too long; write it plainly."
+
+
+_tree = lru_cache(maxsize=128)(parsed)  # tables ask for all methods of a suite, and then for those of the next
 
 
 def method_metadata(path: Path) -> dict[str, Any]:

@@ -17,9 +17,10 @@ import yaml
 from benchmark.engine import golden
 from benchmark.errors import UserError
 from benchmark.examining.examination import examination_names
+from benchmark.schema.editions import SAID
 from benchmark.schema.text import decoded, read_bytes, write_text
 
-LOCK, GOLDEN, SAID = Path("dvc.lock"), "benchmark/engine/golden.json", Path("results/methods")
+LOCK, GOLDEN = Path("dvc.lock"), "benchmark/engine/golden.json"
 LARGEST = 2**26  # bytes of a file that `register` reads
 LOCK_START = "schema: '2.0'\nstages:\n"
 STAGE = re.compile(r"^  (\S+):\n((?:    .*\n)+)", re.M)

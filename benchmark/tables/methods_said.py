@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.errors import UserError
+from benchmark.schema.editions import Text, first_of, kept_texts
 from benchmark.schema.plugins import ID, method_metadata
 
 SAID = [
@@ -56,21 +57,22 @@ def _in_words(values: Any) -> Any:
 
 
 def _files(name: str, wanted: dict[str, str], methods: Path, before: Path) -> dict[str, dict[str, str]]:
-    """Source text and commit by hash, of all files that records name and that can be found."""
-    kept = {sha: file["source"] for sha, file in _old(name, before).get("files", {}).items()}
+    """By hash: source, commit, and of which text it is an edition, of all files that records name and can be found."""
+    kept = kept_texts(name, before)
     found = {}
     for sha, commit in sorted(wanted.items()):
         for source in _candidates(name, commit, kept.get(sha), methods):
             if hashlib.sha256(source.encode()).hexdigest() == sha:
-                found[sha] = {"commit": commit, "source": source}
+                first = first_of(sha, source, kept)
+                found[sha] = {"commit": commit, "source": source} | ({"edition_of": first} if first != sha else {})
                 break
     return found
 
 
-def _candidates(name: str, commit: str, kept: str | None, methods: Path) -> Iterable[str]:
+def _candidates(name: str, commit: str, kept: Text | None, methods: Path) -> Iterable[str]:
     """Places to look, cheapest first: what was kept, the file as it is now, the file of that commit."""
     if kept is not None:
-        yield kept
+        yield kept.source
     path = methods / f"{name}.py"
     if path.is_file():
         yield path.read_bytes().decode(errors="replace")  # of another encoding: its hash will not be that of a record

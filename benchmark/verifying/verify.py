@@ -18,7 +18,8 @@ from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.running.storable import plain
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
-from benchmark.schema.plugins import METHODS, file_sha256, method_metadata, plugin_path
+from benchmark.schema.editions import of_todays_code
+from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cell_options, cells, identify, load_suites
@@ -133,7 +134,7 @@ def _trained_by(record: Record, cell: Cell | None, suite: Suite) -> tuple[Cell, 
     if record.provenance is None:
         raise UserError("it does not say what it was made from.")
     again = f"`beyond run {cell.suite} --method {cell.method}` trains it anew."
-    if record.provenance.method_sha256 != file_sha256(plugin_path(METHODS, cell.method)):
+    if not of_todays_code(cell.method, record.provenance.method_sha256):
         raise UserError(f"methods/{cell.method}.py has changed since; {again}")
     trains = effective(suite, cell)
     if record.recipe not in (None, trains.recipe.facts()):

@@ -78,7 +78,7 @@ def test_a_committed_record_of_the_same_files_serves_and_no_other(one_seed):
     watcher = run("dgl")
     assert (watcher.found, watcher.trained) == (1, [])
     with open("methods/dgl.py", "a") as file:
-        file.write("# another file\n")
+        file.write("OTHER = 1\n")
     assert run("dgl").trained == [("dgl", 0, "ok")]
 
 
@@ -135,8 +135,41 @@ def test_an_edited_record_is_replaced_and_an_edited_cache_is_trained_again(one_s
 def test_only_the_touched_method_is_trained_again(one_seed):
     run("greedy_sl", "e2ebp")
     with open("methods/greedy_sl.py", "a") as file:
-        file.write("\n# touched\n")
+        file.write("\nTOUCHED = 1\n")
     assert {method for method, *_ in run("greedy_sl", "e2ebp").trained} == {"greedy_sl"}
+
+
+def test_a_corrected_docstring_makes_no_finished_cell_stale_and_new_code_does(one_seed, monkeypatch, capsys):
+    run("dgl")
+    assert beyond(monkeypatch, capsys, "table")[0] == 0
+    path = Path("methods/dgl.py")
+    path.write_text(path.read_text().replace('"""', '"""Corrected. ', 1) + "# and a remark\n")
+    (record,) = Path("results/runs/tiny/dgl").iterdir()
+    before = record.read_bytes()
+    assert run("dgl").trained == []
+    shutil.rmtree(".beyond")
+    assert run("dgl").trained == []
+    assert record.read_bytes() == before
+    told = read_record(record).fingerprint
+    path.write_text(path.read_text() + "OTHER = 1\n")
+    assert run("dgl").trained == [("dgl", 0, "ok")]
+    assert read_record(record).fingerprint != told
+
+
+def test_cells_of_both_editions_of_a_file_stay_whichever_was_trained_last(workshop, monkeypatch, capsys):
+    run("dgl")
+    beyond(monkeypatch, capsys, "table")
+    path = Path("methods/dgl.py")
+    first = path.read_text()
+    path.write_text("# a later edition\n" + first)
+    Path("results/runs/tiny/dgl/cifar_resnet8-k2-s1.json").unlink()
+    shutil.rmtree(".beyond")
+    assert run("dgl").trained == [("dgl", 1, "ok")]
+    assert len({read_record(p).provenance.method_sha256 for p in Path("results/runs/tiny/dgl").iterdir()}) == 2
+    for text in (path.read_text(), first, "# the last edition\n" + first):
+        beyond(monkeypatch, capsys, "table")
+        path.write_text(text)
+        assert run("dgl").trained == []
 
 
 def test_kill_9_in_the_middle_loses_only_the_cells_that_were_running(workshop):

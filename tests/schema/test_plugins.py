@@ -143,7 +143,7 @@ def test_a_text_is_parsed_once_and_one_that_is_refused_never(tmp_path, monkeypat
     monkeypatch.setattr(plugins.ast, "parse", lambda text, **more: parsed.append(len(text)) or parse(text, **more))
     path = tmp_path / "once.py"
     monkeypatch.setattr("benchmark.submitting.check.metadata.METHODS", tmp_path)
-    plugins._parsed.cache_clear()
+    plugins._tree.cache_clear()
     path.write_text(METHOD, encoding="utf-8")
     for look in (check_metadata, check_imports):
         assert find("", lambda look=look: look(path)).passed

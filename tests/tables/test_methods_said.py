@@ -63,6 +63,18 @@ def test_a_kept_file_that_was_edited_is_not_shown(tmp_path):
     assert said(tmp_path)["files"] == {}
 
 
+def test_a_text_of_the_same_code_is_shown_as_an_edition_of_the_first(tmp_path):
+    (tmp_path / "plugins").mkdir()
+    path = tmp_path / "plugins" / "mine.py"
+    texts = [TEXT, "# reworded\n" + TEXT, "# reworded again\n" + TEXT]
+    for text in texts:
+        path.write_text(text)
+        write_runs(tmp_path / "runs", record_of(text))
+        files = said(tmp_path)["files"].values()
+    first = record_of(TEXT).provenance.method_sha256
+    assert [(file["source"], file["edition_of"]) for file in files] == [(texts[-1], first)]
+
+
 @pytest.mark.parametrize("commit", ["--output=stolen", "HEAD", "0" * 41, "", "abc123", "ABCDEF0"])
 def test_git_is_asked_for_nothing_but_a_commit(tmp_path, monkeypatch, commit):
     asked = []
