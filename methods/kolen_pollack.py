@@ -14,7 +14,8 @@ B learns as a parameter of the auxiliary network: it is given the gradient of W,
 Departures: λ is an option of this file, beside the weight decay of the recipe (the paper: the decay of the recipe,
 which over a short training at a small rate brings B no nearer). The default is ours, for trainings of some hundred
 steps. B starts as in ``fa``. The authors' released code has its decay at 1 where it is run, so that there B - W stays
-as it began; the paper's equations 16 and 17 are followed here.
+as it began; the paper's equations 16 and 17 are followed here, which decay the changed weights, (1 - λ)(W + Δ), where
+that code, were it run, decays them before the change, (1 - λ) W + Δ.
 """
 
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ Departures: the paper's losses are, beside, one for each patch of the picture an
 the same value; that lowers the variance further and needs its LocalMixer, whose blocks mix neither between the noise
 and the loss. On given backbones most paths from an activity to the loss lead through other patches and groups. head_k
 learns by its own gradient, of one layer; the classifier at the end by noise, in the authors' code as a head. For
-normalisations, embeddings and BatchNorm see ``forward_gradient``.
+where noise is added, normalisations, embeddings and BatchNorm see ``forward_gradient``.
 """
 
 from collections.abc import Iterator

@@ -21,6 +21,8 @@ Departures:
 - Prediction takes the mean of each step, where the paper adds noise of variance c_t: a picture has one prediction.
 - u is fixed, one of the paper's choices; it also learns u, or takes pictures for it. So the class can be read off z_T
   by its distances to the √ᾱ_T u, the paper's alternative to a linear layer that learns to.
+- The paper's T times the mean over t is the sum of the L_t. The third party's code that these gradients were compared
+  with has the factor T in each, and the mean over the C numbers of u: T/C times L_t.
 - The exact cosine was in no source at hand (the equations above come from a public transcription); this one begins at
   no signal and leaves z_T a little noise.
 """

@@ -13,7 +13,8 @@ forward and the update lock stay.
 Departures: a module is what the suite cuts, with true gradients inside, where the paper makes every layer one and
 leaves out its derivative. Pictures are normalised, the paper's are in [0, 1]. Dropout is off (theirs: one mask for both
 passes). BatchNorm's averages follow the first pass. The authors' convolutions learn in the other direction than their
-linear layers, divided twice by the batch: here all layers follow the paper's equation.
+linear layers, divided twice by the batch and by the number of positions: here all layers follow the paper's equation,
+whose product is summed over positions.
 """
 
 from collections.abc import Iterator

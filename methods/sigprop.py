@@ -12,7 +12,9 @@ own forward pass is over: there is no backward pass between modules, and no feed
 Departures:
 
 - The signals of the C classes go up once a batch. In the authors' code each picture has its label's, and a picture is
-  matched to one of the batch that has its class: the same comparison, in as many columns as there are pictures.
+  matched to one of the batch that has its class: the same comparison, in as many columns as there are pictures. There
+  a class weighs by its number n_c in the batch (as if log n_c were added to its score), here all weigh alike: in a
+  batch that has each class as often as the others, the gradients are the same.
 - Their S is followed by a learned projection of the picture, too; here the picture is as it is.
 - A module is what the suite cuts. Pictures and signals go through it as one batch, so BatchNorm sees them together.
 - The last module is the backbone's classifier, which learns by cross-entropy and predicts; S is thrown away.

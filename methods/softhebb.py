@@ -22,6 +22,7 @@ Departures:
 - Each layer has its own τ and η there (1, 0.65 and 0.25; 0.08, 0.005 and 0.01), layers learn one after the other for an
   epoch of batches of 10, and the classifier has dropout. Here τ is one for all, η the suite's, with its momentum and
   weight decay.
+- A convolution pads as the backbone's does, with zeros; the authors' reflect.
 """
 
 from collections.abc import Iterator, Mapping

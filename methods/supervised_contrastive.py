@@ -17,7 +17,8 @@ against: the same supervision, end to end. ``pictures_per_class`` lets the encod
 alone, and all pairs of them: a tenth of the pairs of 1000 a class are those of 316, a hundredth those of 100.
 
 Departures: one view of each picture and the suite's augmentation, where the paper has two and a stronger one, so that
-pairs are all that is learned from; the paper's batches are of thousands. τ is the 0.1 of its main results.
+pairs are all that is learned from; the paper's batches are of thousands. τ is the 0.1 of its main results; the
+authors' code multiplies the loss by τ/0.07, which the equation does not.
 ``scale`` multiplies the alignment, as in ``sufficient_labels``.
 """
 
