@@ -22,7 +22,6 @@ from benchmark.engine.training.build import build_method, first_taken
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.schema.editions import edition
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_ids
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import PROTOCOL, Backbone, Suite
@@ -131,8 +130,8 @@ def stored() -> dict[str, Any]:
 
 
 def files() -> dict[str, str]:
-    """SHA-256 of each method's file: of the first text of its code."""
-    return {name: edition(name, file_sha256(METHODS / f"{name}.py")) for name in plugin_ids(METHODS)}
+    """SHA-256 of each method's file."""
+    return {name: file_sha256(METHODS / f"{name}.py") for name in plugin_ids(METHODS)}
 
 
 def updated(before: dict[str, Any]) -> str:
