@@ -32,12 +32,23 @@ class _Said(BaseModel):
 
 
 def kept_texts(name: str, folder: Path = SAID) -> dict[str, Text]:
-    """Texts of a method's file by hash, as they were kept the last time tables were written; none if nothing was."""
+    """Texts of a method's file by hash, as they were kept the last time tables were written; none if nothing was.
+
+    Nothing in the file is believed: a text must have its hash, and an edition stand beside the first of its code.
+    """
     try:
         files = _Said.model_validate_json((folder / f"{name}.json").read_bytes()).files
     except (OSError, ValidationError):
         return {}
-    return {sha: text for sha, text in files.items() if _sha256(text.source) == sha}
+    kept = {sha: text for sha, text in files.items() if _sha256(text.source) == sha}
+    return {sha: text.model_copy(update={"edition_of": _proved(text, kept)}) for sha, text in kept.items()}
+
+
+def _proved(text: Text, kept: Mapping[str, Text]) -> str | None:
+    """The first text that one names, if it is there, is an edition of no other, and has the same code."""
+    first = kept.get(text.edition_of or "")
+    proved = first is not None and first.edition_of is None and same_code(first.source, text.source)
+    return text.edition_of if proved else None
 
 
 def of_todays_code(name: str, sha256: str) -> bool:
@@ -53,10 +64,10 @@ def edition(name: str, sha256: str) -> str:
     """
     kept = kept_texts(name)
     try:
-        here = (METHODS / f"{name}.py").read_text(encoding="utf-8")
+        here = (METHODS / f"{name}.py").read_bytes().decode()  # its very line breaks, as they are hashed
     except (OSError, ValueError):
         here = ""
-    return first_of(sha256, here if _sha256(here) == sha256 else "", kept)
+    return first_of(sha256, here, kept) if sha256 in (*kept, _sha256(here)) else sha256
 
 
 def first_of(sha256: str, source: str, kept: Mapping[str, Text]) -> str:
@@ -70,7 +81,7 @@ def first_of(sha256: str, source: str, kept: Mapping[str, Text]) -> str:
 
 
 def same_code(one: str, other: str) -> bool:
-    """Whether two texts can be parsed and differ in docstrings, comments and layout at most."""
+    """Whether two texts can be parsed, read no docstring, and differ in docstrings, comments and layout at most."""
     code = _code(one)
     return code is not None and code == _code(other)
 
@@ -78,14 +89,14 @@ def same_code(one: str, other: str) -> bool:
 @lru_cache(maxsize=128)
 def _code(text: str) -> str | None:
     tree = parsed(text, Path("text"))
-    if isinstance(tree, str):
+    if isinstance(tree, str) or "__doc__" in text:
         return None
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
     try:
         return ast.dump(tree)
-    except RecursionError:
+    except (RecursionError, ValueError):  # the latter of an integer of thousands of digits, written in hexadecimals
         return None
 
 

@@ -57,16 +57,20 @@ def _in_words(values: Any) -> Any:
 
 
 def _files(name: str, wanted: dict[str, str], methods: Path, before: Path) -> dict[str, dict[str, str]]:
-    """By hash: source, commit, and of which text it is an edition, of all files that records name and can be found."""
+    """By hash: source, commit, and of which text it is an edition, of all files that records name and can be found.
+
+    The first text of an edition stays beside it, which is nothing without it.
+    """
     kept = kept_texts(name, before)
-    found = {}
+    found = dict[str, dict[str, str]]()
     for sha, commit in sorted(wanted.items()):
         for source in _candidates(name, commit, kept.get(sha), methods):
             if hashlib.sha256(source.encode()).hexdigest() == sha:
                 first = first_of(sha, source, kept)
                 found[sha] = {"commit": commit, "source": source} | ({"edition_of": first} if first != sha else {})
                 break
-    return found
+    firsts = {file["edition_of"] for file in found.values() if "edition_of" in file} - found.keys()
+    return dict(sorted((found | {sha: kept[sha].model_dump(exclude_none=True) for sha in firsts}).items()))
 
 
 def _candidates(name: str, commit: str, kept: Text | None, methods: Path) -> Iterable[str]:
