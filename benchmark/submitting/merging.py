@@ -104,11 +104,15 @@ def trajectories_known() -> dict[str, Any]:
 
 
 def unite_sources() -> None:
-    """Let ``results/methods`` keep the methods' files that the records of either side name."""
+    """Let ``results/methods`` keep the methods' files that the records of either side name.
+
+    A text that is the first of its code on either side stays one: no edition is then one of an edition.
+    """
     for path in sorted(SAID.glob("*.json")):
         texts = [read(path), *_sides(str(path))]
         sides = [said for text in texts if isinstance(said := _json(text), dict)]
-        files = {sha: file for said in sides for sha, file in said.get("files", {}).items()}
+        texts_of = [(sha, file) for said in sides for sha, file in said.get("files", {}).items()]
+        files = dict(sorted(texts_of, key=lambda found: "edition_of" not in found[1]))
         if sides and files != sides[0].get("files"):
             write_text(json.dumps(sides[0] | {"files": files}, indent=1) + "\n", path)
 

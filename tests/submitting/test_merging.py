@@ -244,6 +244,21 @@ def test_records_of_one_cell_are_taken_whole_and_their_stage_with_them(clone: Pa
     assert top1 == ([60.0, 61.0] if side == "ours" else [50.0, 51.0])
 
 
+@pytest.mark.parametrize("sides", [("one", "other"), ("other", "one")])
+def test_a_text_that_is_a_first_one_on_either_side_stays_one(tmp_path: Path, monkeypatch, sides: tuple[str, str]):
+    """So that the editions of both sides stay editions, and none is one of an edition."""
+    monkeypatch.chdir(tmp_path)
+    merging.SAID.mkdir(parents=True)
+    b, c = {"source": "b"}, {"source": "c"}
+    told = {"one": {"a": {}, "b": b | {"edition_of": "a"}}, "other": {"b": b, "c": c | {"edition_of": "b"}}}
+    ours, theirs = (json.dumps({"files": told[side]}) for side in sides)
+    (merging.SAID / "mine.json").write_text(ours)
+    monkeypatch.setattr(merging, "_sides", lambda path: [ours, theirs])
+    merging.unite_sources()
+    found = json.loads((merging.SAID / "mine.json").read_text())["files"]
+    assert found == {"a": {}, "b": b, "c": c | {"edition_of": "b"}}
+
+
 def test_one_search_of_a_suite_is_decided_and_no_other(monkeypatch):
     monkeypatch.setattr(merging, "_unmerged", lambda: ["results/tuned/tiny/dgl.json"])
     with pytest.raises(UserError, match=r"`git checkout --ours results/tuned/tiny/dgl\.json`"):
