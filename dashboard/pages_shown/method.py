@@ -198,7 +198,9 @@ def show_file(method: str, files: dict[str, dict[str, str]]) -> None:
     suites = made.loc[made["method_sha256"] == sha, "suite"].value_counts()
     records = ", ".join(f"{n} of {suite}" for suite, n in suites.items())
     commit = plain(f"From commit {str(files[whole]['commit'])[:SHORT]}.")
-    st.caption(commit + (plain(f" It made these records: {records}.") if records else ""))
+    first = str(files[whole].get("edition_of", ""))[:SHORT]
+    same = plain(f" {explanations.EDITION} {first}.") if first else ""
+    st.caption(commit + (plain(f" It made these records: {records}.") if records else "") + same)
     st.code(files[whole]["source"], language="python", line_numbers=True, wrap_lines=True)
 
 

@@ -44,7 +44,7 @@ def results(tmp_path, monkeypatch):
     said |= {
         "paper": "javascript:alert(1)",
         "year": HOSTILE,
-        "files": {"a" * 64: {"commit": HOSTILE, "source": HOSTILE}},
+        "files": {"a" * 64: {"commit": HOSTILE, "source": HOSTILE, "edition_of": HOSTILE}},
     }
     (tmp_path / "methods/dgl.json").write_text(json.dumps({"id": "dgl"} | said))
     suites = {"cifar10": {"title": HOSTILE}, "digits": {"title": HOSTILE}}

@@ -190,6 +190,7 @@ def test_a_figure_that_is_run_in_its_own_setting_has_a_verdict_and_stands_first(
 def test_a_method_has_its_text_results_settings_citation_and_file(results):
     said = json.loads((results / "methods/dgl.json").read_text())
     said["files"] = {"a" * 64: {"commit": "c0ffee" * 6, "source": "x = 1"}, "b" * 64: {"commit": "d", "source": "y"}}
+    said["files"]["a" * 64]["edition_of"] = "b" * 64
     (results / "methods/dgl.json").write_text(json.dumps(said | {"defaults": {"width": 7}}))
     app = opened("method", method="dgl", file="a" * 12)
     codes = " ".join(code.value for code in app.code)
@@ -208,6 +209,7 @@ def test_a_method_has_its_text_results_settings_citation_and_file(results):
         )
     )
     assert "c0ffee" in texts(app)
+    assert f"Docstrings, comments and layout apart, it is {'b' * 12}" in texts(app)
 
 
 def test_a_method_that_nobody_ran_says_so_and_shows_what_is_planned_and_published(results):

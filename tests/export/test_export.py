@@ -98,7 +98,7 @@ def spoil(folder: Path) -> None:
     said = json.loads((folder / "methods" / "dgl.json").read_text())
     said |= dict.fromkeys(("title", "authors", "requires", "doc"), EVIL) | {"paper": "javascript:alert(3)"}
     said |= {"defaults": {EVIL: EVIL}, "variants": {EVIL: {EVIL: EVIL}}, "files": {}}
-    said["files"]["0" * 64] = {"commit": EVIL, "source": EVIL}
+    said["files"]["0" * 64] = {"commit": EVIL, "source": EVIL, "edition_of": EVIL}
     (folder / "methods" / "dgl.json").write_text(json.dumps(said))
     board = pd.read_csv(folder / "leaderboard.csv", dtype=str, keep_default_na=False)
     board.loc[board["method"] == "dgl", ["title", "requires", "cuts"]] = EVIL
@@ -250,6 +250,10 @@ def test_a_strangers_text_is_shown_and_does_nothing(hostile):
         assert "script-src 'self'" in page.text
     for name in ("index", "trade-offs", "curves", "methods", "method-dgl", "runs", "runs-digits"):
         assert "&lt;script&gt;alert(1)" in (hostile / f"{name}.html").read_text(), name
+
+
+def test_a_file_whose_words_alone_are_others_says_so(hostile):
+    assert f"layout apart, it is <code>{escape(EVIL)}</code>" in (hostile / "method-dgl.html").read_text()
 
 
 def test_every_row_can_be_set_beside_another_and_leads_to_its_twin(results, site):
