@@ -172,6 +172,23 @@ def test_what_holds_everywhere_waits_for_the_rows_of_suites_that_were_begun(evid
     assert one(waits, "better", holds="somewhere")["verdict"] == SUPPORTED
 
 
+def test_nothing_waits_for_rows_that_have_all_the_seeds_that_their_suite_asks_for(evidence):
+    """`few` has one seed: no test comes of it where that is all that is asked, and one may where five are."""
+    row = {"suite": "made", "dataset": "cifar10", "backbone": "cifar_resnet20", "recipe": "shared", "leads": "yes"}
+    row |= {"variant": "", "family": "weakly modular"}
+    asked = pd.DataFrame(
+        [row | {"method": m, "modules": k} for m, k in (("e2ebp", 1), ("better", 2), ("better", 4), ("few", 2))]
+    )
+    both = claim(["better", "few"])
+    begun = Evidence(evidence.board, evidence.cells, asked, evidence.smoke)
+    assert decided(begun, it=both).loc["it", "verdict"] == UNTESTED
+    one_seed = evidence.board["n_asked"].mask(evidence.board["method"] == "few", 1)
+    over = Evidence(evidence.board.assign(n_asked=one_seed), evidence.cells, asked, evidence.smoke)
+    found = decided(over, it=both).loc["it"]
+    assert found["verdict"] == SUPPORTED
+    assert (found["cases"], found["found"]) == (2, 3)
+
+
 def test_a_cell_that_broke_keeps_a_claim_from_support_and_not_from_contradiction(evidence):
     found = one(evidence, "broken")
     assert (found["verdict"], found["n"]) == (OPEN, 4)
@@ -248,6 +265,23 @@ def test_the_other_side_has_the_same_k_or_the_k_that_the_claim_names(evidence):
     _, cases = tables_of_claims({"it": claim(**deeper)}, evidence, Path("nowhere"))
     assert cases["against"].tolist() == ["better, K = 2"]
     assert cases.loc[0, ["compare_row", "against_row"]].tolist() == ["better, K = 4, shared", "better, K = 2, shared"]
+
+
+def test_of_several_methods_each_is_compared_at_its_own_k(evidence):
+    """What no cut changes has K = 1 alone, and is left out neither beside a method that has the K nor as the first."""
+
+    def cases(compare, against):
+        both = claim(compare, against=against, where={"suite": "made"})
+        _, found = tables_of_claims({"it": both}, evidence, Path("nowhere"))
+        return sorted(zip(found["compare"], found["against"], strict=True))
+
+    assert cases("better", ["e2ebp", "worse"]) == [
+        ("better, K = 2", "e2ebp, K = 1"),
+        ("better, K = 2", "worse, K = 2"),
+        ("better, K = 4", "e2ebp, K = 1"),
+        ("better, K = 4", "worse, K = 4"),
+    ]
+    assert cases("e2ebp", "worse") == [("e2ebp, K = 1", "worse, K = 2"), ("e2ebp, K = 1", "worse, K = 4")]
 
 
 def test_at_equal_epochs_backpropagation_has_as_many(tmp_path):
