@@ -467,6 +467,17 @@ def test_tables_are_written_where_there_are_claims_and_go_with_them(tmp_path):
     assert not list(tmp_path.glob("claim*"))
 
 
+def test_no_claim_rests_on_a_table_whose_networks_are_gone(tmp_path):
+    write_runs(tmp_path / "runs", *(make_record("e2ebp", 1, s, 90.0, **MADE) for s in range(3)))
+    track(tmp_path, method="dgl")
+    of_track = {"table": "labels", "metric": "accuracy", "where": {}, "against": 40.0}
+    block = claim("dgl", **of_track).model_dump(mode="json", exclude_none=True)
+    (tmp_path / NAME).write_text(yaml.safe_dump({"mine": block}))
+    write_own_tables(tmp_path)
+    assert not (tmp_path / "labels.csv").exists()
+    assert pd.read_csv(tmp_path / "claims.csv").loc[0, "verdict"] == UNTESTED
+
+
 def test_rows_of_the_one_recipe_for_all_decide_nothing_where_the_suite_asks_for_tuned_ones():
     board = pd.DataFrame({"suite": ["a", "a", "b"], "recipe": ["shared", "tuned", "shared"], "leads": "yes"})
     defined = {"a": SimpleNamespace(leading="tuned"), "b": SimpleNamespace(leading="shared")}
