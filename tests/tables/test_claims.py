@@ -8,15 +8,28 @@ import pandas as pd
 import pytest
 import yaml
 from records import make_record, write_own_tables, write_runs
+from scipy.special import stdtr
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
 from benchmark.tables.asked import family_that_claims
 from benchmark.tables.board import leaderboard
-from benchmark.tables.cases import Evidence
+from benchmark.tables.cases import Evidence, judge
 from benchmark.tables.cells import load
+from benchmark.tables.certainty import ERROR
 from benchmark.tables.claimed_names import check_names
-from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, TRAINED, UNTESTED, tables_of_claims
+from benchmark.tables.claims import (
+    CONTRADICTED,
+    OPEN,
+    POWER,
+    SIMULATED,
+    SUPPORTED,
+    TRAINED,
+    UNTESTED,
+    seeds_needed,
+    tables_of_claims,
+    weigh,
+)
 from benchmark.tables.files import led_as_defined
 from benchmark.tables.planned import rows_planned
 
@@ -132,6 +145,17 @@ def test_an_open_claim_says_how_many_seeds_would_decide_it(evidence):
     nearly = one(evidence, "wild", margin=0.2)
     assert pd.isna(nearly["seeds_needed"])
     assert "not even 1,000 seeds" in nearly["why"]
+
+
+@pytest.mark.parametrize(("gap", "sd"), [(1.0, 1.0), (2.0, 1.0), (0.5, 1.0)])
+def test_as_many_seeds_as_are_said_to_be_needed_decide_it_with_that_chance(gap, sd):
+    """By drawing them: neither too few nor many more, though three seeds' own t is four times as wide."""
+    three = [gap - sd, gap, gap + sd]
+    case = judge(claim("wild"), three, where={}, compare={}, against={}, failed=0, smoke=False)
+    needed = seeds_needed(weigh(claim("wild"), [case]), tested=10)
+    drawn = np.random.default_rng(0).normal(gap, sd, size=(20_000, needed))
+    t = drawn.mean(1) / (drawn.std(1, ddof=1) / needed**0.5)
+    assert (stdtr(needed - 1, -t) <= ERROR / 2 / 10).mean() == pytest.approx(POWER, abs=0.06)
 
 
 def test_holm_corrects_over_all_claims(evidence):
