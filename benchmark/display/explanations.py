@@ -51,7 +51,8 @@ HOW_TO_READ = {  # of the leaderboard's numbers
     ),
     "Time": (
         "is the median ratio of interleaved training steps on one machine, and FLOPs are those of a training step. "
-        "Both are ratios to the end-to-end twin."
+        "Both are ratios to the end-to-end twin; of several phases they are summed, each times its share of the "
+        "suite’s epochs."
     ),
     "Auxiliary": "parameters are thrown away after training.",
     "K": "alone is not comparable across papers: “Cut after” names the cut points.",

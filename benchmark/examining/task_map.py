@@ -13,6 +13,8 @@ from benchmark.examining.examination import Sat
 from benchmark.examining.rows import ROW, row_of
 from benchmark.schema.record import Part
 
+EXACT = 9  # decimals: means over seeds of as many hits are equal, whatever is left of sums in another order
+
 
 class Worth(Part):
     """One source to one target."""
@@ -41,7 +43,7 @@ class TaskMap:
     row: dict[str, Any]
     tasks: tuple[str, ...]
     scores: dict[str, NDArray]
-    truths: NDArray  # percent
+    truths: NDArray  # percent; equal where hits are, as a tie is none of the pairs that a score can order
     halves: NDArray  # (2, T, T)
     source_accuracy: NDArray  # (T,), percent
     seeds: int
@@ -75,9 +77,9 @@ def _task_map(row: dict[str, Any], tasks: tuple[str, ...], blocks: Sequence[Bloc
         row=row,
         tasks=tasks,
         scores={name: over_seeds(lambda w, name=name: w.scores[name]) for name in first.targets[0].scores},
-        truths=over_seeds(lambda w: w.truth),
-        halves=np.stack([over_seeds(lambda w, half=half: w.halves[half]) for half in (0, 1)]),
-        source_accuracy=np.array([np.mean([b.source_accuracy for b in by_source[s]]) for s in tasks]),
+        truths=over_seeds(lambda w: w.truth).round(EXACT),
+        halves=np.stack([over_seeds(lambda w, half=half: w.halves[half]) for half in (0, 1)]).round(EXACT),
+        source_accuracy=np.array([np.mean([b.source_accuracy for b in by_source[s]]) for s in tasks]).round(EXACT),
         seeds=min(map(len, by_source.values())),
         pictures=first.pictures,
         truth=f"fine-tuned, {first.finetuned} epochs" if first.finetuned else "head on frozen features",

@@ -113,6 +113,12 @@ class Evidence:
         return done.merge(self.rows[CELL_OF].assign(at=self.rows.index), on=CELL_OF)
 
     @cached_property
+    def _over(self) -> set[tuple[Any, ...]]:
+        """The rows that have all the seeds that their suite asks for: nothing more comes of them, be it too few."""
+        run = self.rows[self.rows["n_total"] >= self.rows["n_asked"]]
+        return {_key(row) for row in _records(run)}
+
+    @cached_property
     def _by_row(self) -> dict[str, dict[Any, dict[int, float]]]:
         """By metric, row and seed: the value."""
         found: dict[str, dict[Any, dict[int, float]]] = {}
@@ -182,14 +188,20 @@ class Evidence:
         ]
 
     def waiting(self, claim: Claim, cases: Sequence[Case]) -> int:
-        """How many cases the suites that were begun have in store for the claim, beside these."""
+        """How many cases the suites that were begun have in store for the claim, beside these.
+
+        Two rows that were run to the end have none: with the seeds that their suite asks for, there may be no test.
+        """
         if self.asked.empty:
             return 0
         known = set(self.asked)
         where, compare = ({k: v for k, v in side.items() if k in known} for side in (claim.where, claim.compare))
         bare = claim.model_copy(update={"where": where, "compare": compare})
         there = {case.key for case in cases}
-        return sum(_key(row, other) not in there for row, other in _pairs(bare, self.asked))
+        return sum(
+            _key(row, other) not in there and not {_key(side) for side in (row, other) if side} <= self._over
+            for row, other in _pairs(bare, self.asked)
+        )
 
     def _case(self, claim: Claim, row: Row, other: Row | None) -> Case:
         values = self._by_row[claim.metric if claim.metric in EQUAL else COLUMN_OF[claim.metric]]
@@ -374,7 +386,8 @@ def _differences(own: Mapping[Any, float], other: Mapping[Any, Any], relative: b
 def _pairs(claim: Claim, rows: pd.DataFrame) -> Iterator[tuple[Row, Row | None]]:
     """Each row of the first side beside those of the second in the same setting; beside nothing, of a number.
 
-    The second side's K is the first's, or 1 where it has no such row, unless the claim names it.
+    The K of each method of the second side is the first's, unless the claim names it; a method that stands at K = 1
+    alone is beside each K of the other.
     """
     rows = _kept(rows, claim.where, "where")
     if "recipe" not in claim.where:
@@ -402,14 +415,22 @@ def _setting(row: Row) -> tuple[Any, ...]:
 
 
 def _of_same_k(rows: list[Row], row: Row, named: bool) -> list[Row]:
+    """Of each method and variant: its rows of the same K; what no cut changes has K = 1 alone, and is beside each K."""
     if named:
         return rows
-    same = [other for other in rows if other["modules"] == row["modules"]]
-    return same or [other for other in rows if other["modules"] == 1]
+    by_name: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for other in rows:
+        by_name[other["method"], other["variant"]].append(other)
+    return [other for own in by_name.values() for other in _nearest_in_k(own, row["modules"])]
 
 
-def _key(row: Row, other: Row | None) -> tuple[Any, ...]:
-    """As :attr:`Case.key` of the two."""
+def _nearest_in_k(rows: list[Row], k: int) -> list[Row]:
+    same = [other for other in rows if other["modules"] == k]
+    return same or [other for other in rows if 1 in (other["modules"], k)]
+
+
+def _key(row: Row, other: Row | None = None) -> tuple[Any, ...]:
+    """As :attr:`Case.key` of the two, or of a row alone."""
     sides = [*_side(row).values(), *(_side(other).values() if other else ())]
     return (*_setting(row), *map(str, sides))
 

@@ -8,7 +8,7 @@ test, and a smoke test decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from math import ceil, nan
+from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -317,10 +317,15 @@ def seeds_needed(weighed: Weighed, tested: int) -> int | None:
 
 
 def _needed(claim: Claim, case: Case, level: float) -> int:
-    """Seeds of one case: its variance over the square of its distance from the threshold, times that of two t."""
+    """Seeds of one case: its variance over the square of its distance from the threshold, times that of two t.
+
+    Each further seed is a degree of freedom more: the t of few seeds are far wider than those of as many as it takes.
+    """
     distance = abs(case.effect - claim.threshold)
     if not distance:
         return MOST + 1
-    quantiles = float(stdtrit(case.freedom, 1 - level) + stdtrit(case.freedom, POWER))
-    wanted = case.error**2 * case.n * quantiles**2 / distance**2
-    return min(max(ceil(wanted), ENOUGH), MOST + 1)
+    seeds = np.arange(ENOUGH, MOST + 1)
+    freedom = case.freedom + seeds - case.n
+    quantiles = stdtrit(freedom, 1 - level) + stdtrit(freedom, POWER)
+    enough = case.error**2 * case.n * quantiles**2 / distance**2 <= seeds
+    return int(seeds[enough.argmax()]) if enough.any() else MOST + 1

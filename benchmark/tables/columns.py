@@ -85,11 +85,15 @@ COLUMNS: dict[str, Column] = {
     "memory_ratio": Column("peak memory of a training step over that of the end-to-end twin; simulated", 3),
     "peak_mb": Column("peak of simulated tensor bytes in a training step, 10^6 bytes; not GPU memory", 2),
     "time_ratio": Column(
-        "time of a training step over that of the end-to-end twin, interleaved; empty where seeds ran on several "
-        "devices, or the twin did not fit",
+        "time of a training step over that of the end-to-end twin, interleaved; of several phases the sum, each times "
+        "its share of the suite's epochs; empty where seeds ran on several devices, or the twin did not fit",
         3,
     ),
-    "flops_ratio": Column("FLOPs of a step of each phase, summed, over those of a step of the end-to-end twin", 3),
+    "flops_ratio": Column(
+        "FLOPs of a training step over those of the end-to-end twin; of several phases the sum, each times its share "
+        "of the suite's epochs",
+        3,
+    ),
     "train_tflops": Column("FLOPs of the whole training, all phases together, 10^12", 3),
     "parameters": Column("parameters that are deployed", 0),
     "auxiliary_parameters": Column("parameters that are thrown away after training", 0),

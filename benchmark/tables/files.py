@@ -108,7 +108,9 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     }
     for name, text in texts.items():
         _write(text, results / name)
-    if claims := read_claims(suites.with_name(CLAIMS)):  # last, as they may be of any of the tables
+    claims = read_claims(suites.with_name(CLAIMS))
+    _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
+    if claims:  # last, as they may be of any of the tables that are there now
         check_names(claims, _names(board, defined, methods_say))
         contests = {name: suite for name, suite in defined.items() if name not in apart}
         families = {name: family_that_claims(text) for name, text in methods_say.items()}
@@ -118,7 +120,6 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
         evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke, planned)
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)
-    _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
     return board
 
 

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
-from tracks_written import transfer
+from tracks_written import identity, transfer
 
 from benchmark.engine.pictures.data import data_root, load_splits
 from benchmark.errors import UserError
 from benchmark.examinations.transfer import NAMES, Options, Transfer
 from benchmark.examining import targets
 from benchmark.examining.estimators.transfer.trial import BASELINES, RANDOM, STATIC, SURVEY
+from benchmark.examining.examination import Sat
 from benchmark.examining.network import Network
+from benchmark.examining.task_map import Block, Worth, task_maps
 from benchmark.running.loaded import load
 from benchmark.schema.suite import Cell, Suite
 
@@ -149,6 +151,29 @@ def test_tables_say_what_became_of_each_score_and_of_each_pair():
     one = details[(details["source"] == "t3") & (details["target"] == "t5")].iloc[0]
     assert one["truth_pct"] == pytest.approx(sats[3].block.targets[5].truth + 0.005)  # the mean over seeds
     assert Transfer().table(sats[::-1]).equals(table)
+
+
+def test_sources_of_as_many_hits_are_a_tie_whatever_the_order_of_their_seeds():
+    """Both columns have the same sum, and means a last bit apart: a score that orders them earns nothing."""
+    hits = {"t0": [70.82, 75.3, 89.77], "t1": [80.47, 79.95, 75.47], "t2": [60.0] * 3, "t3": [50.0] * 3}
+    assert np.mean(hits["t0"]) != np.mean(hits["t1"])
+    sats = [
+        Sat(identity("made", seed, backbone=f"net_{source}"), of_source(source, of_seed[seed], list(hits)))
+        for source, of_seed in hits.items()
+        for seed in range(3)
+    ]
+    found = next(task_maps(sats))
+    assert (found.truths[:, 0] == found.truths[:, 1]).all()
+    assert found.source_accuracy[0] == found.source_accuracy[1]
+    table = Transfer().table(sats).set_index("score")
+    assert table.loc[SURVEY, "tau"] == pytest.approx((1 + 1 + 2 * np.sqrt(2 / 3)) / 4)  # 2 of 3 pairs, of two targets
+
+
+def of_source(source, truth, targets):
+    """A source that is worth the same to all targets, and whose scores order sources by their names."""
+    scores = dict.fromkeys(NAMES, -float(source[1:]))
+    worth = [Worth(target=target, scores=scores, truth=truth, halves=(truth, truth)) for target in targets]
+    return Block(backbone="net", source=source, source_accuracy=truth, pictures=60, finetuned=0, targets=worth)
 
 
 def test_sources_that_are_missing_are_left_out_of_targets_too():

@@ -8,15 +8,28 @@ import pandas as pd
 import pytest
 import yaml
 from records import make_record, write_own_tables, write_runs
+from scipy.special import stdtr
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
 from benchmark.tables.asked import family_that_claims
 from benchmark.tables.board import leaderboard
-from benchmark.tables.cases import Evidence
+from benchmark.tables.cases import Evidence, judge
 from benchmark.tables.cells import load
+from benchmark.tables.certainty import ERROR
 from benchmark.tables.claimed_names import check_names
-from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, TRAINED, UNTESTED, tables_of_claims
+from benchmark.tables.claims import (
+    CONTRADICTED,
+    OPEN,
+    POWER,
+    SIMULATED,
+    SUPPORTED,
+    TRAINED,
+    UNTESTED,
+    seeds_needed,
+    tables_of_claims,
+    weigh,
+)
 from benchmark.tables.files import led_as_defined
 from benchmark.tables.planned import rows_planned
 
@@ -134,6 +147,17 @@ def test_an_open_claim_says_how_many_seeds_would_decide_it(evidence):
     assert "not even 1,000 seeds" in nearly["why"]
 
 
+@pytest.mark.parametrize(("gap", "sd"), [(1.0, 1.0), (2.0, 1.0), (0.5, 1.0)])
+def test_as_many_seeds_as_are_said_to_be_needed_decide_it_with_that_chance(gap, sd):
+    """By drawing them: neither too few nor many more, though three seeds' own t is four times as wide."""
+    three = [gap - sd, gap, gap + sd]
+    case = judge(claim("wild"), three, where={}, compare={}, against={}, failed=0, smoke=False)
+    needed = seeds_needed(weigh(claim("wild"), [case]), tested=10)
+    drawn = np.random.default_rng(0).normal(gap, sd, size=(20_000, needed))
+    t = drawn.mean(1) / (drawn.std(1, ddof=1) / needed**0.5)
+    assert (stdtr(needed - 1, -t) <= ERROR / 2 / 10).mean() == pytest.approx(POWER, abs=0.06)
+
+
 def test_holm_corrects_over_all_claims(evidence):
     weak = claim("wild", margin=3.6, expect="below")  # is 3.8 above its line, of a standard error of about 1.2
     alone = decided(evidence, weak=weak).loc["weak"]
@@ -170,6 +194,23 @@ def test_what_holds_everywhere_waits_for_the_rows_of_suites_that_were_begun(evid
     assert one(waits, "worse")["verdict"] == CONTRADICTED  # one setting is enough
     assert one(waits, "worse", holds="somewhere")["verdict"] == UNTESTED
     assert one(waits, "better", holds="somewhere")["verdict"] == SUPPORTED
+
+
+def test_nothing_waits_for_rows_that_have_all_the_seeds_that_their_suite_asks_for(evidence):
+    """`few` has one seed: no test comes of it where that is all that is asked, and one may where five are."""
+    row = {"suite": "made", "dataset": "cifar10", "backbone": "cifar_resnet20", "recipe": "shared", "leads": "yes"}
+    row |= {"variant": "", "family": "weakly modular"}
+    asked = pd.DataFrame(
+        [row | {"method": m, "modules": k} for m, k in (("e2ebp", 1), ("better", 2), ("better", 4), ("few", 2))]
+    )
+    both = claim(["better", "few"])
+    begun = Evidence(evidence.board, evidence.cells, asked, evidence.smoke)
+    assert decided(begun, it=both).loc["it", "verdict"] == UNTESTED
+    one_seed = evidence.board["n_asked"].mask(evidence.board["method"] == "few", 1)
+    over = Evidence(evidence.board.assign(n_asked=one_seed), evidence.cells, asked, evidence.smoke)
+    found = decided(over, it=both).loc["it"]
+    assert found["verdict"] == SUPPORTED
+    assert (found["cases"], found["found"]) == (2, 3)
 
 
 def test_a_cell_that_broke_keeps_a_claim_from_support_and_not_from_contradiction(evidence):
@@ -248,6 +289,23 @@ def test_the_other_side_has_the_same_k_or_the_k_that_the_claim_names(evidence):
     _, cases = tables_of_claims({"it": claim(**deeper)}, evidence, Path("nowhere"))
     assert cases["against"].tolist() == ["better, K = 2"]
     assert cases.loc[0, ["compare_row", "against_row"]].tolist() == ["better, K = 4, shared", "better, K = 2, shared"]
+
+
+def test_of_several_methods_each_is_compared_at_its_own_k(evidence):
+    """What no cut changes has K = 1 alone, and is left out neither beside a method that has the K nor as the first."""
+
+    def cases(compare, against):
+        both = claim(compare, against=against, where={"suite": "made"})
+        _, found = tables_of_claims({"it": both}, evidence, Path("nowhere"))
+        return sorted(zip(found["compare"], found["against"], strict=True))
+
+    assert cases("better", ["e2ebp", "worse"]) == [
+        ("better, K = 2", "e2ebp, K = 1"),
+        ("better, K = 2", "worse, K = 2"),
+        ("better, K = 4", "e2ebp, K = 1"),
+        ("better, K = 4", "worse, K = 4"),
+    ]
+    assert cases("e2ebp", "worse") == [("e2ebp, K = 1", "worse, K = 2"), ("e2ebp, K = 1", "worse, K = 4")]
 
 
 def test_at_equal_epochs_backpropagation_has_as_many(tmp_path):
@@ -431,6 +489,17 @@ def test_tables_are_written_where_there_are_claims_and_go_with_them(tmp_path):
     (tmp_path / NAME).unlink()
     write_own_tables(tmp_path)
     assert not list(tmp_path.glob("claim*"))
+
+
+def test_no_claim_rests_on_a_table_whose_networks_are_gone(tmp_path):
+    write_runs(tmp_path / "runs", *(make_record("e2ebp", 1, s, 90.0, **MADE) for s in range(3)))
+    track(tmp_path, method="dgl")
+    of_track = {"table": "labels", "metric": "accuracy", "where": {}, "against": 40.0}
+    block = claim("dgl", **of_track).model_dump(mode="json", exclude_none=True)
+    (tmp_path / NAME).write_text(yaml.safe_dump({"mine": block}))
+    write_own_tables(tmp_path)
+    assert not (tmp_path / "labels.csv").exists()
+    assert pd.read_csv(tmp_path / "claims.csv").loc[0, "verdict"] == UNTESTED
 
 
 def test_rows_of_the_one_recipe_for_all_decide_nothing_where_the_suite_asks_for_tuned_ones():
