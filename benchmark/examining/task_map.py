@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from benchmark.examining.estimators.transfer.trial import FEWEST, Interval, changes, repeatable, trials
 from benchmark.examining.examination import Sat
 from benchmark.examining.rows import ROW, row_of
-from benchmark.schema.record import Part
-
-EXACT = 9  # decimals: means over seeds of as many hits are equal, whatever is left of sums in another order
+from benchmark.schema.record import EXACT, Part
 
 
 class Worth(Part):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmark.errors import UserError
 from benchmark.schema.text import printable, read_bytes, write_text
 
+EXACT = 9  # decimals of means over seeds: what is left of equal ones after sums in another order is no difference
 LARGEST = 2**26  # bytes of a record: one of many thousand epochs has a few million
 Status = Literal["ok", "diverged", "oom", "timeout", "failed"]
 

@@ -18,8 +18,9 @@ from scipy.special import stdtr, stdtrit  # importing scipy.stats takes a second
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import ACCURACY, COSTS, EQUAL, TIME, Claim, Rows
+from benchmark.schema.record import EXACT
 from benchmark.schema.text import printable
-from benchmark.tables.certainty import EXACT, LEAST, WIDEST, cautious, own_variances
+from benchmark.tables.certainty import LEAST, WIDEST, cautious, own_variances
 from benchmark.tables.columns import ENOUGH, FILLED, ROW
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.kinds import other_kind

@@ -19,10 +19,10 @@ from scipy.optimize import brentq
 from scipy.special import digamma, polygamma, stdtr  # importing scipy.stats takes a second
 
 from benchmark.holm import holm_adjusted
+from benchmark.schema.record import EXACT
 from benchmark.tables.columns import ENOUGH
 
 ERROR = 0.05
-EXACT = 9  # decimals: what is left of equal accuracies after sums in another order is no difference
 LEAST = 0.02  # points, two pictures of 10,000: that seeds scatter by less is chance, be they ever so few
 WIDEST = 1e6  # degrees of freedom that are as good as infinitely many
 

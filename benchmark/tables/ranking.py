@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from benchmark.schema.record import EXACT
 from benchmark.tables.certainty import ERROR, rank_intervals
 from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, TWIN, to_decimals
 from benchmark.tables.kinds import other_kind
@@ -197,7 +198,7 @@ def _overall(suites: Mapping[str, Ranked]) -> pd.DataFrame:
     count = pd.DataFrame(0.0, index=ranked, columns=["score", "least", "most"])
     for of_seed in scores.values():
         ranks = rank_intervals(of_seed[ranked], ERROR / len(scores))
-        count["score"] += of_seed[ranked].mean().round(9).rank() - 1
+        count["score"] += of_seed[ranked].mean().round(EXACT).rank() - 1
         count["least"] += len(ranked) - ranks["rank_high"]
         count["most"] += len(ranked) - ranks["rank_low"]
     count["rank_low"] = [1 + (count["least"] > most).sum() for most in count["most"]]

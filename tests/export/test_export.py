@@ -98,8 +98,8 @@ def spoil(folder: Path) -> None:
     said = json.loads((folder / "methods" / "dgl.json").read_text())
     said |= dict.fromkeys(("title", "authors", "requires", "doc"), EVIL) | {"paper": "javascript:alert(3)"}
     said |= {"defaults": {EVIL: EVIL}, "variants": {EVIL: {EVIL: EVIL}}, "files": {}}
-    said["files"] |= {"1" * 64: {"commit": EVIL, "source": EVIL}}  # the first of its code
-    said["files"] |= {"0" * 64: {"commit": EVIL, "source": EVIL, "edition_of": EVIL}}
+    first = {"commit": EVIL, "source": EVIL}
+    said["files"] |= {"1" * 64: first, "0" * 64: first | {"edition_of": EVIL}}
     (folder / "methods" / "dgl.json").write_text(json.dumps(said))
     board = pd.read_csv(folder / "leaderboard.csv", dtype=str, keep_default_na=False)
     board.loc[board["method"] == "dgl", ["title", "requires", "cuts"]] = EVIL
