@@ -4,6 +4,7 @@ A cell that is stopped leaves a checkpoint, from which the next call goes on, an
 """
 
 import signal
+import threading
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -39,8 +40,9 @@ class Stop:
 
     @classmethod
     def listen(cls) -> None:
-        """From now on SIGTERM asks, and ends nothing by itself."""
-        signal.signal(signal.SIGTERM, cls._hear)
+        """From now on SIGTERM asks, and ends nothing by itself; only a main thread can listen."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, cls._hear)
 
     @classmethod
     def _hear(cls, number: int, frame: FrameType | None) -> None:

@@ -44,7 +44,15 @@ FIRST = 0.05  # seconds that one may take, as long as none was written
 
 
 class Stopped(BaseException):
-    """The training was asked to stop, and has; the message says how far it came."""
+    """The training was asked to stop, and has; the message says how far it came.
+
+    Attributes:
+        kept: whether the next call goes on from that very moment.
+    """
+
+    def __init__(self, sentence: str, kept: bool = True) -> None:
+        super().__init__(sentence)
+        self.kept = kept
 
 
 class Keeper(Watch):
@@ -170,9 +178,15 @@ class Keeper(Watch):
         self.last.clear()
         self.due, self.written = False, time.perf_counter()
         if Stop.asked:
-            raise Stopped(
-                f"stopped at {self._place}" + (f", and will start anew: {self.unkept}" if self.unkept else "")
-            )
+            raise Stopped(f"stopped at {self._place}{self._lost}", kept=not self.unkept)
+
+    @property
+    def _lost(self) -> str:
+        """What a stop costs, where this moment cannot be kept: an earlier checkpoint stays what it was."""
+        if not self.unkept:
+            return ""
+        how = "go on from an earlier moment" if self.keep.checkpoint.exists() else "start anew"
+        return f", and will {how}: {self.unkept}"
 
     @property
     def _place(self) -> str:

@@ -40,13 +40,13 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
             told = partial(bar.progress, 0)
             found = fit(**asked, save=save, on_epoch=lambda _, row: bar.note(_line(row)), on_step=told, say=bar.note)
     except Interrupted as stop:
-        if not asked["checkpoint"]:
-            stop.kept = "nothing is kept, as no --checkpoint says where"
+        stop.kept = _kept(asked["checkpoint"])
         raise
     except Diverged as error:
         raise UserError(f"{error} Try a lower --lr, or --clip-norm 1.") from None
     except Stopped as reason:
-        console.print(f"{method} {reason}; the same command goes on from there.", markup=False, soft_wrap=True)
+        on = "; the same command goes on from there" if reason.kept else ""
+        console.print(f"{method} {reason}{on}.", markup=False, soft_wrap=True)
         sys.exit(STOPPED)
     except UserError:
         raise
@@ -62,13 +62,23 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     return found
 
 
+def _kept(checkpoint: Path | None) -> str:
+    """What is left of a training that was interrupted elsewhere than between two steps."""
+    if checkpoint is None:
+        return "nothing is kept, as no --checkpoint says where"
+    if checkpoint.exists():
+        return f"{checkpoint} keeps what was trained, the same command goes on from there"
+    return "nothing is kept yet"
+
+
 def _broken(error: Exception, asked: Mapping[str, Any]) -> str:
     """What a network or a method says that cannot be trained so, and what is left of the training."""
     if out_of_memory(error):
         where = "The GPU's memory" if isinstance(error, torch.OutOfMemoryError) else "Memory"
         why = (
-            f"{where} ran out: take a smaller --batch or --image, more --modules, --recompute or --precision bf16 "
-            f"(`beyond fit {asked['model']} --image {asked['image']} --memory 8GB` says what fits)."
+            f"{where} ran out in training by {asked['method']}: take a smaller --batch or --image, more --modules, "
+            f"--recompute or --precision bf16 (`beyond fit {asked['model']} --image {asked['image']} --batch "
+            f"{asked['batch']} --memory 8GB`, in a checkout, says what fits)."
         )
     else:
         why = (
@@ -111,15 +121,16 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
     of_twin = {**asked, "method": TWIN, "modules": 1, "options": {}}
     rows = {method: trained(console, asked, save), TWIN: trained(console, of_twin, None)}
     table = Table("method", "held out, %", "training, s", "memory of a step, MiB (simulated)", "GPU's allocator, MiB")
-    bytes_of = {name: found.step_bytes() for name, found in rows.items()}
+    bytes_of = {name: _step_bytes(found, console) for name, found in rows.items()}
     for name, found in rows.items():
-        cuda = "–" if found.cuda_peak_bytes is None else f"{found.cuda_peak_bytes / 2**20:.0f}"
-        table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", f"{bytes_of[name] / 2**20:.0f}", cuda)
+        numbers = _mebibytes(bytes_of[name]), _mebibytes(found.cuda_peak_bytes)
+        table.add_row(name, f"{found.top1:.2f}", f"{found.seconds:.1f}", *numbers)
     console.print(table)
-    mine, twin = rows.values()
+    (mine, twin), (own, other) = rows.values(), bytes_of.values()
+    memory = f"memory of a step {own / other:.2f} times, " if own and other else ""
     console.print(
-        f"{method} against {TWIN}: accuracy {mine.top1 - twin.top1:+.2f} points, memory of a step "
-        f"{bytes_of[method] / bytes_of[TWIN]:.2f} times, training {mine.seconds / twin.seconds:.2f} times as long.",
+        f"{method} against {TWIN}: accuracy {mine.top1 - twin.top1:+.2f} points, {memory}"
+        f"training {mine.seconds / twin.seconds:.2f} times as long.",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -129,3 +140,16 @@ def compared(console: Console, asked: Mapping[str, Any], save: Path | None) -> N
         "seconds hang on what else the machine did.",
         soft_wrap=True,
     )
+
+
+def _step_bytes(found: Fitted, console: Console) -> int | None:
+    """None where it cannot be simulated, which is said: what was trained is compared all the same."""
+    try:
+        return found.step_bytes()
+    except UserError as reason:
+        console.print(str(reason), highlight=False, markup=False, soft_wrap=True)
+        return None
+
+
+def _mebibytes(count: int | None) -> str:
+    return "–" if count is None else f"{count / 2**20:.0f}"

@@ -20,7 +20,7 @@ from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.pictures.mixing import mixing_of
 from benchmark.engine.pictures.picture_file import read_picture
 from benchmark.engine.pictures.stream import StreamingLoader
-from benchmark.engine.training.evaluate import same_logits
+from benchmark.engine.training.evaluate import evaluating, same_logits
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed, own_randomness
 from benchmark.engine.training.tf32 import tf32_of
@@ -38,7 +38,7 @@ from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
 from benchmark.using.folder import Folder, read_folder
 from benchmark.using.kept import anatomy, cannot_go_on, keeper, named, stoppable
-from benchmark.using.network import build, freeze, method_class, network
+from benchmark.using.network import build, freeze, left_to_learn, method_class, network
 from benchmark.using.telling import Telling
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as most pretrained networks expect
@@ -146,6 +146,8 @@ def fit(
         _check_target(Path(save))
     if checkpoint is not None:
         _check_folder(Path(checkpoint))
+        if save is not None and Path(save).resolve() == Path(checkpoint).resolve():
+            raise UserError(f"{save} cannot hold both, as the checkpoint is removed in the end; name two files.")
     folder = read_folder(Path(data))
     kind = method_class(method)
     chosen, where = chosen_recipe(recipe), _device(device)
@@ -182,7 +184,7 @@ def fit(
 
     watch = Telling(watch, told_of_step)
     try:
-        with stopping, tf32_of(chosen.precision):
+        with stopping, left_to_learn(net), tf32_of(chosen.precision):
             curve = train_phases(
                 cell, suite, loaders, told, built, watch=watch, metered=peak.measured, standing=standing
             )
@@ -223,7 +225,17 @@ def _begun(folder: Folder, task: Task, recipe: Recipe, loader: StreamingLoader, 
 def _check_alone(net: nn.Module, method: Method, loader: StreamingLoader) -> None:
     x = next(loader.epoch(0)).x.to(next(net.parameters()).device)  # which moves to the GPU when training begins
     if not same_logits(net, method, x):
+        if not _same_twice(net, x):
+            raise UserError(
+                f"{type(net).__name__} predicts something else each time, in eval mode, too, so nobody can say what "
+                "it was trained to; let its forward draw at random in train mode alone."
+            )
         raise UserError(f"{method.title} leaves a network that alone predicts something else; it makes no checkpoint.")
+
+
+def _same_twice(net: nn.Module, x: Tensor) -> bool:
+    with evaluating([net]):
+        return torch.equal(net(x), net(x))
 
 
 def _check_soft_labels(method: Method, recipe: Recipe) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,7 +77,13 @@ def cannot_go_on(path: Path, reason: CannotGoOn) -> UserError:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Inside, Ctrl-C and SIGTERM end the training at its next step, when its checkpoint is written."""
+    """Inside, Ctrl-C and SIGTERM end the training at its next step, when its checkpoint is written.
+
+    Not beside the main thread: signals are the main thread's, and it alone may say what they do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     Stop.asked = False
     try:

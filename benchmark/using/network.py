@@ -1,7 +1,8 @@
 """A method on a network of the user's own, which goes on being that very network: its parts are trained in place."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 import benchmark
 from benchmark.engine.cutting.backbone import create_backbone
@@ -17,6 +19,7 @@ from benchmark.engine.cutting.partition import Partition, cut
 from benchmark.engine.cutting.units import Features, describe
 from benchmark.engine.load import keep_addresses
 from benchmark.engine.pictures.data import Task
+from benchmark.engine.training.frozen import rests
 from benchmark.engine.training.method import LocalMethod, Method
 from benchmark.engine.training.seeding import forked_rng, seeded
 from benchmark.errors import CannotCut, CannotFollow, UserError
@@ -54,12 +57,44 @@ def network(model: str | nn.Module, task: Task, seed: int, pretrained: bool) -> 
     if isinstance(model, nn.Module):
         if pretrained:
             raise UserError("pretrained is for a backbone by name; load the weights into your network yourself.")
-        return model.train()
+        _refuse_lazy(model)
+        return _in_train_mode(model)
     if not isinstance(model, str):
         raise UserError(f"model is {model!r}, but must be a name that timm knows, or a network (an nn.Module).")
     with seeded("weights", model, seed):
         arguments: dict[str, Any] = {"pretrained": True} if pretrained else {}
         return create_backbone(model, task.classes, task.channels, task.image_size, **arguments)
+
+
+def _refuse_lazy(model: nn.Module) -> None:
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            raise UserError(
+                f"{type(model).__name__} has weights without a shape yet, as {name}; show it a batch once (`net(x)`)."
+            )
+
+
+def _in_train_mode(model: nn.Module) -> nn.Module:
+    """All of it but what its user froze with its statistics (:mod:`benchmark.engine.training.frozen`)."""
+    resting = [part for part in model.modules() if rests(part)]
+    model.train()
+    for part in resting:
+        part.eval()
+    return model
+
+
+@contextmanager
+def left_to_learn(model: nn.Module) -> Iterator[None]:
+    """Afterwards the same weights may learn as before, however a training ends that froze some for a phase.
+
+    What is frozen at the start of the next training would count as frozen by the user.
+    """
+    before = [(weight, weight.requires_grad) for weight in model.parameters()]
+    try:
+        yield
+    finally:
+        for weight, learns in before:
+            weight.requires_grad_(learns)
 
 
 def freeze(model: nn.Module, names: Sequence[str]) -> None:

@@ -40,6 +40,7 @@ class Trace:
 def trace(model: nn.Module) -> Trace:
     """Trace `model`; raises CannotFollow if `torch.fx` cannot, or if its path depends on the mode."""
     _refuse_checkpointing(model)
+    _refuse_arguments(model)
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     twin = _fake_twin(model, mode)
     graphs, dropouts = {}, {}
@@ -63,6 +64,20 @@ def _refuse_checkpointing(model: nn.Module) -> None:
             f"{_class(model)} cannot be cut with gradient checkpointing on: the cut would lose it without a word; call "
             "set_grad_checkpointing(False), and train with the method gradient_checkpointing."
         )
+
+
+def _refuse_arguments(model: nn.Module) -> None:
+    """Pictures are all that a network is given."""
+    try:
+        _, *others = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):  # nobody can say, or it takes nothing: whoever follows it says so
+        return
+    for each in others:
+        if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            raise CannotCut(
+                f"{_class(model)} cannot be cut: its forward wants {each.name!r} beside the pictures; "
+                "give it a default."
+            )
 
 
 def _fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:

@@ -27,15 +27,16 @@ def frozen_in(modules: nn.ModuleList) -> Frozen:
     known = vars(modules)
     if "frozen" not in known:
         weights = {name for name, p in modules.named_parameters(remove_duplicate=False) if not p.requires_grad}
-        parts = {name for name, part in modules.named_modules() if not part.training and _all_frozen(part)}
+        parts = {name for name, part in modules.named_modules() if rests(part)}
         known["frozen"] = Frozen(frozenset(weights), frozenset(parts))
     found: Frozen = known["frozen"]
     return found
 
 
-def _all_frozen(part: nn.Module) -> bool:
+def rests(part: nn.Module) -> bool:
+    """Whether a part is in eval mode and all of its weights, one at least, are frozen."""
     weights = list(part.parameters())
-    return bool(weights) and not any(p.requires_grad for p in weights)
+    return not part.training and bool(weights) and not any(p.requires_grad for p in weights)
 
 
 def has_frozen_weights(method: Method) -> bool:
