@@ -36,7 +36,7 @@ from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Cell, Suite
 from benchmark.schema.text import write_bytes
 from benchmark.using.average import Averaging
-from benchmark.using.folder import Folder, read_folder
+from benchmark.using.folder import Folder, check_pictures, read_folder
 from benchmark.using.kept import anatomy, cannot_go_on, keeper, named, stoppable
 from benchmark.using.network import build, freeze, left_to_learn, method_class, network
 from benchmark.using.telling import Telling
@@ -158,6 +158,7 @@ def fit(
     built = build(net, kind, options or {}, task, modules, seed)
     loaders = _loaders(folder, task, chosen, built.views, where, workers, seed)
     suite, cell = _as_cell(model, method, modules, chosen, where, seed)
+    check_pictures(folder)
     _check_alone(net, built, loaders["validation"])  # before anything is trained, too
     _check_soft_labels(built, chosen)
     peak = CudaPeak(torch.device(where))

@@ -7,6 +7,8 @@ from pathlib import Path
 from benchmark.engine.pictures.data import stratified_order
 from benchmark.engine.pictures.files import PictureFiles
 from benchmark.engine.pictures.parts import HELD_OUT, TRAINING, Part, find_part, part_of_folder, part_of_tars
+from benchmark.engine.pictures.picture_file import check_picture
+from benchmark.engine.pictures.places import spelt
 from benchmark.errors import DataMissing, UserError
 
 SPLIT = 0.1  # of the pictures of each class, where the folder itself holds nothing out
@@ -47,7 +49,8 @@ def read_folder(root: Path) -> Folder:
     if strange := set(other.classes) - set(train.classes):
         raise DataMissing(f"{root / name} has a class {min(strange)!r} that {root / training[0]} lacks.")
     validation = other.labelled(train.classes, missing_ok=True)
-    return Folder(everything, validation, train.classes, f"{name}/ is held out, as the folder says")
+    said = f"{name}/ is held out, as the folder says{_missed(train.classes, validation)}"
+    return Folder(everything, validation, train.classes, said)
 
 
 def _parted(root: Path, whole: Part) -> Folder:
@@ -60,11 +63,36 @@ def _parted(root: Path, whole: Part) -> Folder:
     if len(everything.labels[rest].unique()) < len(whole.classes):
         raise UserError(f"{root} has too few pictures to hold some out; put them into train/ and val/ yourself.")
     said = f"{count} of {len(order)} pictures are held out: a tenth of each class, the same ones each time"
-    shown = set(everything.labels[held].tolist())
-    missed = [name for c, name in enumerate(whole.classes) if c not in shown]
-    if missed:
-        said += f"; none of {missed[0]!r}" + (f" and {len(missed) - 1} more" if missed[1:] else "")
-    return Folder(everything.at(rest), everything.at(held), whole.classes, said)
+    validation = everything.at(held)
+    return Folder(everything.at(rest), validation, whole.classes, said + _missed(whole.classes, validation))
+
+
+def _missed(classes: Sequence[str], held_out: PictureFiles) -> str:
+    """Which classes nobody validates on."""
+    shown = set(held_out.labels.tolist())
+    missed = [name for c, name in enumerate(classes) if c not in shown]
+    return f"; none of {missed[0]!r}" + (f" and {len(missed) - 1} more" if missed[1:] else "") if missed else ""
+
+
+def check_pictures(folder: Folder) -> None:
+    """Find before a training, and not within it, which pictures cannot be read: all at once.
+
+    Raises:
+        DataMissing: some cannot; says of the first why, and how many there are.
+    """
+    odd: list[tuple[str, DataMissing]] = []
+    for part in (folder.train, folder.validation):
+        for place, file in enumerate(part.files):
+            try:
+                check_picture(part.root, file, part.content(place) if part.packs else None)
+            except DataMissing as error:
+                odd.append((file, error))
+    if not odd:
+        return
+    (_, first), *more = odd
+    total = len(folder.train) + len(folder.validation)
+    others = f" Nor can be read {len(more)} more of the {total:,} pictures, as {more[0][0]}." if more else ""
+    raise DataMissing(spelt(f"{first}{others}"))
 
 
 def _check_classes(place: Path, classes: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ files and a PNG file that is called JPEG, and everybody reads them so.
 
 from __future__ import annotations
 
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -22,7 +22,10 @@ FORMATS = {"jpeg": ("JPEG", "MPO"), "png": ("PNG",)}  # MPO: what a JPEG with a 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 ORIENTATION = 0x0112  # EXIF's number for it
 AGAIN = "unpack the data set there again"
+INTACT = "put an intact copy in its place"  # of pictures that nobody may have packed
 CONVERT = "convert it to 8-bit RGB"
+ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}  # what the last bytes of a whole file hold
+LAST = 64  # bytes
 
 
 def read_picture(
@@ -35,9 +38,10 @@ def read_picture(
 
     Raises `DataMissing` that names the file.
     """
+    again = AGAIN if size else INTACT
     try:
         with (
-            open(root / file, "rb") if content is None else BytesIO(content) as source,
+            _opened(root, file, content) as source,
             Image.open(source, formats=["JPEG", "PNG"]) as image,
         ):
             if reason := _unfit(image, kind, size) or _deep(source, image):
@@ -47,18 +51,45 @@ def read_picture(
     except (DataMissing, MemoryError):
         raise
     except Image.UnidentifiedImageError:
-        _refuse(root, file, f"is damaged, or no {kind.upper() if kind else 'JPEG or PNG'} picture: {AGAIN}")
+        _refuse(root, file, f"is damaged, or no {kind.upper() if kind else 'JPEG or PNG'} picture: {again}")
     except Image.DecompressionBombError:
         expected = f", but pictures of this data set are {size}x{size}: {AGAIN}" if size else ": make it smaller"
         _refuse(root, file, f"is far too large{expected}")
     except OSError as error:
         reason = f"cannot be read ({error.strerror}): see to it that it can" if error.strerror else ""
-        _refuse(root, file, reason or f"is damaged: {AGAIN}", error)
+        _refuse(root, file, reason or f"is damaged: {again}", error)
     except Exception as error:  # Pillow's readers raise nearly everything on damaged bytes
-        _refuse(root, file, f"is damaged: {AGAIN}", error)
+        _refuse(root, file, f"is damaged: {again}", error)
     if not opaque:
         _refuse(root, file, f"is transparent in places, so its colours hang on what is behind it: {CONVERT}")
     return np.asarray(pixels.convert("RGB" if channels == 3 else "L"))
+
+
+def check_picture(root: Path, file: str, content: bytes | None = None) -> None:
+    """Look at both ends of a picture, in a tenth of the time of reading it, which is done where they leave a doubt.
+
+    Damage between the two stays unseen. Raises `DataMissing` as `read_picture` does for a picture of any size and kind.
+    """
+    try:
+        with _opened(root, file, content) as source:
+            sound = _looks_sound(source)
+    except Exception:  # whatever it is, reading it says it
+        sound = False
+    if not sound:
+        read_picture(root, file, None, None, 3, content)
+
+
+def _looks_sound(source: BinaryIO) -> bool:
+    with Image.open(source, formats=["JPEG", "PNG"]) as image:
+        if _unfit(image, None, None) or _deep(source, image) or image.has_transparency_data:
+            return False
+        end = ENDS[image.format or ""]
+        source.seek(-min(LAST, source.seek(0, SEEK_END)), SEEK_END)
+        return end in source.read()
+
+
+def _opened(root: Path, file: str, content: bytes | None) -> BinaryIO:
+    return open(root / file, "rb") if content is None else BytesIO(content)
 
 
 def _unfit(image: Image.Image, kind: str | None, size: int | None) -> str:
