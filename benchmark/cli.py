@@ -471,6 +471,8 @@ def plan(
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
         raise UserError("Say what to plan: a suite (`beyond plan cifar10_core`), --backbone resnet50, or --published.")
+    if save and (parallel or not suite):
+        raise UserError("--save is for the table of a suite (`beyond plan cifar10_core --save`); leave it out.")
     _complain_of_broken_methods()
     if published:
         print_published_check(console)

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from benchmark.errors import UserError
 from benchmark.schema.text import printable
 
+BEGUN = "nothing was begun"
 KEPT = "finished cells are kept, the same command goes on from there"
 HEARD = {"SIGINT": "Interrupted", "SIGTERM": "Stopped by signal 15", "SIGHUP": "Stopped, since its terminal was closed"}
 SOON, LONGEST = 3.0, 30.0  # seconds of cleaning up: until one more Ctrl-C ends it, until it is ended anyway
@@ -143,7 +144,7 @@ def _hear(number: int, frame: FrameType | None) -> None:
         return
     _Heard.number, _Heard.since = number, time.monotonic()
     if _loading(frame):
-        _end_at_once(number)
+        _end_at_once(number, BEGUN)
     _thread.start_new_thread(_end_in_the_end, (number, _Heard.since))
     raise Interrupted(number)
 
@@ -168,11 +169,11 @@ def _end_in_the_end(number: int, since: float) -> None:
         _end_at_once(number)
 
 
-def _end_at_once(number: int) -> NoReturn:
+def _end_at_once(number: int, kept: str = KEPT) -> NoReturn:
     with suppress(OSError):
         if os.isatty(1):
             os.write(1, SHOW_CURSOR)
-        os.write(2, f"{_told(number)}\n".encode())
+        os.write(2, f"{_told(number, kept)}\n".encode())
     os._exit(128 + number)
 
 

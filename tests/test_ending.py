@@ -60,6 +60,12 @@ def test_a_signal_while_it_still_imports_is_one_sentence(number):
     assert (process.returncode, said.count("\n")) == (128 + number, 1), said
 
 
+def test_a_command_that_only_loads_has_begun_nothing(tmp_path):
+    (tmp_path / "loads.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    done = ended(f"    sys.path.insert(0, {str(tmp_path)!r})\n    import loads\n")
+    assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
+
+
 def wait_until_it_listens(process: subprocess.Popen[str]) -> None:
     """It does when it has a handler of its own for all signals, which Python alone has for the first only."""
     while process.poll() is None:

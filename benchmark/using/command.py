@@ -35,10 +35,9 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
     try:
         with ProgressBar(method, console, counted=False) as bar:
             bar.begin(1, 0)
-            if not asked["checkpoint"]:
-                bar.note("A stop loses this training; with --checkpoint FILE the same command goes on from there.")
             told = partial(bar.progress, 0)
-            found = fit(**asked, save=save, on_epoch=lambda _, row: bar.note(_line(row)), on_step=told, say=bar.note)
+            say = bar.note if asked["checkpoint"] else partial(_begins_unkept, bar)
+            found = fit(**asked, save=save, on_epoch=lambda _, row: bar.note(_line(row)), on_step=told, say=say)
     except Interrupted as stop:
         stop.kept = _kept(asked["checkpoint"])
         raise
@@ -60,6 +59,12 @@ def trained(console: Console, asked: Mapping[str, Any], save: Path | None) -> Fi
         soft_wrap=True,
     )
     return found
+
+
+def _begins_unkept(bar: ProgressBar, sentence: str) -> None:
+    """Without a checkpoint one sentence is said, when nothing is left that could be a mistake."""
+    bar.note(sentence)
+    bar.note("A stop loses this training; with --checkpoint FILE the same command goes on from there.")
 
 
 def _kept(checkpoint: Path | None) -> str:

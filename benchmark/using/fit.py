@@ -78,6 +78,9 @@ class Fitted:
     def save(self, path: str | Path) -> None:
         """Write a plain checkpoint as safetensors, which timm's ``create_model(..., checkpoint_path=path)`` reads.
 
+        It wants ``num_classes``, and of a network that is built for a size of pictures (ViT, Swin, MLP-Mixer)
+        ``img_size``, too: the one that was trained on.
+
         Raises:
             UserError: it cannot be written there.
         """

@@ -5,9 +5,11 @@ import re
 from types import SimpleNamespace
 
 import pytest
-from conftest import small_suite
+from conftest import ROOT, small_suite
 from rich.console import Console
+from typer.testing import CliRunner
 
+from benchmark import cli
 from benchmark.ending import Interrupted
 from benchmark.engine.measuring.cost import simulate_peak
 from benchmark.errors import UserError
@@ -167,3 +169,13 @@ def test_the_gain_of_parallel_modules_is_predicted_from_their_times_and_of_e2ebp
 def run_here(jobs, places):
     for job in jobs:
         yield job.key, getattr(speedup, job.function.partition(":")[2])(None, *job.arguments)
+
+
+@pytest.mark.parametrize(
+    "what", [["--backbone", "cifar_resnet8"], ["--published"], ["digits", "--parallel", "modules"]]
+)
+def test_what_would_not_be_saved_is_refused(what, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    refused = CliRunner().invoke(cli.app, ["plan", *what, "--save"]).exception
+    assert isinstance(refused, UserError)
+    assert "--save is for the table of a suite" in str(refused)

@@ -163,3 +163,11 @@ def test_a_comparison_is_shown_where_memory_cannot_be_simulated(pictures, monkey
     said = capsys.readouterr().out
     assert "DGL cannot be simulated." in said
     assert "dgl against e2ebp: accuracy" in said
+
+
+def test_a_mistake_is_one_sentence_without_advice_on_stopping(pictures, capsys):
+    with pytest.raises(UserError, match="no option 'beta'"):
+        command.trained(Console(), {**ASKED, "data": pictures, "checkpoint": None, "options": {"beta": 1}}, None)
+    assert "--checkpoint" not in capsys.readouterr().out
+    command.trained(Console(), {**ASKED, "data": pictures, "checkpoint": None}, None)
+    assert "with --checkpoint FILE the same command goes on" in capsys.readouterr().out
