@@ -32,6 +32,7 @@ def sampled(names: Iterable[str], one_in: int) -> list[object]:
     return [pytest.param(n, marks=pytest.mark.further if crc32(n.encode()) % one_in else ()) for n in names]
 
 
+gc.disable()  # until all is imported and collected: none of that is garbage
 MAIN = sys.modules["__main__"]
 # Their tests wait for processes: begun first, they do not keep one worker when the others have nothing left.
 ROOMS_THAT_WAIT = ("dashboard", "running", "verifying", "sandbox", "tuning", "examining", "submitting", "export")
@@ -40,6 +41,7 @@ ROOMS_THAT_WAIT = ("dashboard", "running", "verifying", "sandbox", "tuning", "ex
 def pytest_collection_finish():
     """What was imported and collected stays to the end: no need to look through it for garbage again and again."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):
