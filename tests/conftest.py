@@ -1,5 +1,6 @@
 """Shared pieces of the tests: one thread, a small real problem, and methods built on it."""
 
+import gc
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,9 +32,16 @@ def sampled(names: Iterable[str], one_in: int) -> list[object]:
     return [pytest.param(n, marks=pytest.mark.further if crc32(n.encode()) % one_in else ()) for n in names]
 
 
+gc.disable()  # until all is imported and collected: none of that is garbage
 MAIN = sys.modules["__main__"]
 # Their tests wait for processes: begun first, they do not keep one worker when the others have nothing left.
 ROOMS_THAT_WAIT = ("dashboard", "running", "verifying", "sandbox", "tuning", "examining", "submitting", "export")
+
+
+def pytest_collection_finish():
+    """What was imported and collected stays to the end: no need to look through it for garbage again and again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):

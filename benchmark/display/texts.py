@@ -17,10 +17,11 @@ RANKS = (  # how to read them, in both front ends
     "is an interval, such as 3–7: the ranks that the method may have in its suite, among the methods that have one, "
     "by mean accuracy over its backbones and K (of several variants that which validates best). It is above another "
     "method only where a t test of their differences, seed by seed, says so, with the scatters of all methods "
-    "estimated together (Smyth; none below what its own seeds say) and corrected for the number of pairs (Holm): all "
-    "intervals of a suite hold together with 95 %. End-to-end backpropagation and gradient checkpointing are "
-    "references, a smoke test ranks nobody, and a method with fewer than 3 seeds, or with a cell that is missing or "
-    "did not end ok, has no rank, nor has a row of other pictures, stem or protocol than most of the suite."
+    "estimated together (Smyth; they grow with the error, and none is taken for less than what its own seeds say) "
+    "and corrected for the number of pairs (Holm): all intervals of a suite hold together with 95 %. End-to-end "
+    "backpropagation and gradient checkpointing are references, a smoke test ranks nobody, and a method with fewer "
+    "than 3 seeds, or with a cell that is missing or did not end ok, has no rank, nor has a row of other pictures, "
+    "stem or protocol than most of the suite."
 )
 NO_OVERALL = "There is no overall rank until two comparisons are complete: all methods run to the end in both."
 OVERALL_RANKS = (

@@ -17,10 +17,10 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from typing import NoReturn
 
 from benchmark.errors import UserError
+from benchmark.running.preload import preload
 from benchmark.running.tree import kill_tree
 
 PRELOAD = "benchmark.running.cell"
@@ -38,7 +38,7 @@ def main(number: int) -> None:
         _on_death_of_parent(signal.SIGKILL)  # while it imports, it looks at nothing else
         if not _closed(orders):
             with suppress(Exception):  # the cell that needs it says why it cannot be imported
-                import_module(PRELOAD)
+                preload(PRELOAD)
         _on_death_of_parent(signal.SIGCONT)  # so that it sees the closed socket even if somebody had stopped it
         _Forks(orders).serve()
 

@@ -6,7 +6,6 @@ libraries); then the seccomp filter; then ``main``.
 """
 
 import ctypes
-import importlib
 import json
 import os
 import resource
@@ -17,6 +16,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from benchmark.running.preload import preload
 from benchmark.sandbox import landlock, seccomp
 
 PR_SET_PDEATHSIG = 1
@@ -34,7 +34,7 @@ def main() -> None:
     set_limits(settings["address_space"], settings["file_size"])
     if settings["files"]:
         landlock.confine(**settings["files"])
-    trusted = importlib.import_module(module)
+    trusted = preload(module)
     if seccomp.available():
         seccomp.confine(settings["gpu"])
     trusted.main(Messages(int(pipe)).send, arguments)

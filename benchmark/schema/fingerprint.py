@@ -13,7 +13,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn")
 # What a suite may change without changing the numbers of a cell.
 NOT_NUMBERS = {
     *("title", "seeds", "methods", "modules", "variants", "timeout_minutes", "backbones"),
-    *("tune", "reference", "role", "tasks", "examine", "moments"),
+    *("best", "tune", "reference", "role", "tasks", "examine", "moments"),
 }
 
 

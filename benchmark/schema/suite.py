@@ -138,6 +138,13 @@ class Tune(Strict):
         return self
 
 
+class Best(Strict):
+    """Methods that did best with the seeds of all, and are trained with more by the leading protocol, for a rank."""
+
+    methods: list[str] = Field(min_length=1)
+    seeds: Seeds
+
+
 class Suite(Strict):
     """A protocol: data, backbones, numbers of modules, recipe, seeds and the hardware it needs."""
 
@@ -152,6 +159,7 @@ class Suite(Strict):
     recipe: Recipe
     twin_recipe: Recipe | None = added()  # of the end-to-end twin, where it trains by another one
     seeds: Annotated[dict[ProtocolName, Seeds], BeforeValidator(_by_protocol), Field(min_length=1)]
+    best: Best | None = added()
     tune: Tune = Tune()
     reference: list[Multiple] = Field(default_factory=list)  # of the epochs: the twin is trained for so many, too
     # Of one suite: names of tasks, and the groups of classes that each tells apart; each backbone is trained for each.
@@ -207,6 +215,19 @@ class Suite(Strict):
         return self
 
     @model_validator(mode="after")
+    def _gives_the_best_more_seeds(self) -> Self:
+        if not self.best:
+            return self
+        names = self.best.methods
+        if twice := next((name for i, name in enumerate(names) if name in names[:i]), None):
+            raise ValueError(f"best.methods has {twice} twice; name each method once")
+        if other := next((name for name in names if name not in (self.methods or names)), None):
+            raise ValueError(f"best.methods has {other}, which the suite's methods lack")
+        if self.best.seeds <= (all_have := self.seeds[self.leading]):
+            raise ValueError(f"best.seeds is {self.best.seeds}, and all methods have {all_have}")
+        return self
+
+    @model_validator(mode="after")
     def _has_a_reference_of_others(self) -> Self:
         names = [f"{multiple:g}" for multiple in self.reference]  # of files
         if twice := next((name for i, name in enumerate(names) if name in ("1", *names[:i])), None):
@@ -245,6 +266,12 @@ class Suite(Strict):
     def leading(self) -> ProtocolName:
         """The protocol that the suite's ranks are of."""
         return next(protocol for protocol in LEADING if protocol in self.seeds)
+
+    def seeds_of(self, method: str, protocol: ProtocolName) -> int:
+        """How many seeds of a method are trained by one of the suite's protocols."""
+        if self.best and protocol == self.leading and method in self.best.methods:
+            return self.best.seeds
+        return self.seeds[protocol]
 
     @property
     def recipe_of_twin(self) -> Recipe:
@@ -349,9 +376,9 @@ def cells(name: str, suite: Suite, method: str) -> list[Cell]:
         variants = variants[:1]
     elif suite.variants != "all":
         variants = [v for v in variants if v in suite.variants] or variants[:1]
-    by_protocol: list[tuple[ProtocolName, int, float | None]] = [(p, seeds, None) for p, seeds in suite.seeds.items()]
+    by_protocol: list[tuple[ProtocolName, float | None]] = [(protocol, None) for protocol in suite.seeds]
     if method == TWIN:
-        by_protocol += [(suite.leading, suite.seeds[suite.leading], times) for times in suite.reference]
+        by_protocol += [(suite.leading, times) for times in suite.reference]
     return [
         Cell(
             suite=name,
@@ -363,10 +390,10 @@ def cells(name: str, suite: Suite, method: str) -> list[Cell]:
             recipe=None if protocol == "shared" else protocol,
             times=times,
         )
-        for protocol, seeds, times in by_protocol
+        for protocol, times in by_protocol
         for backbone, k in settings(suite, metadata["cut_matters"])
         for v in variants
-        for s in range(seeds)
+        for s in range(suite.seeds_of(method, protocol))
     ]
 
 

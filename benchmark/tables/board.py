@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from scipy.special import stdtrit  # quantiles of t; importing scipy.stats takes a second
 
+from benchmark.schema.suite import Suite
 from benchmark.tables.cells import COSTS
 from benchmark.tables.columns import (
     COLUMNS,
@@ -41,7 +42,7 @@ def half_interval(values: pd.Series) -> float:
     return float(stdtrit(n - 1, 0.975) * values.std() / n**0.5) if n > 1 else float("nan")
 
 
-def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | None = None) -> pd.DataFrame:
+def leaderboard(cells: pd.DataFrame, defined: Mapping[str, Suite] | None = None) -> pd.DataFrame:
     """One row per suite, data, backbone, method, variant, K, cuts and recipe; sorted by suite, then accuracy.
 
     Means are over the seeds that ended ``ok``. The differences to the twin are means of the per-seed
@@ -49,8 +50,8 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | No
 
     Args:
         cells: all cells.
-        seeds: how many seeds a suite asks for, by recipe; of what is not here, the most common number among the
-            suite's rows of that recipe.
+        defined: the suites that say how many seeds they ask for; of another, or of a recipe that is not among its
+            protocols, that is the most common number among its rows of that recipe.
     """
     cells = cells.copy()
     for column in FILLED:
@@ -64,7 +65,7 @@ def leaderboard(cells: pd.DataFrame, seeds: Mapping[str, Mapping[Any, int]] | No
         (dict(zip([*ROW, *FILLED], key, strict=True)), group)
         for key, group in cells.groupby([*ROW, *FILLED], dropna=False, sort=True)
     ]
-    counts = _counts(groups, seeds or {})
+    counts = _counts(groups, defined or {})
     contest = complete(counts) & (counts["n_ok"] >= ENOUGH) & _mostly_run(groups, counts)
     candidates = zip(groups, contest, strict=True)
     best = _best_accuracies([group for (_, group), full in candidates if full and not is_reference(group).any()])
@@ -84,17 +85,21 @@ def _twin_accuracy(cells: pd.DataFrame) -> pd.Series:
     return found.where(~is_twin(cells)).astype(float)
 
 
-def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], seeds: Mapping[str, Mapping[Any, int]]) -> pd.DataFrame:
+def _counts(groups: list[tuple[dict[str, Any], pd.DataFrame]], defined: Mapping[str, Suite]) -> pd.DataFrame:
     """Of each row its status, and how many seeds ended ``ok``, were started and are asked for."""
+
+    def asked(key: Mapping[str, Any], usual: int) -> int:
+        suite = defined.get(key["suite"])
+        return suite.seeds_of(key["method"], key["recipe"]) if suite and key["recipe"] in suite.seeds else usual
+
     asking = pd.DataFrame([(key["suite"], key["recipe"]) for key, _ in groups], columns=["suite", "recipe"])
     counts = pd.DataFrame(
         [(int((group["status"] == "ok").sum()), len(group)) for _, group in groups], columns=["n_ok", "n_total"]
     )
     usual = counts["n_total"].groupby([asking["suite"], asking["recipe"]]).transform(lambda n: n.mode().max())
-    asked = zip(asking["suite"], asking["recipe"], usual, strict=True)
-    counts["n_asked"] = [seeds.get(suite, {}).get(recipe, most) for suite, recipe, most in asked]
+    counts["n_asked"] = [asked(key, most) for (key, _), most in zip(groups, usual, strict=True)]
     statuses = zip(groups, counts["n_asked"], strict=True)
-    return counts.assign(status=[_status(group["status"], asked) for (_, group), asked in statuses])
+    return counts.assign(status=[_status(group["status"], n) for (_, group), n in statuses])
 
 
 def _mostly_run(groups: list[tuple[dict[str, Any], pd.DataFrame]], counts: pd.DataFrame) -> pd.Series:

@@ -1,9 +1,9 @@
 """What a claim says of two rows in one setting: their difference, how far seeds scatter it, and how sure that is.
 
 Accuracies of a setting (suite, backbone, recipe) have the variances of ranks (:mod:`benchmark.tables.certainty`): each
-row's own, drawn towards what all rows of the setting have in common and never below its own. A row that lacks seeds of
-the others, times, and tables of tracks have the plain variance of their differences. Costs that are the same for all
-seeds are not tested.
+row's own, drawn towards what rows of as large an error have in common there, and never below its own. A row that lacks
+seeds of the others, times, and tables of tracks have the plain variance of their differences. Costs that are the same
+for all seeds are not tested.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from benchmark.errors import UserError
 from benchmark.schema.claims import ACCURACY, COSTS, EQUAL, TIME, Claim, Rows
 from benchmark.schema.record import EXACT
 from benchmark.schema.text import printable
-from benchmark.tables.certainty import LEAST, WIDEST, cautious, own_variances
+from benchmark.tables.certainty import LEAST, WIDEST, scatter
 from benchmark.tables.columns import ENOUGH, FILLED, ROW
 from benchmark.tables.equal_compute import twin_at_equal
 from benchmark.tables.kinds import other_kind
@@ -234,8 +234,7 @@ def _scatter(scores: pd.DataFrame) -> dict[Any, tuple[float, float]]:
     seeds, rows = scores.shape
     if seeds < ENOUGH or rows < 2:
         return {}
-    variances, freedom = cautious(own_variances(scores.to_numpy(dtype=float)), seeds - 1)
-    freedom = min(freedom, (seeds - 1) * (rows - 1))  # no more than all scores together have
+    variances, freedom = scatter(scores.to_numpy(dtype=float))
     return {at: (float(v), freedom) for at, v in zip(scores, variances, strict=True)}
 
 

@@ -69,7 +69,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     methods_say = methods_said(cells, methods, results / "methods")
     for name, standing in read_authors(results / AUTHORS, set(methods_say)).items():
         methods_say[name]["authors_stand"] = {"state": str(standing), "link": standing.link}
-    board = with_metadata(leaderboard(cells, {name: suite.seeds for name, suite in defined.items()}), methods_say)
+    board = with_metadata(leaderboard(cells, defined), methods_say)
     smoke = [name for name, suite in defined.items() if suite.role == SMOKE_TEST]
     tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
     apart = dict.fromkeys(tracks, TRACK) | dict.fromkeys(smoke, SMOKE_TEST)

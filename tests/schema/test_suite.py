@@ -60,6 +60,9 @@ def refused(tmp_path, text: str | bytes) -> str:
         ({"reference": [float("nan")]}, "tiny.reference.0: Input should be a finite number"),
         ({"methods": []}, "tiny.methods: List should have at least 1 item"),
         ({"methods": ["dgl", "dgl"]}, "methods has dgl twice"),
+        ({"best": {"methods": ["dgl", "dgl"], "seeds": 3}}, "best.methods has dgl twice"),
+        ({"methods": ["e2ebp"], "best": {"methods": ["dgl"], "seeds": 3}}, "best.methods has dgl, which the suite's"),
+        ({"best": {"methods": ["dgl"], "seeds": 2}}, "best.seeds is 2, and all methods have 2"),
         ({"methods": ["dgl"], "seeds": {"tuned": 1}}, "methods lacks e2ebp, whose recipe is tuned too"),
         ({"methods": ["dgl"], "reference": [2]}, "methods lacks e2ebp"),
         ({"recipe": RECIPE | {"precision": "fp16"}}, "tiny.recipe.precision: Input should be 'fp32', 'tf32' or 'bf16'"),
@@ -251,3 +254,13 @@ def test_another_augmentation_makes_other_cells(workshop):
     suites = [TINY["tiny"] | more for more in ({}, {"augment": {"pad": 0, "flip": False}}, {"augment": None})]
     one, other, same = (fingerprint(cell, Suite.model_validate(suite), "pictures") for suite in suites)
     assert one == same != other
+
+
+def test_the_best_have_more_seeds_by_the_leading_protocol_and_their_cells_stay_what_they_were():
+    seeds, best = {"tuned": 1, "shared": 1}, {"methods": ["dgl", "e2ebp"], "seeds": 3}
+    plain, more = (Suite.model_validate(changed(seeds=seeds, **of)["tiny"]) for of in ({}, {"best": best}))
+    for method, tuned in {"dgl": [0, 1, 2], "e2ebp": [0, 1, 2], "fa": [0]}.items():
+        asked = cells("tiny", more, method)
+        assert [cell.seed for cell in asked if cell.recipe == "tuned"] == tuned
+        assert [cell.seed for cell in asked if cell.recipe is None] == [0]
+        assert fingerprint(asked[0], more, "pictures") == fingerprint(asked[0], plain, "pictures")

@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from benchmark.holm import holm_adjusted
-from benchmark.tables.certainty import LEAST, certainly_above, compared, moderated, own_variances, rank_intervals
+from benchmark.tables.certainty import (
+    LEAST,
+    TREND,
+    certainly_above,
+    compared,
+    growth,
+    moderated,
+    own_variances,
+    rank_intervals,
+)
 
 CLEAR, UNCLEAR = [1.0, 1.2, 1.1], [-0.2, 0.5, 0.9]
 SPREAD = 3**0.5 / 5  # differences 1 - SPREAD, 1, 1 + SPREAD have t = sqrt(3) / SPREAD = 5, p = 1 - 5 / sqrt(27)
@@ -71,6 +80,34 @@ def test_noise_puts_nobody_above_and_three_seeds_are_enough_for_what_is_clear(un
         right.append(above[second, first][truth[second] - truth[first] > 3].mean())
     assert wrong <= 10  # of 100, where 5 are meant
     assert np.mean(right) > 0.6  # the paired t test with Holm's correction finds a tenth of them
+
+
+def test_scatter_that_grows_with_the_error_is_fitted_and_none_that_shrinks():
+    rng, errors = np.random.default_rng(0), np.geomspace(5, 80, 400)
+    found = growth(errors**3 * rng.chisquare(2, 400) / 2, errors)
+    assert np.log(found[-1] / found[0]) == pytest.approx(3 * np.log(80 / 5), rel=0.05)
+    assert np.log(found).mean() == pytest.approx(0)
+    nothing = [
+        growth(errors**-3, errors),
+        growth(np.ones(400), np.full(400, 9.0)),
+        growth(errors[: TREND - 1], errors[: TREND - 1]),
+    ]
+    assert all((one == 1).all() for one in nothing)
+    assert np.isfinite(growth(np.ones(TREND), np.zeros(TREND))).all()
+
+
+def test_those_at_the_top_are_told_apart_though_those_at_the_bottom_scatter_by_points():
+    rng, wrong, right = np.random.default_rng(0), 0, []
+    truth = np.repeat([91.0, 89.0, 86.0, 75.0, 35.0], [12, 6, 5, 4, 3])
+    scatter = 0.25 * ((100 - truth) / 9) ** 1.5
+    first, second = np.triu_indices(len(truth), 1)
+    tied, apart = truth[first] == truth[second], truth[first] - truth[second] == 2
+    for _ in range(100):
+        above = certainly_above(truth + rng.normal(0, 0.2, (3, 1)) + scatter * rng.standard_normal((3, len(truth))))
+        wrong += above[second, first].any() or above[first, second][tied].any()
+        right.append(above[first, second][apart].mean())
+    assert wrong <= 8  # of 100, where 5 are meant
+    assert np.mean(right) > 0.7  # as estimates of one scatter, one pair in 3,000
 
 
 def test_one_method_that_scatters_more_than_all_others_is_not_told_apart_by_noise():

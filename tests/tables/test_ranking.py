@@ -2,10 +2,12 @@
 
 import pandas as pd
 import pytest
+import yaml
 from records import make_record, write_own_tables, write_runs
 
 from benchmark.display.reading import read_board
 from benchmark.schema.record import read_record, write_record
+from benchmark.schema.suite import Suite
 from benchmark.tables.board import against_best, leaderboard
 from benchmark.tables.cells import load
 from benchmark.tables.kinds import other_kind
@@ -33,9 +35,14 @@ TOLD = {"verdict": "verified", "committed_top1": 80.0, "again_top1": 80.0, "tole
 TOLD |= {"faults": [], "git_commit": "0" * 40, "device": "Testing CPU", "started_utc": "2026-01-01T00:00:00Z"}
 
 
-def ranks_of(tmp_path, *records, seeds=None, **more):
+def ranks_of(tmp_path, *records, suite=None, **more):
+    """Of the records; ``suite`` is what their suite says of seeds, where it is defined."""
     cells = load(write_runs(tmp_path / "runs", *records))
-    return ranking(leaderboard(cells, seeds), cells, **more).set_index(["suite", "method"])
+    return ranking(leaderboard(cells, suites_of(suite)), cells, **more).set_index(["suite", "method"])
+
+
+def suites_of(said):
+    return {"digits": Suite.model_validate(yaml.safe_load(SUITE)["digits"] | said)} if said else {}
 
 
 def runs(method, *ks, top1, seeds=3, noise=(0.0, 0.5, -0.2), **more):
@@ -120,11 +127,22 @@ def test_a_missing_or_failed_cell_gives_no_rank(tmp_path):
 def test_a_missing_seed_gives_no_rank(tmp_path):
     records = [*runs("man", 2, 4, top1=90.0), *runs("dgl", 2, 4, top1=80.0)]
     records += [*runs("trgl", 2, top1=99.0), *runs("trgl", 4, top1=99.0, seeds=2)]
-    for seeds in (None, {"digits": {"shared": 3}}):  # from the records, and from the suite
-        found = ranks_of(tmp_path, *records, seeds=seeds).loc["digits"]
+    for suite in (None, {"seeds": 3}):  # from the records, and from the suite
+        found = ranks_of(tmp_path, *records, suite=suite).loc["digits"]
         assert found.loc["trgl", "missing"] == "not run: cifar_resnet20, K = 4, 1 of 3 seeds"
         assert possible(found) == {"dgl": (2, 2), "man": (1, 1)}
-    assert possible(ranks_of(tmp_path, *records, seeds={"digits": {"shared": 5}}).loc["digits"]) == {}
+    assert possible(ranks_of(tmp_path, *records, suite={"seeds": 5}).loc["digits"]) == {}
+
+
+def test_of_one_seed_for_all_and_three_for_the_best_these_have_ranks_and_the_others_lack_nothing(tmp_path):
+    best = {"seeds": 1, "best": {"methods": ["man", "dgl", "trgl"], "seeds": 3}}
+    records = [*runs("man", 2, 4, top1=90.0), *runs("dgl", 2, 4, top1=80.0), *runs("fa", 2, 4, top1=70.0, seeds=1)]
+    records += [*runs("trgl", 2, top1=99.0), *runs("trgl", 4, top1=99.0, seeds=2)]
+    found = ranks_of(tmp_path, *records, suite=best).loc["digits"]
+    assert possible(found) == {"dgl": (2, 2), "man": (1, 1)}
+    assert found.loc["trgl", "missing"] == "not run: cifar_resnet20, K = 4, 1 of 3 seeds"
+    assert found.loc["fa", "missing"] == "1 seed, and a rank needs 3"
+    assert leaderboard(load(tmp_path / "runs"), suites_of(best)).set_index("method").loc["fa", "status"].eq("ok").all()
 
 
 def test_what_the_suite_asks_for_is_wanted_even_where_nobody_ran_it(tmp_path):
@@ -289,7 +307,7 @@ def test_a_row_that_lacks_seeds_takes_no_mark_away(tmp_path):
 def test_nothing_is_best_while_most_rows_lack_seeds(tmp_path):
     records = [make_record("dgl", 2, s, 80.0 + s) for s in range(3)]
     records += [make_record(name, 2, s, 90.0 + s) for name in ("trgl", "man") for s in range(2)]
-    asked = {"digits": {"shared": 3}}
+    asked = suites_of({"seeds": 3})
     assert leaderboard(load(write_runs(tmp_path / "runs", *records)), asked)["vs_best"].isna().all()
     records.append(make_record("man", 2, 2, status="diverged"))  # run, however it ended
     board = leaderboard(load(write_runs(tmp_path / "more", *records)), asked).set_index("method")
