@@ -12,6 +12,7 @@ from benchmark.engine.pictures.places import spelt
 from benchmark.errors import DataMissing, UserError
 
 SPLIT = 0.1  # of the pictures of each class, where the folder itself holds nothing out
+MANY = 200_000  # pictures: to open more takes minutes, many of them where they lie on another machine
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,14 @@ def _missed(classes: Sequence[str], held_out: PictureFiles) -> str:
 def check_pictures(folder: Folder) -> None:
     """Find before a training, and not within it, which pictures cannot be read: all at once.
 
+    Of more than ``MANY``, the training finds them, one at a time, and goes on from its checkpoint.
+
     Raises:
         DataMissing: some cannot; says of the first why, and how many there are.
     """
+    total = len(folder.train) + len(folder.validation)
+    if total > MANY:
+        return
     odd: list[tuple[str, DataMissing]] = []
     for part in (folder.train, folder.validation):
         for place, file in enumerate(part.files):
@@ -90,7 +96,6 @@ def check_pictures(folder: Folder) -> None:
     if not odd:
         return
     (_, first), *more = odd
-    total = len(folder.train) + len(folder.validation)
     others = f" Nor can be read {len(more)} more of the {total:,} pictures, as {more[0][0]}." if more else ""
     raise DataMissing(spelt(f"{first}{others}"))
 

@@ -11,7 +11,7 @@ from benchmark import fit
 from benchmark.engine.measuring import examiner
 from benchmark.engine.pictures.picture_file import check_picture, read_picture
 from benchmark.errors import DataMissing
-from benchmark.using.folder import read_folder
+from benchmark.using.folder import check_pictures, read_folder
 
 __all__ = ["pictures"]
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 4), dtype=np.uint8)
@@ -74,6 +74,16 @@ def test_all_pictures_that_cannot_be_read_are_told_of_before_anything_is_trained
     sentence = r"a/3\.png in .* is damaged: put .* in its place\. .* 2 more of the 30 pictures, as b/4\.png\.$"
     with pytest.raises(DataMissing, match=sentence):
         fit("cifar_resnet8", pictures, "dgl", 2, **SMALL)
+
+
+def test_of_very_many_pictures_none_is_opened_before_the_training(pictures, monkeypatch):
+    (pictures / "a/3.png").write_bytes(REFUSED["half a PNG"])
+    folder = read_folder(pictures)
+    monkeypatch.setattr("benchmark.using.folder.MANY", 29)
+    check_pictures(folder)
+    monkeypatch.setattr("benchmark.using.folder.MANY", 30)
+    with pytest.raises(DataMissing, match="a/3"):
+        check_pictures(folder)
 
 
 def test_classes_of_which_the_folder_itself_holds_no_picture_out_are_named(pictures):
