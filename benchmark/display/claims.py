@@ -30,7 +30,7 @@ HOW = (
     "each side’s own optimiser. Where no "
     "network was trained that a claim on them speaks of, `beyond plan` decides it, and the verdict says “simulated "
     "alone”; the two are never mixed. What is said "
-    "of all settings waits until the suites that were begun are complete in it. A smoke test decides nothing. In the "
+    "of all settings waits until the suites that are half run are complete in it. A smoke test decides nothing. In the "
     "pictures the solid line is no difference and the dashed one what the claim has to pass; bars are 95 % t "
     "intervals of one setting, without correction, and hollow points have none."
 )

@@ -1,4 +1,8 @@
-"""Which rows the suites that were begun ask for: what a claim on all of them has to wait for."""
+"""Which rows the suites ask for that are half run: what a claim on all of them has to wait for.
+
+Of less than half, what is there is what was run first, and a claim that is decided elsewhere would wait for months. Its
+cases count, as all do.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,28 +14,35 @@ from benchmark.schema.plugins import METHODS, method_metadata, plugin_ids, plugi
 from benchmark.schema.suite import Suite, cells
 from benchmark.tables.columns import SHARED
 
+ROW_ASKED = ["suite", "backbone", "recipe", "method", "variant", "modules"]
 COLUMNS = ["suite", "dataset", "backbone", "recipe", "method", "variant", "family", "modules", "leads"]
 
 
 def rows_asked(board: pd.DataFrame, defined: Mapping[str, Suite]) -> pd.DataFrame:
-    """The rows (columns ``COLUMNS``) that a suite asks for, by each recipe of which the leaderboard has a row.
+    """The rows (columns ``COLUMNS``) that a suite asks for, by each recipe by which half of them have all their seeds.
 
     Args:
         board: the leaderboard with its column ``leads``.
         defined: the suites of ``suites.yaml``.
     """
     own = board[board["times"].isna()]
-    begun = dict(zip(zip(own["suite"], own["recipe"], strict=True), own["leads"], strict=True))
+    leads = dict(zip(zip(own["suite"], own["recipe"], strict=True), own["leads"], strict=True))
     methods = plugin_ids(METHODS) if METHODS.exists() else []
     rows = [
-        {**row, "dataset": suite.dataset, "leads": begun[name, row["recipe"]]}
+        {**row, "dataset": suite.dataset, "leads": leads[name, row["recipe"]]}
         for name, suite in defined.items()
         if name in set(own["suite"])
         for method in methods
         for row in _of_method(name, suite, method)
-        if (name, row["recipe"]) in begun
+        if (name, row["recipe"]) in leads
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return _half_run(pd.DataFrame(rows, columns=COLUMNS), own[own["n_total"] >= own["n_asked"]])
+
+
+def _half_run(asked: pd.DataFrame, run: pd.DataFrame) -> pd.DataFrame:
+    there = pd.MultiIndex.from_frame(asked[ROW_ASKED]).isin(pd.MultiIndex.from_frame(run[ROW_ASKED].fillna("")))
+    share = pd.Series(there, asked.index, dtype=float).groupby([asked["suite"], asked["recipe"]]).transform("mean")
+    return asked[share >= 0.5]
 
 
 def family_that_claims(said: Mapping[str, Any]) -> str:

@@ -90,7 +90,7 @@ class Evidence:
     """All rows and cells that claims are held against.
 
     ``board``: the leaderboard with its column ``leads``; ``cells``: all cells; ``asked``: the rows that suites ask for
-    which were begun, with the columns ``SETTING``, ``SIDE``, dataset, family and leads; ``smoke``: the smoke tests;
+    which are half run, with the columns ``SETTING``, ``SIDE``, dataset, family and leads; ``smoke``: the smoke tests;
     ``planned``: rows of plans (:mod:`benchmark.tables.planned`).
     """
 
@@ -189,7 +189,7 @@ class Evidence:
         ]
 
     def waiting(self, claim: Claim, cases: Sequence[Case]) -> int:
-        """How many cases the suites that were begun have in store for the claim, beside these.
+        """How many cases the suites that are half run have in store for the claim, beside these.
 
         Two rows that were run to the end have none: with the seeds that their suite asks for, there may be no test.
         """

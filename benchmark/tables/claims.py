@@ -57,7 +57,7 @@ class Weighed(NamedTuple):
     cases: list[Case]
     supports: float = nan
     contradicts: float = nan
-    waiting: int = 0  # cases that suites which were begun have in store for it
+    waiting: int = 0  # cases that suites which are half run have in store for it
 
     @property
     def counting(self) -> list[Case]:
@@ -287,7 +287,9 @@ def _why_untested(weighed: Weighed) -> str:
     tested = sum(case.counts for case in contests)
     if tested and weighed.waiting:
         so_far = "none decides it alone" if weighed.claim.tested else "none of them decides it"
-        return f"Known in {_settings(tested)}, of which {so_far}; it waits for {weighed.waiting} more of suites begun."
+        return (
+            f"Known in {_settings(tested)}, of which {so_far}; it waits for {weighed.waiting} more of half-run suites."
+        )
     most, failed = max(case.n for case in contests), any(case.failed for case in contests)
     pairs = f"{most} {weighed.claim.pair_by}{'' if most == 1 else 's'}"
     return f"Rows of both have {pairs} in common; a test needs {ENOUGH}." + (" Cells did not end ok." if failed else "")

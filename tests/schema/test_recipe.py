@@ -125,7 +125,7 @@ def test_a_slip_is_refused_in_a_sentence(tmp_path, said, sentence):
 
 BLOCKS = {
     "digits": "cd0545c262207573",
-    "cifar10_small": "adfb66fa8b7c5f93",
+    "cifar10_small": "a6a3a7929651fb2a",
 }
 
 

@@ -12,7 +12,8 @@ from scipy.special import stdtr
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
-from benchmark.tables.asked import family_that_claims
+from benchmark.schema.suite import Suite
+from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard
 from benchmark.tables.cases import Evidence, judge
 from benchmark.tables.cells import load
@@ -189,7 +190,9 @@ def test_what_holds_everywhere_waits_for_the_rows_of_suites_that_were_begun(evid
     waits = Evidence(evidence.board, evidence.cells, pd.DataFrame(asked), evidence.smoke)
     found = one(waits, "better")
     assert found["verdict"] == UNTESTED
-    assert found["why"] == "Known in 2 settings, of which none decides it alone; it waits for 1 more of suites begun."
+    assert (
+        found["why"] == "Known in 2 settings, of which none decides it alone; it waits for 1 more of half-run suites."
+    )
     assert one(waits, {"method": "better", "modules": [2, 4]})["verdict"] == SUPPORTED
     assert one(waits, "worse")["verdict"] == CONTRADICTED  # one setting is enough
     assert one(waits, "worse", holds="somewhere")["verdict"] == UNTESTED
@@ -506,3 +509,17 @@ def test_rows_of_the_one_recipe_for_all_decide_nothing_where_the_suite_asks_for_
     board = pd.DataFrame({"suite": ["a", "a", "b"], "recipe": ["shared", "tuned", "shared"], "leads": "yes"})
     defined = {"a": SimpleNamespace(leading="tuned"), "b": SimpleNamespace(leading="shared")}
     assert led_as_defined(board, defined).tolist() == ["no", "yes", "yes"]
+
+
+def test_a_claim_waits_for_a_suite_of_which_half_is_run_and_not_for_what_was_run_first():
+    said = {"title": "x", "dataset": "digits", "backbones": [{"name": "cifar_resnet8"}], "modules": [2], "seeds": 2}
+    said |= {"recipe": {"epochs": 1, "batch": 8, "lr": 0.1}, "validation": 0.1}
+    suite = Suite.model_validate(said | {"methods": ["e2ebp", "dgl", "greedy_sl", "predsim"]})
+    row = {"suite": "one", "backbone": "cifar_resnet8", "recipe": "shared", "leads": "yes", "times": float("nan")}
+    row |= {"n_asked": 2, "n_total": 2, "modules": 2, "variant": ""}
+    rows = [row | {"method": "e2ebp", "modules": 1}, row | {"method": "predsim", "variant": "predsim"}]
+    assert rows_asked(pd.DataFrame(rows[:1]), {"one": suite}).empty
+    assert rows_asked(pd.DataFrame([rows[0], rows[1] | {"n_total": 1}]), {"one": suite}).empty
+    half = rows_asked(pd.DataFrame(rows), {"one": suite})
+    assert half["method"].tolist() == ["dgl", "e2ebp", "greedy_sl", "predsim"]
+    assert rows_asked(pd.DataFrame(rows), {}).empty
