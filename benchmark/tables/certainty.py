@@ -4,12 +4,12 @@ Three seeds say little of a method's scatter: the t test of one pair alone has 2
 correction for some 400 pairs only differences of 90 standard errors would pass it. So the scatters of all methods of a
 suite are estimated together, each drawn towards what they have in common as far as they are alike (Smyth 2004, "Linear
 models and empirical Bayes methods for assessing differential expression in microarray experiments"). What they have in
-common grows with the error, as a power of it that is fitted to the suite: methods that reach 90 % scatter by a quarter
-of a point here, those that reach 35 % by five points, and as estimates of one and the same scatter they would tell
-nothing of each other (the trend of Law et al. 2014, "voom: precision weights unlock linear model analysis tools for
-RNA-seq read counts"). No scatter is taken for less than what its own seeds say: one method that scatters ten times as
-much as its like would else be above or below some of them by noise in a quarter of all suites. What a seed does to all
-methods alike is no scatter: differences are those of the same seed.
+common grows with the error, as a power of it that is fitted to the suite: on Fashion-MNIST methods that reach 90 %
+scatter by a quarter of a point, those that reach 35 % by five points, and as estimates of one and the same scatter they
+would tell nothing of each other (the trend of Law et al. 2014, "voom: precision weights unlock linear model analysis
+tools for RNA-seq read counts"). No scatter is taken for less than what its own seeds say: one method that scatters ten
+times as much as its like would else be above or below some of them by noise in a quarter of all suites. What a seed
+does to all methods alike is no scatter: differences are those of the same seed.
 
 A method is above another only where the t test with these variances says so at the level that Holm's correction for
 the number of pairs gives it. The chance that noise alone puts any method of a suite above any other is then about
