@@ -24,7 +24,7 @@ ROOMS = [
         "sandbox",
         "submitting",
     ),
-    *("verifying", "gpu", "display", "export", "cli", "entry"),
+    *("verifying", "gpu", "display", "export", "commands", "cli", "entry"),
 ]
 ENGINE = ["cutting", "pictures", "objectives", "training", "parallel", "former", "load", "measuring", "golden"]
 

@@ -1,0 +1,126 @@
+"""Train again what was recorded, and read the results."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.commands.options import Jobs
+from benchmark.commands.terminal import at_the_top, complain, console
+from benchmark.errors import UserError
+
+
+def reproduce(
+    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="only the first so many of each row")] = None,
+    jobs: Jobs = None,
+) -> None:
+    """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
+    at_the_top()
+    from benchmark.running.progress import ProgressBar
+    from benchmark.running.run import RUNS, check_asked, methods_of, run_suite
+    from benchmark.schema.suite import load_suite
+    from benchmark.tables.board import leaderboard
+    from benchmark.tables.cells import load
+    from benchmark.tables.terminal import print_leaderboard
+    from benchmark.verifying.reproduce import SCRATCH, committed_records, compare, print_comparison
+
+    asked = load_suite(suite)
+    check_asked(suite, asked, [], protocol)
+    protocol = protocol or asked.leading
+    committed = committed_records(RUNS / suite, protocol)
+    with ProgressBar(suite, console) as bar:
+        recorded = {record.identity.method for record in committed.values()}
+        trained = methods_of(asked)
+        methods = [name for name in trained if name in recorded]
+        if new := [name for name in trained if name not in recorded]:
+            bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
+        runs, kept = SCRATCH / "runs", SCRATCH / "cells"
+        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol, seeds=seeds)
+    print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
+    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol), seeds)
+    print_comparison(comparison, console)
+    shutil.rmtree(SCRATCH)
+    if not comparison.reproduced:
+        sys.exit(1)
+
+
+def verify(
+    suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
+    jobs: Jobs = None,
+) -> None:
+    """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
+    at_the_top()
+    from benchmark.running.progress import ProgressBar
+    from benchmark.sandbox.run import protections
+    from benchmark.tables.files import write_tables
+    from benchmark.verifying.verify import claims, runnable, too_high, verify
+    from benchmark.verifying.verify import sample as draw
+
+    found, unfit = claims(suite or [], method or [])
+    found, missing = runnable(found)
+    for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
+        console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    chosen = draw(found, sample)
+    try:
+        with ProgressBar("verify", console) as bar:
+            outcomes = list(verify(chosen, bar, jobs))
+    finally:
+        write_tables()  # of what is known, should it be interrupted
+    faults = too_high(found, chosen)
+    for sentence in faults:
+        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+    if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
+    """Write the tables of results/ anew from the records, and print the leaderboard."""
+    at_the_top()
+    from benchmark.schema.plugins import broken_methods
+    from benchmark.tables.files import write_tables
+    from benchmark.tables.terminal import print_leaderboard
+
+    board = write_tables()
+    for sentence in broken_methods().values():
+        complain(sentence, "yellow")
+    if suite and suite not in set(board["suite"]):
+        raise UserError(
+            f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
+        )
+    print_leaderboard(board[board["suite"] == suite] if suite else board, console)
+
+
+def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
+    """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
+    at_the_top()
+    from benchmark.tables.claims_printed import print_claims
+    from benchmark.tables.files import RESULTS, write_tables
+
+    write_tables()
+    print_claims(RESULTS, claim, console)
+
+
+def dashboard() -> None:
+    """Open the leaderboard in a browser."""
+    at_the_top()
+    from streamlit.web import cli
+
+    sys.argv = ["streamlit", "run", str(Path("dashboard") / "app.py")]
+    cli.main()
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="where to; an earlier export is replaced")] = Path("site"),
+) -> None:
+    """Write the leaderboard as a folder of static pages, for GitHub Pages or to open as files."""
+    from benchmark.display.reading import results_folder
+    from benchmark.export.site import export as write_site
+
+    pages = write_site(results_folder(), folder)
+    console.print(f"{pages} pages are in {folder}; open {folder / 'index.html'}.", highlight=False, markup=False)
