@@ -118,35 +118,33 @@ def test_a_method_that_looks_for_the_test_labels_finds_them_where_it_is_trusted(
     assert (trusted.accuracy.test_top1, trusted.accuracy.test_top5) == (100.0, 100.0)
 
 
-@pytest.mark.parametrize("mode", [pytest.param("bubblewrap", marks=needs("bwrap")), "without"])
-def test_in_the_sandbox_it_finds_none_and_in_bubblewrap_not_those_of_an_installed_package(workshop, monkeypatch, mode):
-    if mode == "without":
-        monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
+def test_in_the_sandbox_it_finds_none_but_those_of_an_installed_package_without_bubblewrap(workshop, monkeypatch):
+    monkeypatch.setattr(bubblewrap, "refusal", lambda: "switched off by a test")
     (workshop / "methods" / "peeks.py").write_text(PEEKS)
     suite = load_suite("tiny")
     record, protections = train_again(lambda done: None, cells("tiny", suite, "peeks")[0], suite, workshop)
     assert "time limit" in protections
-    assert ("bubblewrap" in protections) == (mode == "bubblewrap")
-    if mode == "bubblewrap":
-        assert record.status == "ok", record.error
-        assert record.accuracy.test_top1 < 60.0
-    else:
-        assert record.status == "failed"
-        assert "1797 labels are in reach" in record.error
+    assert "bubblewrap" not in protections
+    assert record.status == "failed"
+    assert "1797 labels are in reach" in record.error
 
 
-def test_a_file_is_imported_in_the_sandbox_only_and_its_links_are_not_followed(claimed, monkeypatch, capsys):
+@needs("bwrap")
+def test_a_file_sees_the_sandbox_only_finds_no_label_there_and_its_links_are_not_followed(
+    claimed, monkeypatch, capsys
+):
     loot, victim = claimed.parent / "loot", claimed.parent / "victim"
     victim.write_text("precious")
     path = claimed / "methods" / "dgl.py"
-    path.write_text(CARRIES_OFF.replace("@LOOT@", str(loot)).replace("@VICTIM@", str(victim)) + path.read_text())
+    path.write_text(PEEKS + CARRIES_OFF.replace("@LOOT@", str(loot)).replace("@VICTIM@", str(victim)))
     for record_file in (claimed / "results/runs/tiny/dgl").iterdir():
         record = read_record(record_file)
         origin = record.provenance.model_copy(update={"method_sha256": file_sha256(path)})
         write_record(record.model_copy(update={"provenance": origin}), record_file)
     beyond(monkeypatch, capsys, "verify", "tiny", "--method", "dgl", "--sample", "1")
-    (outcome,) = (claimed / "results/verified/tiny/dgl").iterdir()
-    assert json.loads(outcome.read_text())["again_top1"] > 0, outcome.read_text()  # it ran to its end
+    (outcome,) = (json.loads(p.read_text()) for p in (claimed / "results/verified/tiny/dgl").iterdir())
+    assert 0 < outcome["again_top1"] < 60.0, outcome  # it ran to its end, and knew no label
+    assert "bubblewrap" in outcome["protections"]
     assert not loot.exists()
     assert victim.read_text() == "precious"
 
@@ -169,10 +167,10 @@ def test_what_is_no_table_is_no_answer(tmp_path):
             _answers(tmp_path / name, 3, 2)
 
 
-@pytest.mark.parametrize("name", ["knows_the_order", "remembers_answers"])
-def test_who_looks_at_more_than_the_picture_gets_no_accuracy(workshop, name):
-    shutil.copy(ROOT / "tests" / "hostile" / f"{name}.py", workshop / "methods")
-    record, _ = train_again(lambda done: None, cells("tiny", load_suite("tiny"), name)[0], load_suite("tiny"), workshop)
+def test_who_looks_at_more_than_the_picture_gets_no_accuracy(workshop):
+    shutil.copy(ROOT / "tests" / "hostile" / "remembers_answers.py", workshop / "methods")
+    suite = load_suite("tiny")
+    record, _ = train_again(lambda done: None, cells("tiny", suite, "remembers_answers")[0], suite, workshop)
     assert (record.status, record.accuracy) == ("failed", None)
     assert "The prediction for a picture hangs on more than the picture: " in record.error
 
