@@ -20,9 +20,11 @@ from benchmark.errors import UserError
 from benchmark.examining.examination import examination_names, load_examination
 from benchmark.holm import holm_adjusted
 from benchmark.schema.claims import NAME, Claim
-from benchmark.tables.cases import Case, Evidence, cases_of_table, in_words, values_in_words
+from benchmark.tables.case import Case, in_words, values_in_words
+from benchmark.tables.cases_of_tracks import cases_of_table
 from benchmark.tables.certainty import ERROR
 from benchmark.tables.columns import ENOUGH, to_decimals
+from benchmark.tables.evidence import Evidence
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 OPEN, UNTESTED = "not distinguishable", "not tested at this scale"

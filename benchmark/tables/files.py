@@ -21,12 +21,12 @@ from benchmark.schema.suite import LEADING, SUITES, Suite, load_suites, settings
 from benchmark.schema.text import decoded, printable, read_bytes, said, write_text
 from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard, rounded
-from benchmark.tables.cases import Evidence
 from benchmark.tables.cells import load, published
 from benchmark.tables.claimed_names import check_names
 from benchmark.tables.claims import tables_of_claims
 from benchmark.tables.columns import SMOKE_TEST, TRACK, dictionary
 from benchmark.tables.curves import curves
+from benchmark.tables.evidence import Evidence
 from benchmark.tables.kinds import other_kind
 from benchmark.tables.methods_said import methods_said, with_metadata
 from benchmark.tables.planned import rows_planned

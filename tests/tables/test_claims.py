@@ -15,7 +15,7 @@ from benchmark.schema.claims import NAME, Claim
 from benchmark.schema.suite import Suite
 from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard
-from benchmark.tables.cases import Evidence, judge
+from benchmark.tables.case import judge
 from benchmark.tables.cells import load
 from benchmark.tables.certainty import ERROR
 from benchmark.tables.claimed_names import check_names
@@ -31,6 +31,7 @@ from benchmark.tables.claims import (
     tables_of_claims,
     weigh,
 )
+from benchmark.tables.evidence import Evidence
 from benchmark.tables.files import led_as_defined
 from benchmark.tables.planned import rows_planned
 

@@ -130,9 +130,7 @@ def test_in_the_sandbox_it_finds_none_but_those_of_an_installed_package_without_
 
 
 @needs("bwrap")
-def test_a_file_sees_the_sandbox_only_finds_no_label_there_and_its_links_are_not_followed(
-    claimed, monkeypatch, capsys
-):
+def test_a_file_sees_the_sandbox_only_finds_no_label_there_and_its_links_are_not_followed(claimed, monkeypatch, capsys):
     loot, victim = claimed.parent / "loot", claimed.parent / "victim"
     victim.write_text("precious")
     path = claimed / "methods" / "dgl.py"
