@@ -28,7 +28,7 @@ from benchmark.engine.measuring.cost import Simulation, simulate
 from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
-from benchmark.running.run import all_methods
+from benchmark.running.methods import all_methods
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.suite import TWIN
 

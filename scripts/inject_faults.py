@@ -32,7 +32,8 @@ from benchmark.errors import UserError
 from benchmark.running import run as running
 from benchmark.running.executors import Local
 from benchmark.running.processes import close_server
-from benchmark.schema.record import Record, read_record
+from benchmark.running.store import KEPT, RUNS
+from benchmark.schema.record import Record, read_record, write_record
 from benchmark.tables.files import write_tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +50,7 @@ SUITE = {
 METHODS = ("dgl", "greedy_sl")
 COMMAND = [sys.executable, "-c", "from benchmark.entry import main; main()", "run", "tiny"]
 COMMAND += [word for method in METHODS for word in ("--method", method)]
-CHECKPOINTS = running.KEPT.with_name("checkpoints")
+CHECKPOINTS = KEPT.with_name("checkpoints")
 MARK = "BEYOND_FAULT_TRIAL"  # in the environment of all processes of a trial
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS)
 LONGEST = 180.0  # seconds of a trial; then it hangs
@@ -85,7 +86,7 @@ def furnish(folder: Path) -> None:
 def undisturbed() -> dict[str, Record]:
     """Train for real, once; the records by their path."""
     running.run_suite("tiny", METHODS, Silent())
-    return {str(path): read_record(path) for path in sorted(running.RUNS.rglob("*.json"))}
+    return {str(path): read_record(path) for path in sorted(RUNS.rglob("*.json"))}
 
 
 def trained(record: Record) -> object:
@@ -110,8 +111,8 @@ class Trials:
         (self.folder / "results").mkdir()
         chosen = self.rng.sample(sorted(self.base), finished)
         for path in chosen:
-            running.write_record(self.base[path], running.KEPT / f"{self.base[path].fingerprint}.json")
-            running.write_record(self.base[path], Path(path))
+            write_record(self.base[path], KEPT / f"{self.base[path].fingerprint}.json")
+            write_record(self.base[path], Path(path))
 
     def count(self, kind: str, what: str, sentence: str = "") -> None:
         """Note one more of a column."""
@@ -152,7 +153,7 @@ class Trials:
 
     def _clear_the_way(self) -> None:
         """Do what the sentence says."""
-        for path in (self.folder / ".beyond", running.KEPT, Path("results/runs"), Path("results/runs/tiny")):
+        for path in (self.folder / ".beyond", KEPT, Path("results/runs"), Path("results/runs/tiny")):
             if path.is_file():
                 path.unlink()
         for path in [*self.folder.glob("results/*.csv"), *self.folder.rglob("*.json")]:
@@ -277,7 +278,7 @@ def real_run() -> tuple[int | None, str]:
 def kept_now() -> set[str]:
     """Names of the cells whose kept records are whole."""
     found = set()
-    for path in running.KEPT.glob("*.json") if running.KEPT.is_dir() else ():
+    for path in KEPT.glob("*.json") if KEPT.is_dir() else ():
         with suppress(UserError):
             if path.is_file() and read_record(path).genuine:
                 found.add(path.name)
@@ -379,7 +380,7 @@ def damaged(trials: Trials) -> Callable[[], None]:
     """Files of an earlier run that are cut short, garbled, empty, or something else than files."""
     rng = trials.rng
     trials.clean(len(trials.base))
-    files = sorted([*running.KEPT.glob("*.json"), *running.RUNS.rglob("*.json")])
+    files = sorted([*KEPT.glob("*.json"), *RUNS.rglob("*.json")])
     for path in rng.sample(files, rng.randrange(1, 4)):
         content = path.read_bytes()
         path.unlink()

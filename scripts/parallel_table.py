@@ -24,7 +24,7 @@ from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
 from benchmark.planning.simulated import Training
 from benchmark.planning.speedup import serial, speedup
-from benchmark.running.run import all_methods
+from benchmark.running.methods import all_methods
 from benchmark.schema.suite import Backbone
 
 RESULTS = Path("results/parallel.csv")

@@ -42,7 +42,7 @@ def plan(
     from benchmark.planning.gpus import On
     from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
-    from benchmark.running.run import check_asked
+    from benchmark.running.asked import check_asked
     from benchmark.schema.suite import load_suite
 
     if [published, suite is not None, backbone is not None].count(True) != 1:

@@ -20,8 +20,11 @@ def reproduce(
 ) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
     at_the_top()
+    from benchmark.running.asked import check_asked
+    from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import RUNS, check_asked, methods_of, run_suite
+    from benchmark.running.run import run_suite
+    from benchmark.running.store import RUNS
     from benchmark.schema.suite import load_suite
     from benchmark.tables.board import leaderboard
     from benchmark.tables.cells import load

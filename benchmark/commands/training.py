@@ -33,9 +33,11 @@ def run(
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
+    from benchmark.running.asked import check_asked
     from benchmark.running.executors import executor
+    from benchmark.running.methods import methods_of, not_parallel, unusable_methods
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import OutOfTime, check_asked, methods_of, not_parallel, run_suite, unusable_methods
+    from benchmark.running.run import OutOfTime, run_suite
     from benchmark.running.seat import Seat
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
@@ -118,9 +120,11 @@ def cell(
     """
     at_the_top()
     from benchmark.running.executors.heartbeat import Heartbeat
+    from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import WORTH_KEEPING, OutOfTime, methods_of, run_suite
+    from benchmark.running.run import OutOfTime, run_suite
     from benchmark.running.seat import Seat
+    from benchmark.running.store import WORTH_KEEPING
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
@@ -175,8 +179,9 @@ def tune(
 ) -> None:
     """Search each method's recipe on the validation split, all with one budget, and keep every trial."""
     at_the_top()
+    from benchmark.running.asked import check_asked
+    from benchmark.running.methods import methods_of, unusable_methods
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import check_asked, methods_of, unusable_methods
     from benchmark.schema.suite import load_suite
     from benchmark.tuning.search import tune as search
 
@@ -206,8 +211,8 @@ def examine(
     """Examine the trained networks of a track, train again those that are not kept here, and write tables."""
     at_the_top()
     from benchmark.examining.run import check_suite, examine_suite
+    from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
-    from benchmark.running.run import methods_of
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 

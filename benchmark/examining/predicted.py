@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmark.examining.examination import options_of
 from benchmark.examining.examined import EXAMINED, Examined, all_examined
-from benchmark.running.run import methods_of
+from benchmark.running.methods import methods_of
 from benchmark.schema.suite import Suite, cells, load_suite
 
 

@@ -13,11 +13,13 @@ from benchmark.examining.agreement import differences
 from benchmark.examining.candidate import Candidate
 from benchmark.examining.examination import load_examination, options_of
 from benchmark.examining.examined import EXAMINED, Examined, examined_path, key_of, read_examined, write_examined
+from benchmark.running.asked import check_asked
 from benchmark.running.keep import NETWORKS, moments_after, network_file
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.methods import methods_of
 from benchmark.running.observer import LineObserver
-from benchmark.running.run import RUNS, check_asked, methods_of, record_path, remove_others
 from benchmark.running.slots import described, slots
+from benchmark.running.store import RUNS, record_path, remove_others
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
 from benchmark.schema.protocols import effective

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.gpu.facts import Row, row
 from benchmark.running.cell import run_cell
-from benchmark.running.run import RUNS
+from benchmark.running.store import RUNS
 from benchmark.schema.protocols import effective
 from benchmark.schema.record import Record, read_record, read_records
 from benchmark.schema.suite import Cell, Suite, cells, identify, load_suite

@@ -13,7 +13,7 @@ from benchmark.gpu.parts import Device, parts
 from benchmark.gpu.report import Report, Row
 from benchmark.running.cores import cores
 from benchmark.running.launch import GRACE, Crash, run_jobs
-from benchmark.running.run import all_methods
+from benchmark.running.methods import all_methods
 from benchmark.running.slots import slots
 from benchmark.schema.plugins import METHODS, broken_methods, plugin_path
 

@@ -30,7 +30,7 @@ from benchmark.planning.simulated import Training
 from benchmark.planning.table import Row, print_rows
 from benchmark.running.cores import cores
 from benchmark.running.launch import Crash, Job, run_jobs
-from benchmark.running.run import not_parallel
+from benchmark.running.methods import not_parallel
 from benchmark.running.seat import Seat
 from benchmark.running.together import in_lanes
 from benchmark.schema.suite import Suite

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.engine import golden
 from benchmark.engine.load import load_method
 from benchmark.errors import UserError
-from benchmark.running.run import all_methods
+from benchmark.running.methods import all_methods
 from benchmark.schema.plugins import FAMILIES, METHODS, method_metadata, plugin_path
 from benchmark.schema.suite import TWIN
 from benchmark.schema.text import write_text

@@ -17,7 +17,7 @@ from workshop import Watcher, beyond, changed, mistake, run, workshop, write_sui
 from benchmark import cli
 from benchmark.ending import Interrupted
 from benchmark.errors import UserError
-from benchmark.running.run import KEPT, RUNS, _Store
+from benchmark.running.store import KEPT, RUNS, Store
 from benchmark.schema.record import read_record, write_record
 
 __all__ = ["workshop"]
@@ -277,7 +277,7 @@ def test_what_cannot_be_kept_is_said_and_has_its_record(workshop, capsys):
     record = committed_record()
     Path(".beyond").touch()
     watcher = Watcher()
-    store = _Store(RUNS, KEPT, watcher)
+    store = Store(RUNS, KEPT, watcher)
     store.save(record, record.fingerprint)
     store.complain()
     assert read_record(RUNS / "digits/dgl/cifar_resnet8-k2-s0.json") == record
@@ -308,7 +308,7 @@ def test_a_record_that_has_no_place_at_all_ends_the_run(workshop):
     with pytest.raises(
         UserError, match=r"results/runs/digits/.*cannot be written either, so what has no record is lost"
     ):
-        _Store(RUNS, KEPT, Watcher()).save(record, record.fingerprint)
+        Store(RUNS, KEPT, Watcher()).save(record, record.fingerprint)
 
 
 def committed_record():
@@ -407,7 +407,7 @@ def test_missing_data_says_how_to_get_it(workshop, monkeypatch, capsys):
 
 
 def test_reproducing_compares_with_what_is_committed(workshop, monkeypatch, capsys):
-    monkeypatch.setattr("benchmark.running.run.all_methods", lambda without=(): ["dgl", "greedy_sl"])
+    monkeypatch.setattr("benchmark.running.methods.all_methods", lambda without=(): ["dgl", "greedy_sl"])
     assert "no committed records" in mistake(monkeypatch, capsys, "reproduce", "tiny")
     run("greedy_sl")
     path = Path("results/runs/tiny/greedy_sl/cifar_resnet8-k2-s1.json")
