@@ -14,6 +14,8 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from tracks_written import write_tracks
 
+from benchmark.schema.suite import PROTOCOL
+
 TOP = Path(__file__).parent.parent
 DASHBOARD = TOP / "dashboard"
 PAGES = ("leaderboard", *sorted({page.stem for page in (DASHBOARD / "pages_shown").glob("*.py")} - {"leaderboard"}))
@@ -47,7 +49,9 @@ def _results() -> TemporaryDirectory[str]:
     (folder / "plans").mkdir()
     heading = "method,variant,backbone,modules,peak_gb,peak_ratio,saved_gb,step_gflops,flops_ratio,parameters"
     planned = PLANNED.removeprefix("cifar100,")
-    (folder / "plans" / "cifar100.csv").write_text(f"{heading},auxiliary_parameters,note\n{planned}\n")
+    (folder / "plans" / "cifar100.csv").write_text(
+        f"{heading},auxiliary_parameters,note,protocol\n{planned},{PROTOCOL}\n"
+    )
     return kept
 
 

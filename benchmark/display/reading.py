@@ -18,6 +18,7 @@ from benchmark.schema.text import printable_lines
 from benchmark.tables.blocks import in_blocks
 from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, labels_in_words, rank_in_words
 from benchmark.tables.kinds import other_kind
+from benchmark.tables.planned import of_todays_engine
 from benchmark.tables.reproduced import NOT_RUN
 
 TEXT = [name for name, column in COLUMNS.items() if column.decimals is None]
@@ -146,7 +147,10 @@ def read_cells(results: Path) -> pd.DataFrame:
 
 def read_plans(results: Path, board: pd.DataFrame) -> pd.DataFrame:
     """What the committed plans predict of rows that nobody has run; the columns of ``beyond plan`` and ``suite``."""
-    tables = [read_table(path, ("variant", "note")).assign(suite=path.stem) for path in results.glob("plans/*.csv")]
+    tables = [
+        of_todays_engine(read_table(path, ("variant", "note"))).assign(suite=path.stem)
+        for path in results.glob("plans/*.csv")
+    ]
     tables = [table for table in tables if not table.empty]
     if not tables:
         return pd.DataFrame()

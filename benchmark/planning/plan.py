@@ -21,7 +21,7 @@ from benchmark.planning.speedup import print_speedups
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, cells, load_suite
+from benchmark.schema.suite import PROTOCOL, TWIN, Cell, Suite, cell_options, cells, load_suite
 from benchmark.schema.text import write_text
 
 PLANS = Path("results/plans")
@@ -52,6 +52,7 @@ class PlanRow(Row):
     parameters: int | None = None
     auxiliary_parameters: int | None = None
     note: str = ""
+    protocol: int = 0  # of the engine whose numbers these are; a row that does not say it is as good as none
     hours: str = Field(default="", exclude=True)  # on a GPU that was asked for
 
     @property
@@ -132,6 +133,7 @@ def _row(training: Training, made: Simulated, twin: Simulation | None) -> PlanRo
         backbone=training.backbone.key,
         modules=training.modules,
         note=made.note,
+        protocol=PROTOCOL,
     )
     cost = made.cost
     if cost is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.schema.suite import Suite
+from benchmark.schema.suite import PROTOCOL, Suite
 
 COLUMN_OF = {"memory": "peak_gb", "FLOPs": "step_gflops"}  # a claim's metric -> a plan's column
 COLUMNS = ["suite", "dataset", "backbone", "batch", "recipe", "method", "variant", "family", "modules", "leads"]
@@ -31,9 +31,15 @@ def _of_suite(path: Path, name: str, suite: Suite, families: Mapping[str, str]) 
     if not path.is_file():
         return pd.DataFrame(columns=wanted)
     rows = pd.read_csv(path, keep_default_na=False, na_values=dict.fromkeys(COLUMN_OF.values(), ""))
+    rows = of_todays_engine(rows)
     rows = rows[rows["method"].isin(families)].dropna(subset=list(COLUMN_OF.values()))
     rows = rows.assign(suite=name, dataset=suite.dataset, batch=suite.recipe.batch, recipe="", leads="yes")
     return rows.assign(family=rows["method"].map(families))[wanted]
+
+
+def of_todays_engine(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a plan that are of today's ``PROTOCOL``: a method of an earlier one may have had other heads."""
+    return rows[rows["protocol"] == PROTOCOL] if "protocol" in rows else rows[:0]
 
 
 def can_be_planned(metric: str, columns: Collection[str]) -> bool:

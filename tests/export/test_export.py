@@ -19,6 +19,7 @@ from benchmark.display.traits import TRAITS
 from benchmark.errors import UserError
 from benchmark.export.folder import MARK, write_folder
 from benchmark.export.site import export
+from benchmark.schema.suite import PROTOCOL
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
@@ -80,7 +81,7 @@ def write_results(folder: Path) -> Path:
     (folder / "suites.json").write_text(json.dumps(said))
     write_tracks(folder)
     (folder / "plans").mkdir()
-    pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": ""}]).to_csv(
+    pd.DataFrame([PLAN | {"flops_ratio": 1.1, "auxiliary_parameters": 7, "note": "", "protocol": PROTOCOL}]).to_csv(
         folder / "plans" / "cifar10.csv", index=False
     )
     (folder / "fit.csv").write_text(FIT)

@@ -12,7 +12,7 @@ from scipy.special import stdtr
 
 from benchmark.errors import UserError
 from benchmark.schema.claims import NAME, Claim
-from benchmark.schema.suite import Suite
+from benchmark.schema.suite import PROTOCOL, Suite
 from benchmark.tables.asked import family_that_claims, rows_asked
 from benchmark.tables.board import leaderboard
 from benchmark.tables.case import judge
@@ -345,7 +345,10 @@ def plans(folder: Path) -> Path:
         for m, v, k, gb in (("e2ebp", "", 1, 8.0), ("lean", "", 2, 6.0), ("lean", "", 16, 1.0), ("fat", "b", 2, 9.0))
     ]
     rows += [rows[0] | {"method": "refused", "peak_gb": None, "step_gflops": None}]
+    rows = [row | {"protocol": PROTOCOL} for row in rows]
+    rows += [row | {"variant": "of an earlier engine", "protocol": PROTOCOL - 1} for row in rows]
     (folder / "plans").mkdir()
+    (folder / "plans" / "old.csv").write_text("method,variant,backbone,modules,peak_gb,step_gflops\nlean,,a,2,1,1\n")
     pd.DataFrame(rows).to_csv(folder / "plans" / "paper.csv", index=False)
     return folder / "plans"
 
@@ -353,7 +356,7 @@ def plans(folder: Path) -> Path:
 def test_what_nobody_trained_is_decided_by_plans_and_said_to_be(evidence, tmp_path):
     suite = SimpleNamespace(dataset="cifar10", recipe=SimpleNamespace(batch=1024))
     families = dict.fromkeys(("e2ebp", "lean", "fat", "refused", "better"), "weakly modular")
-    planned = rows_planned(plans(tmp_path), {"paper": suite, "unplanned": suite}, families)
+    planned = rows_planned(plans(tmp_path), {"paper": suite, "unplanned": suite, "old": suite}, families)
     assert planned["method"].tolist() == ["e2ebp", "lean", "lean", "fat"]
     both = Evidence(evidence.board, evidence.cells, evidence.asked, evidence.smoke, planned)
     saves = {"metric": "memory", "expect": "below", "where": {}}
