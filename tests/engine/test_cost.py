@@ -32,7 +32,7 @@ from benchmark.engine.measuring.cost import (
     simulate,
     simulate_peak,
 )
-from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.meter import Flops, PeakBytes, SavedBytes
 from benchmark.engine.measuring.pace import interleave, step_ratio
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod, Phase
@@ -201,6 +201,14 @@ def test_flops_are_those_of_the_uncut_network() -> None:
     with FlopCounterMode(display=False) as counter:
         F.cross_entropy(model(torch.zeros(8, 3, 16, 16)), torch.zeros(8, dtype=torch.int64)).backward()
     assert run(Twin, 1).step_flops == run(Twin, 4).step_flops == counter.get_total_flops()
+
+
+def test_flops_are_counted_where_a_method_makes_its_own_backward_pass() -> None:
+    """Of a module's detached input, too: a product forward, and one for each of two gradients."""
+    layer, x = nn.Linear(3, 2, bias=False), torch.ones(4, 3, requires_grad=True)
+    with Flops() as counter:
+        torch.autograd.grad(layer(x).sum(), [x, layer.weight])
+    assert counter.total == 3 * (2 * 4 * 3 * 2)
 
 
 def test_parameters_and_auxiliary_parameters_are_told_apart() -> None:

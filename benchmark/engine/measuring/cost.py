@@ -19,10 +19,9 @@ from torch._subclasses.fake_tensor import (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.engine.cutting.tracing import brief
-from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.meter import Flops, PeakBytes, SavedBytes
 from benchmark.engine.measuring.pace import measure_pace
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import Method, Phase
@@ -146,7 +145,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
     optimizers = build_optimizers(method, recipe, phase)
     for _ in range(method.lag):
         train_step(method, batch, optimizers)
-    with FlopCounterMode(display=False) as flops:
+    with Flops() as flops:
         train_step(method, batch, optimizers)
     remembered = PeakBytes(optimizers).live
     set_phase(method, replace(phase))  # a pipeline starts anew, so that the meters see all that it keeps
@@ -156,7 +155,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return Metered(memory.peak, saved.peak, flops.get_total_flops(), remembered)
+    return Metered(memory.peak, saved.peak, flops.total, remembered)
 
 
 def _not_simulated(method: Method, error: Exception) -> str:
