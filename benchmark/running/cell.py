@@ -43,7 +43,7 @@ from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
-from benchmark.schema.plugins import loaded_sha256
+from benchmark.schema.plugins import line_of_plugin, loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable, said
@@ -363,5 +363,9 @@ def how_it_ended(reason: BaseException) -> tuple[Status, str]:
     """Status and sentence of a training that did not come to its end."""
     if isinstance(reason, Diverged):
         return "diverged", printable(str(reason))
-    sentence = str(reason) if isinstance(reason, UserError) else said(reason)
+    if isinstance(reason, UserError):
+        sentence = str(reason)
+    else:
+        line = line_of_plugin(reason)
+        sentence = said(reason) + (f" ({line})" if line else "")
     return "oom" if out_of_memory(reason) else "failed", printable(without_paths(sentence))

@@ -28,6 +28,7 @@ from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.seeding import own_randomness
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
+from benchmark.schema.plugins import line_of_plugin
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
 
@@ -160,6 +161,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
 
 def _not_simulated(method: Method, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = ", ".join(filter(None, [reason, line_of_plugin(error)]))
     return (
         f"{type(method).__name__} cannot be simulated, because a step depends on the values of tensors "
         f"({reason}); write it without .item(), boolean indexing and the like."
