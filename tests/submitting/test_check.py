@@ -325,6 +325,12 @@ def test_a_pipeline_may_refill_when_resumed():
 
 
 def test_the_pictures_of_the_sandbox_are_those_of_the_test_and_no_others(tmp_path, monkeypatch):
+        ("from torch.optim import SGD", "Line 1 imports torch.optim; the engine steps each module"),
+        ("import torch; x = torch.optim.SGD", "Line 1 uses torch.optim; the engine steps each module"),
+        ("import torch; f = torch.compile(abs)", "Line 1 uses torch.compile; the file may start no compiler"),
+        ("import torch.nn.functional as F; F.relu = abs", "Line 1 changes torch.nn.functional.relu, which all other"),
+        ("from torch import nn; setattr(nn.Linear, 'a', 1)", "Line 1 changes torch.nn.Linear, which all other"),
+        ("import torch; del torch.backends.cudnn.benchmark", "Line 1 changes torch.backends.cudnn.benchmark, which"),
     problem.write_pictures(tmp_path / "pictures.npz")
     wanted = problem.pictures()
     monkeypatch.setattr(problem, "given", [])
@@ -332,6 +338,11 @@ def test_the_pictures_of_the_sandbox_are_those_of_the_test_and_no_others(tmp_pat
     problem.pictures.cache_clear()
     for a, b in zip(problem.pictures(), wanted, strict=True):
         assert torch.equal(a.images, b.images)
+def test_what_is_a_files_own_may_be_changed(tmp_path):
+    text = "from copy import copy\nfrom benchmark import heads\nheads.LinearHead\ncopy = copy(3)\ncopy.x = 1\n"
+    assert check_imports(written(tmp_path, f"{text}def f(part, heads):\n    setattr(part, 'x', 1)\n    heads.x = 1"))
+
+
         assert torch.equal(a.labels, b.labels)
     assert sum(map(len, wanted)) == 1797 - 449
     problem.given.clear()
