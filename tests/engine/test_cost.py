@@ -95,9 +95,12 @@ class OneByOne(ModularMethod):
 
 
 class Peeking(Twin):
+    look = "item"
+
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         (loss,) = super().losses(batch)
-        yield loss / loss.item()
+        getattr(loss.detach(), self.look)()
+        yield loss
 
 
 def run(method: type[Method], k: int, batch: int = 8) -> Simulation:
@@ -242,8 +245,10 @@ def test_shared_parameters_stay_shared_when_made_fake() -> None:
     assert method.modules[1][1][0].weight is method.modules[1][0][0].weight
 
 
-def test_a_step_that_looks_at_values_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UserError, match=r"Peeking cannot be simulated.*\.item\(\)"):
+@pytest.mark.parametrize("look", ["item", "numpy", "tolist"])
+def test_a_step_that_looks_at_values_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    monkeypatch.setattr(Peeking, "look", look)
+    with pytest.raises(UserError, match=r"Peeking cannot be simulated.*\.item\(\), \.numpy\(\), boolean indexing"):
         run(Peeking, 1)
 
 

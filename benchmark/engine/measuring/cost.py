@@ -38,6 +38,7 @@ NOT_SIMULATED = (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
+NO_VALUES = "is not supported for tensor subclasses"  # what torch says of .numpy() and .tolist()
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
             pictures = blank_batch(task, batch, method.views)
             try:
                 return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
-            except NOT_SIMULATED as error:
+            except Exception as error:
+                if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
+                    raise
                 raise UserError(_not_simulated(method, error)) from None
 
 
@@ -107,7 +110,9 @@ def simulate_peak(build: Callable[[], Method], recipe: Recipe, task: Task, batch
             pictures = blank_batch(task, batch, method.views)
             try:
                 return max((_peak_of_phase(method, phase, recipe, pictures) for phase in method.phases()), default=0)
-            except NOT_SIMULATED as error:
+            except Exception as error:
+                if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
+                    raise
                 raise UserError(_not_simulated(method, error)) from None
 
 
@@ -164,7 +169,7 @@ def _not_simulated(method: Method, error: Exception) -> str:
     reason = ", ".join(filter(None, [reason, line_of_plugin(error)]))
     return (
         f"{type(method).__name__} cannot be simulated, because a step depends on the values of tensors "
-        f"({reason}); write it without .item(), boolean indexing and the like."
+        f"({reason}); write it without .item(), .numpy(), boolean indexing and the like."
     )
 
 

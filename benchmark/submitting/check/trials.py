@@ -151,7 +151,10 @@ def learns(method: type[Method]) -> str:
     for number, rows in enumerate(train(made, STEPS)):
         first, last = rows[made.lag], rows[-1]
         if method.descends and not any(b < a for a, b in zip(first, last, strict=True)):
-            raise Failed(f"In phase {number} no loss fell in {STEPS} steps; look at the objective's sign and scale.")
+            raise Failed(
+                f"In phase {number} no loss fell in {STEPS} steps on one batch; look at the objective's sign and scale,"
+                " or say `descends = False` if losses need not fall."
+            )
     if not method.descends:
         return "All losses are finite; they carry gradients and need not fall, as declared."
     return f"All losses are finite; in every phase they fall within {STEPS} steps."
