@@ -203,11 +203,18 @@ def test_what_our_methods_say_that_they_learn_from_is_so(name):
     assert "as declared" in TRIALS["labels"](load_method(name))
 
 
-def test_an_import_that_changes_the_process_is_found(tmp_path):
-    text = GREEDY.replace("import torch.nn", "import torch\n\ntorch.set_grad_enabled(False)\nimport torch.nn", 1)
-    with torch.enable_grad():  # whose end puts the setting back
+@pytest.mark.parametrize(
+    ("line", "setting"),
+    [
+        ("torch.set_grad_enabled(False)", "whether gradients are computed"),
+        ("torch.autograd.set_detect_anomaly(True)", "the search for anomalies"),
+    ],
+)
+def test_an_import_that_changes_the_process_is_found(tmp_path, line, setting):
+    text = GREEDY.replace("import torch.nn", f"import torch\n\n{line}\nimport torch.nn", 1)
+    with torch.enable_grad(), torch.autograd.set_detect_anomaly(False):  # whose end puts the setting back
         (finding,) = run_checks(written(tmp_path, text), [LOADS])
-    assert "Importing it changes whether gradients are computed of the process" in finding.sentence
+    assert f"Importing it changes {setting} of the process" in finding.sentence
 
 
 def test_pictures_that_gather_in_an_attribute_are_found(tmp_path):
