@@ -41,6 +41,7 @@ TRAINS_HALF = """    def phases(self):
 
     def local_loss"""
 FEWER = re.compile(r"labels ?= ?\"(none|pairs)\"")
+HOT = "F.one_hot(batch.y, self.task.classes)"
 LOSS = "return F.cross_entropy(self.auxiliaries[k](h), batch.y)"
 
 
@@ -115,6 +116,7 @@ def test_a_good_method_passes_every_check(tmp_path):
         (LOSS, f"batch.y.zero_()\n        {LOSS}", "losses", "A step changes `batch.y`"),
         (LOSS, f"self.modules[k].eval()\n        {LOSS}", "losses", "changes train or eval mode of module 0"),
         ("    def local_loss", VARIANTS, "backbones", "Variant 'b': TypeError: 'int' object is not iterable (line "),
+        (LOSS, f"{LOSS} + 0 * (self.auxiliaries[k](h) @ {HOT}.float().T).sum()", "backbones", "In float64, as `beyond"),
         ("    def local_loss", BESIDE, "resume", "`beside` holds weights that no optimiser"),
         ("", "", "seed", "same seed gives other losses")
     ],

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from benchmark.engine import golden
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import Simulation, simulate
@@ -67,6 +68,7 @@ def runs_everywhere(method: type[Method]) -> str:
     if not ran:
         raise Failed("It refuses a ResNet, a ViT, a ConvNeXt and a perceptron; at least one of them must do.")
     _check_variants(method, ran[0].partition(" ")[0])
+    _check_double(method)
     return f"Runs on {', '.join(ran)}" + (f"; refuses {', '.join(refused)}, as declared." if refused else ".")
 
 
@@ -78,6 +80,18 @@ def _check_variants(method: type[Method], backbone: str) -> None:
             train(made, steps=made.lag + 1)
         except Exception as error:
             raise Failed(f"Variant {name!r}: {explain(error)}") from None
+
+
+def _check_double(method: type[Method]) -> None:
+    """Raise Failed where it does not train in float64, in which `beyond register` keeps its first losses."""
+    for options in method.variants.values() or [{}]:
+        try:
+            golden.trajectory(golden.build(method, options), digits(method.views)[0])
+        except Exception as error:
+            raise Failed(
+                f"In float64, as `beyond register` trains it for a few steps: {explain(error)}; give what you make the "
+                "type of what it meets, as by `.to(h.dtype)` or `torch.zeros_like(h)`."
+            ) from None
 
 
 def is_isolated(method: type[Method]) -> str:
