@@ -334,6 +334,9 @@ def test_all_committed_methods_have_good_metadata_and_imports(name):
         ("def f(open, input): return open(input)", "Line 1 uses open()"),
         ("x = ().__class__.__subclasses__()", "Line 1 uses __subclasses__"),
         ("def f(): pass\nx = f.__globals__", "Line 2 uses __globals__"),
+        ("x = f(pretrained=True)", "Line 1 uses pretrained; all methods start from the same weights, of a seed."),
+        ("x.backward()", "Line 1 uses backward(); the engine propagates back each loss"),
+        ("x.backward(retain_graph=True)", "Line 1 uses backward(); the engine propagates back each loss"),
         ("from torch.optim import SGD", "Line 1 imports torch.optim; the engine steps each module"),
         ("import torch; x = torch.optim.SGD", "Line 1 uses torch.optim; the engine steps each module"),
         ("import torch; f = torch.compile(abs)", "Line 1 uses torch.compile; the file may start no compiler"),
@@ -348,8 +351,20 @@ def test_what_a_file_may_not_use_is_named_with_its_line(tmp_path, line, sentence
 
 
 def test_what_is_a_files_own_may_be_changed(tmp_path):
-    text = "from copy import copy\nfrom benchmark import heads\nheads.LinearHead\ncopy = copy(3)\ncopy.x = 1\n"
-    assert check_imports(written(tmp_path, f"{text}def f(part, heads):\n    setattr(part, 'x', 1)\n    heads.x = 1"))
+    text = """from copy import copy
+from benchmark import heads
+
+copy = copy(heads.LinearHead)
+copy.x = 1
+
+
+def f(part, heads, g):
+    setattr(part, 'x', 1)
+    heads.x = 1
+    part.backward(g)
+    g(pretrained=False).backward(inputs=[part])
+"""
+    assert check_imports(written(tmp_path, text))
 
 
 def test_a_parameter_may_have_the_name_of_a_builtin(tmp_path):

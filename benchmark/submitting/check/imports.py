@@ -5,7 +5,7 @@ it than a list can name, so files are run in a sandbox whatever this says (:mod:
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.schema.plugins import syntax_tree
@@ -44,6 +44,8 @@ WHY = {
     "os": "a method touches no files and no processes",
     "sklearn": "its data sets hold test labels",
     "torch.optim": "the engine steps each module, by the optimiser that the suite or `recipe` says",
+    "backward()": "the engine propagates back each loss that is returned or yielded, so leave it out",
+    "pretrained": "all methods start from the same weights, of a seed",
     "torch.compile": "the file may start no compiler",
 }
 
@@ -112,14 +114,26 @@ def _imported(tree: ast.AST) -> dict[str, str]:
 def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Refused names and attributes, with their lines."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in CALLS:
-            yield node.lineno, f"{node.id}()"
-        elif isinstance(node, ast.Attribute):
-            dotted = _dotted(node, names)
-            if _within(dotted):
-                yield node.lineno, dotted
-            elif node.attr.startswith("__") and node.attr not in DUNDERS:
-                yield node.lineno, node.attr
+        match node:
+            case ast.Name() if node.id in CALLS:
+                yield node.lineno, f"{node.id}()"
+            case ast.Call(func=ast.Attribute(attr="backward"), args=[], keywords=said) if _of_all(said):
+                yield node.lineno, "backward()"
+            case ast.keyword(arg="pretrained", value=value) if not (
+                isinstance(value, ast.Constant) and not value.value
+            ):
+                yield node.lineno, "pretrained"
+            case ast.Attribute():
+                dotted = _dotted(node, names)
+                if _within(dotted):
+                    yield node.lineno, dotted
+                elif node.attr.startswith("__") and node.attr not in DUNDERS:
+                    yield node.lineno, node.attr
+
+
+def _of_all(said: Iterable[ast.keyword]) -> bool:
+    """Whether a backward pass makes the gradients of all that a loss hangs on: the engine would add its own."""
+    return not {each.arg for each in said} & {"gradient", "inputs"}
 
 
 def _changes(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
