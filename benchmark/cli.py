@@ -666,7 +666,7 @@ def cuts() -> None:
 def register() -> None:
     """Add methods/*.py to the pipeline: stages in params.yaml, golden trajectories, lines in the README."""
     at_the_top()
-    from benchmark.submitting.register import register
+    from benchmark.submitting.register import register, without_suite
 
     new = register()
     console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
@@ -675,6 +675,12 @@ def register() -> None:
         "results/: see `git diff`, and commit them with the methods.",
         soft_wrap=True,
     )
+    for name in without_suite():
+        _complain(
+            f"No suite trains {name} yet, as its `everywhere` is False: name it in `methods` of one in suites.yaml, "
+            "and in the lists of that suite's stages in dvc.yaml.",
+            "yellow",
+        )
 
 
 @app.command()
