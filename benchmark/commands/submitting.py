@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.terminal import at_the_top, console
+from benchmark.commands.terminal import at_the_top, complain, console
 from benchmark.errors import UserError
 
 
@@ -34,7 +34,7 @@ def check(file: Annotated[Path, typer.Argument(help="a method's file, such as me
 def register() -> None:
     """Add methods/*.py to the pipeline: stages in params.yaml, golden trajectories, lines in the README."""
     at_the_top()
-    from benchmark.submitting.register import register
+    from benchmark.submitting.register import register, without_suite
 
     new = register()
     console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
@@ -43,3 +43,9 @@ def register() -> None:
         "results/: see `git diff`, and commit them with the methods.",
         soft_wrap=True,
     )
+    for name in without_suite():
+        complain(
+            f"No suite trains {name} yet, as its `everywhere` is False: name it in `methods` of one in suites.yaml, "
+            "and in the lists of that suite's stages in dvc.yaml.",
+            "yellow",
+        )

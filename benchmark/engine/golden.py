@@ -22,9 +22,10 @@ from benchmark.engine.training.build import build_method, first_taken
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
-from benchmark.schema.plugins import METHODS, file_sha256, plugin_ids
+from benchmark.schema.plugins import METHODS, file_sha256, line_of_plugin, plugin_ids
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import PROTOCOL, Backbone, Suite
+from benchmark.schema.text import said
 
 FILE = Path(__file__).with_name("golden.json")
 STEPS = 4
@@ -57,7 +58,7 @@ def trajectories(names: Iterable[str]) -> dict[str, list[float]]:
             try:
                 found[f"{name}/{variant}".rstrip("/")] = _trajectory(method_class, options)
             except Exception as error:  # of a file that `beyond check` has more to say of
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                reason = ", ".join(filter(None, [said(error), line_of_plugin(error)]))
                 raise UserError(f"methods/{name}.py does not train ({reason}); try `beyond check`.") from None
     return found
 

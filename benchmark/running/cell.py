@@ -43,7 +43,7 @@ from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
 from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
-from benchmark.schema.plugins import loaded_sha256
+from benchmark.schema.plugins import line_of_plugin, loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
 from benchmark.schema.suite import TWIN, Cell, Suite, cell_options, identify
 from benchmark.schema.text import printable, said
@@ -164,7 +164,12 @@ def _measured(
     accuracies, train_seconds, cuda_peak = train(examiner, method, keeper)
     if examiner.leak:
         yield "isolation", "leaks"
-    yield "cost", cost.model_copy(update={"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak})
+    an_epoch = [
+        step.flops * len(loaders["train"]) for step in steps
+    ]  # of those that were trained, not of those planned
+    measured = {"train_flops": sum(an_epoch[row.phase] for row in accuracies.curve) * (team.size if team else 1)}
+    measured |= {"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
+    yield "cost", cost.model_copy(update=measured)
     yield "accuracy", accuracies
 
 
@@ -363,5 +368,9 @@ def how_it_ended(reason: BaseException) -> tuple[Status, str]:
     """Status and sentence of a training that did not come to its end."""
     if isinstance(reason, Diverged):
         return "diverged", printable(str(reason))
-    sentence = str(reason) if isinstance(reason, UserError) else said(reason)
+    if isinstance(reason, UserError):
+        sentence = str(reason)
+    else:
+        line = line_of_plugin(reason)
+        sentence = said(reason) + (f" ({line})" if line else "")
     return "oom" if out_of_memory(reason) else "failed", printable(without_paths(sentence))

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import inspect
 import re
+import traceback
 import warnings
 from collections.abc import Container
 from functools import lru_cache
@@ -155,6 +156,13 @@ def _import_text(text: str, path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise UserError(f"{path} cannot be imported ({said(error)}).") from None
     return module
+
+
+def line_of_plugin(error: BaseException) -> str:
+    """``line 7 of the file``: where in a plugin's file an exception began; empty if it began in none."""
+    frames = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in frames if str(frame.f_globals.get("__name__", "")).startswith(PLUGIN)]
+    return f"line {lines[-1]} of the file" if lines else ""
 
 
 def _syntax_error(path: Path, error: SyntaxError) -> str:

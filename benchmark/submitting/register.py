@@ -13,7 +13,7 @@ from benchmark.engine.load import load_method
 from benchmark.errors import UserError
 from benchmark.running.methods import all_methods
 from benchmark.schema.plugins import FAMILIES, METHODS, method_metadata, plugin_path
-from benchmark.schema.suite import TWIN
+from benchmark.schema.suite import TWIN, load_suites
 from benchmark.schema.text import write_text
 from benchmark.submitting.merging import (
     check_conflicts,
@@ -54,6 +54,13 @@ def register() -> list[str]:
     unite_sources()
     write_tables()  # the leaderboard has a page for every method, and sets papers' figures beside their names
     return [name for name in everywhere if f"- {name}\n" not in before]
+
+
+def without_suite() -> list[str]:
+    """Methods that no suite trains: those for networks of a kind, until a suite names them."""
+    named = {name for suite in load_suites().values() for name in suite.methods or ()}
+    others = [name for name in all_methods() if name not in named]
+    return [name for name in others if not method_metadata(plugin_path(METHODS, name))["everywhere"]]
 
 
 def with_table(readme: str, names: list[str]) -> str:

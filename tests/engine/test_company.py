@@ -1,10 +1,13 @@
 """A picture is predicted for itself: cheats at test time are told from rounding, and no honest method is a cheat."""
 
+from functools import partial
+
 import pytest
 import torch
 from conftest import METHOD_IDS, ROOT, make_method
 from torch import nn
 
+from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import (
     BATCH,
     SAMPLE,
@@ -51,6 +54,24 @@ def test_what_a_file_keeps_in_its_module_is_not_there_in_a_copy_that_is_loaded_a
     with pytest.raises(UserError, match="hangs on more than the picture"):
         evaluate_twice(trained, fresh_copy(build, trained), digits(1)[1], "test")
     del torch.__dict__["said_before"]
+
+
+class Ensemble(load_method("greedy_sl")):
+    """Predicts by its auxiliary classifiers, which it does not count among what is deployed."""
+
+    def predict(self, x):
+        return sum(self.auxiliaries[k](h) for k, h in enumerate(self.chain(x)))
+
+
+def test_what_predicts_and_is_said_to_be_thrown_away_is_found():
+    def build(kind=Ensemble):
+        return make(kind, "perceptron", 2)
+
+    held_out = digits(1)[1]
+    with pytest.raises(UserError, match="are thrown away after training: let `deployed` return every network"):
+        evaluate_twice(build(), fresh_copy(build, build()), held_out, "held-out")
+    whole = partial(build, type("Whole", (Ensemble,), {"deployed": lambda self: (self.modules, self.auxiliaries)}))
+    evaluate_twice(whole(), fresh_copy(whole, whole()), held_out, "held-out")
 
 
 @pytest.mark.parametrize("name", METHOD_IDS)

@@ -278,6 +278,31 @@ def test_so_many_losses_are_one_sentence(count, sentence):
         train_step(Counting(network(2), TASK), pictures(), {})
 
 
+@pytest.mark.parametrize("returned", [None, torch.ones(()), torch.ones(3)])
+def test_losses_that_are_none_is_one_sentence(returned):
+    class Returning(Linear):
+        def losses(self, batch):
+            return returned
+
+    with pytest.raises(UserError, match=f"`losses` returns a {type(returned).__name__}, but must yield one loss"):
+        train_step(Returning(network(2), TASK), pictures(), {})
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"__init__": lambda self, *given: None}, "`self.modules` must stay the nn.ModuleList of 2"),
+        ({"phases": lambda self: Phase((0,))}, "`phases` returns a Phase, but must return a list or tuple"),
+        ({"phases": lambda self: [[0], [1]]}, "`phases` returns a list, but must return a list or tuple of Phase"),
+        ({"phases": lambda self: iter([Phase((0,))])}, "`phases` returns a list_iterator, but must return"),
+    ],
+)
+def test_what_an_author_overrides_wrongly_is_one_sentence(digits, part, sentence):
+    suite = small_suite()
+    with pytest.raises(UserError, match=sentence):
+        build_method(type("Odd", (Linear,), part), {}, suite, suite.backbones[0], digits.task, 2, seed=0)
+
+
 def test_an_auxiliary_network_that_is_none_is_one_sentence():
     class Bare(Linear):
         def auxiliary(self, k):

@@ -32,7 +32,7 @@ from benchmark.engine.measuring.cost import (
     simulate,
     simulate_peak,
 )
-from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.meter import Flops, PeakBytes, SavedBytes
 from benchmark.engine.measuring.pace import interleave, step_ratio
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import LocalMethod, Method, ModularMethod, Phase
@@ -95,9 +95,12 @@ class OneByOne(ModularMethod):
 
 
 class Peeking(Twin):
+    look = "item"
+
     def losses(self, batch: Batch) -> Iterator[Tensor]:
         (loss,) = super().losses(batch)
-        yield loss / loss.item()
+        getattr(loss.detach(), self.look)()
+        yield loss
 
 
 def run(method: type[Method], k: int, batch: int = 8) -> Simulation:
@@ -203,6 +206,14 @@ def test_flops_are_those_of_the_uncut_network() -> None:
     assert run(Twin, 1).step_flops == run(Twin, 4).step_flops == counter.get_total_flops()
 
 
+def test_flops_are_counted_where_a_method_makes_its_own_backward_pass() -> None:
+    """Of a module's detached input, too: a product forward, and one for each of two gradients."""
+    layer, x = nn.Linear(3, 2, bias=False), torch.ones(4, 3, requires_grad=True)
+    with Flops() as counter:
+        torch.autograd.grad(layer(x).sum(), [x, layer.weight])
+    assert counter.total == 3 * (2 * 4 * 3 * 2)
+
+
 def test_parameters_and_auxiliary_parameters_are_told_apart() -> None:
     deployed = sum(p.numel() for p in nn.Sequential(*units()).parameters())
     simulated = run(Greedy, 4)
@@ -234,8 +245,10 @@ def test_shared_parameters_stay_shared_when_made_fake() -> None:
     assert method.modules[1][1][0].weight is method.modules[1][0][0].weight
 
 
-def test_a_step_that_looks_at_values_is_refused_in_one_sentence() -> None:
-    with pytest.raises(UserError, match=r"Peeking cannot be simulated.*\.item\(\)"):
+@pytest.mark.parametrize("look", ["item", "numpy", "tolist"])
+def test_a_step_that_looks_at_values_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    monkeypatch.setattr(Peeking, "look", look)
+    with pytest.raises(UserError, match=r"Peeking cannot be simulated.*\.item\(\), \.numpy\(\), boolean indexing"):
         run(Peeking, 1)
 
 

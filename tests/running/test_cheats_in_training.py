@@ -77,6 +77,12 @@ def test_a_file_that_works_less_when_metered_fails_its_cell(name, sentence, tmp_
     assert sentence in record.error
 
 
+def test_flops_are_those_of_the_epochs_that_were_trained(tmp_path, monkeypatch):
+    record = cell("trains_longer", tmp_path, monkeypatch)
+    assert len(record.accuracy.curve) == 5 * STEPS // 3
+    assert record.cost.train_flops == record.cost.step_flops * 5 * STEPS
+
+
 @pytest.mark.parametrize(("name", "sentence"), BETWEEN_STEPS.items())
 def test_weights_that_move_where_no_step_is_made_fail_the_cell(name, sentence, tmp_path, monkeypatch):
     record = cell(name, tmp_path, monkeypatch)

@@ -11,8 +11,9 @@ from workshop import beyond, mistake, run, workshop
 from benchmark.engine.load import load_method
 from benchmark.engine.training.method import Method
 from benchmark.errors import UserError
+from benchmark.running.cell import how_it_ended
 from benchmark.schema import plugins
-from benchmark.schema.plugins import METHODS, file_sha256, load_class, loaded_sha256, method_metadata
+from benchmark.schema.plugins import METHODS, file_sha256, line_of_plugin, load_class, loaded_sha256, method_metadata
 from benchmark.submitting.check.findings import find
 from benchmark.submitting.check.imports import check_imports
 from benchmark.submitting.check.metadata import check_metadata
@@ -192,6 +193,16 @@ def test_a_file_whose_error_cannot_say_anything_is_one_sentence(tmp_path):
         UserError, match=r"mine\.py cannot be imported \(ValueError: \(its text cannot be had: ValueError"
     ):
         load_class(path, Method)
+
+
+def test_an_error_says_the_line_of_the_file_where_it_began(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(METHOD + "\n    def after_step(self, k):\n        return {}[k]\n", encoding="utf-8")
+    with pytest.raises(KeyError) as found:
+        load_class(path, Method).after_step(None, 3)
+    assert line_of_plugin(found.value) == "line 18 of the file"
+    assert how_it_ended(found.value) == ("failed", "KeyError: 3 (line 18 of the file)")
+    assert not line_of_plugin(KeyError(3))
 
 
 def test_a_file_that_exits_when_imported_is_one_sentence(tmp_path):

@@ -40,6 +40,8 @@ TRAINS_HALF = """    def phases(self):
         return (type(super().phases()[0])((0, 2, 3)),)
 
     def local_loss"""
+FEWER = re.compile(r"labels ?= ?\"(none|pairs)\"")
+HOT = "F.one_hot(batch.y, self.task.classes)"
 LOSS = "return F.cross_entropy(self.auxiliaries[k](h), batch.y)"
 
 
@@ -114,6 +116,7 @@ def test_a_good_method_passes_every_check(tmp_path):
         (LOSS, f"batch.y.zero_()\n        {LOSS}", "losses", "A step changes `batch.y`"),
         (LOSS, f"self.modules[k].eval()\n        {LOSS}", "losses", "changes train or eval mode of module 0"),
         ("    def local_loss", VARIANTS, "backbones", "Variant 'b': TypeError: 'int' object is not iterable (line "),
+        (LOSS, f"{LOSS} + 0 * (self.auxiliaries[k](h) @ {HOT}.float().T).sum()", "backbones", "In float64, as `beyond"),
         ("    def local_loss", BESIDE, "resume", "`beside` holds weights that no optimiser"),
         ("", "", "seed", "same seed gives other losses")
     ],
@@ -163,11 +166,57 @@ def test_a_frozen_weight_of_an_auxiliary_network_stays_on_purpose(tmp_path):
     assert found.passed, found.sentence
 
 
-def test_an_import_that_changes_the_process_is_found(tmp_path):
-    text = GREEDY.replace("import torch.nn", "import torch\n\ntorch.set_grad_enabled(False)\nimport torch.nn", 1)
-    with torch.enable_grad():  # whose end puts the setting back
+def test_a_teacher_that_is_a_moving_average_of_a_frozen_network_is_no_fault(tmp_path):
+    """As in mean teachers and BYOL: no optimiser moves it, `after_step` does."""
+    head = "heads.LinearHead(self.outputs[k], self.task.classes)"
+    pair = f"nn.ModuleList([{head}, {head}.requires_grad_(False)])"
+    teach = f"""student, teacher = self.auxiliaries[k]
+        return {LOSS.removeprefix("return ").replace("self.auxiliaries[k]", "student")}
+
+    @torch.no_grad()
+    def after_step(self, k: int) -> None:
+        if k < self.last:
+            student, teacher = self.auxiliaries[k]
+            for old, new in zip(teacher.parameters(), student.parameters()):
+                old.lerp_(new, 0.01)"""
+    text = GREEDY.replace(head, pair).replace(LOSS, teach)
+    found = variant(tmp_path, text.replace("import torch.nn", "import torch\nimport torch.nn", 1))["weights"]
+    assert found.passed, found.sentence
+
+
+@pytest.mark.parametrize(
+    ("labels", "loss", "sentence"),
+    [
+        ("none", LOSS, "says that its labels are 'none', but other labels change what it learns: say in `labels`"),
+        ("pairs", LOSS, "says that its labels are 'pairs', but other names of the same classes change what it"),
+        ("pairs", "return h.flatten(1)[batch.y[:, None].eq(batch.y).float().argmax(1)].square().mean()", ""),
+        ("none", "return h.square().mean()", ""),
+    ],
+)
+def test_what_a_method_says_that_it_learns_from_is_tried(tmp_path, labels, loss, sentence):
+    text = GREEDY.replace(LOSS, loss).replace(SAYS, f'{SAYS}    readout = True\n    labels = "{labels}"\n')
+    (found,) = run_checks(written(tmp_path, text), ["labels"])
+    assert found.passed == (not sentence), found.sentence
+    assert sentence in found.sentence
+
+
+@pytest.mark.parametrize("name", [name for name in METHOD_IDS if FEWER.search((METHODS / f"{name}.py").read_text())])
+def test_what_our_methods_say_that_they_learn_from_is_so(name):
+    assert "as declared" in TRIALS["labels"](load_method(name))
+
+
+@pytest.mark.parametrize(
+    ("line", "setting"),
+    [
+        ("torch.set_grad_enabled(False)", "whether gradients are computed"),
+        ("torch.autograd.set_detect_anomaly(True)", "the search for anomalies"),
+    ],
+)
+def test_an_import_that_changes_the_process_is_found(tmp_path, line, setting):
+    text = GREEDY.replace("import torch.nn", f"import torch\n\n{line}\nimport torch.nn", 1)
+    with torch.enable_grad(), torch.autograd.set_detect_anomaly(False):  # whose end puts the setting back
         (finding,) = run_checks(written(tmp_path, text), [LOADS])
-    assert "Importing it changes whether gradients are computed of the process" in finding.sentence
+    assert f"Importing it changes {setting} of the process" in finding.sentence
 
 
 def test_pictures_that_gather_in_an_attribute_are_found(tmp_path):
@@ -285,11 +334,37 @@ def test_all_committed_methods_have_good_metadata_and_imports(name):
         ("def f(open, input): return open(input)", "Line 1 uses open()"),
         ("x = ().__class__.__subclasses__()", "Line 1 uses __subclasses__"),
         ("def f(): pass\nx = f.__globals__", "Line 2 uses __globals__"),
+        ("x = f(pretrained=True)", "Line 1 uses pretrained; all methods start from the same weights, of a seed."),
+        ("x.backward()", "Line 1 uses backward(); the engine propagates back each loss"),
+        ("x.backward(retain_graph=True)", "Line 1 uses backward(); the engine propagates back each loss"),
+        ("from torch.optim import SGD", "Line 1 imports torch.optim; the engine steps each module"),
+        ("import torch; x = torch.optim.SGD", "Line 1 uses torch.optim; the engine steps each module"),
+        ("import torch; f = torch.compile(abs)", "Line 1 uses torch.compile; the file may start no compiler"),
+        ("import torch.nn.functional as F; F.relu = abs", "Line 1 changes torch.nn.functional.relu, which all other"),
+        ("from torch import nn; setattr(nn.Linear, 'a', 1)", "Line 1 changes torch.nn.Linear, which all other"),
+        ("import torch; del torch.backends.cudnn.benchmark", "Line 1 changes torch.backends.cudnn.benchmark, which"),
     ],
 )
 def test_what_a_file_may_not_use_is_named_with_its_line(tmp_path, line, sentence):
     with pytest.raises(Failed, match=re.escape(sentence)):
         check_imports(written(tmp_path, line))
+
+
+def test_what_is_a_files_own_may_be_changed(tmp_path):
+    text = """from copy import copy
+from benchmark import heads
+
+copy = copy(heads.LinearHead)
+copy.x = 1
+
+
+def f(part, heads, g):
+    setattr(part, 'x', 1)
+    heads.x = 1
+    part.backward(g)
+    g(pretrained=False).backward(inputs=[part])
+"""
+    assert check_imports(written(tmp_path, text))
 
 
 def test_a_parameter_may_have_the_name_of_a_builtin(tmp_path):

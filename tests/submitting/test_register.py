@@ -10,7 +10,7 @@ from conftest import EVERYWHERE, METHOD_IDS, ROOT
 from benchmark.engine import golden
 from benchmark.errors import UserError
 from benchmark.submitting.new import starting_file
-from benchmark.submitting.register import register, short_authors, with_table
+from benchmark.submitting.register import register, short_authors, with_table, without_suite
 
 
 @pytest.fixture
@@ -41,6 +41,18 @@ def test_a_new_method_gets_stages_a_trajectory_and_a_line_in_the_readme(copy):
     assert "weakly modular" in lines[line - 1]
     assert "strictly modular" in lines[line + 1]
     assert json.loads((copy / "results/methods/my_method.json").read_text())["title"] == "My method"
+
+
+def test_a_method_for_networks_of_a_kind_waits_for_a_suite_that_names_it(copy):
+    path = copy / "methods" / "my_method.py"
+    path.write_text(
+        path.read_text().replace("    defaults", '    requires = "tokens"\n    everywhere = False\n    defaults')
+    )
+    suites = yaml.safe_load((ROOT / "suites.yaml").read_text())
+    for methods, waiting in ([], ["my_method"]), (["my_method"], []):
+        suites["digits_vit"]["methods"] += methods
+        (copy / "suites.yaml").write_text(yaml.safe_dump(suites))
+        assert without_suite() == waiting
 
 
 def test_registering_twice_changes_nothing_and_what_is_gone_is_forgotten(copy):

@@ -22,6 +22,10 @@ SAMPLE = 256  # pictures, at most, that are shown again
 ALONE = 8  # every so many-th of them alone
 BATCH, OWN = 7, 4  # the others by so many, of which so many are of the sample and the rest one other picture's copies
 TOLERANCE = 0.01  # of the spread of a picture's logits; rounding by batch size moves them by less than 1e-5
+THROWN_AWAY = (
+    "`predict` uses weights that are counted among those which are thrown away after training: let `deployed` return "
+    "every network that it runs."
+)
 ODD_ONES = 0.02  # share of pictures that may differ by more: rounding can tip a near-tie or a hard decision inside
 
 
@@ -38,6 +42,8 @@ def evaluate_twice(method: Method, copy: Method, loader: Loader, split: str) -> 
     found = split_logits(method, loader, split)
     batches = other_company(len(found), unforeseeable())
     again = logits(copy, loader, batches)
+    if again.isnan().any():
+        raise UserError(THROWN_AWAY)
     if fault := dependence(found, again, torch.cat(batches), split):
         raise UserError(fault)
     return found
@@ -46,11 +52,14 @@ def evaluate_twice(method: Method, copy: Method, loader: Loader, split: str) -> 
 def fresh_copy(build: Callable[[], Method], trained: Method) -> Method:
     """The method built anew, with the trained one's weights and buffers and nothing else of it.
 
+    Weights that ``deployed`` does not name are no numbers in it, so that nothing can be predicted from them.
+
     Raises:
         UserError: it has no place for them.
     """
     copy = build()
     copy.phase = trained.phase
+    counted = {id(weight) for part in trained.deployed() for weight in part.parameters()}
     for new, old in ((copy.modules, trained.modules), (copy.auxiliaries, trained.auxiliaries)):
         for device in {each.device for each in (*old.parameters(), *old.buffers())}:  # some have buffers alone
             new.to(device)
@@ -61,6 +70,9 @@ def fresh_copy(build: Callable[[], Method], trained: Method) -> Method:
                 "A fresh copy of the method has no place for the trained weights: build every module in "
                 "`auxiliary`, and give it the same shapes each time."
             ) from None
+        for own, theirs in zip(new.parameters(), old.parameters(), strict=True):
+            if id(theirs) not in counted:
+                own.data.fill_(float("nan"))
     return copy
 
 

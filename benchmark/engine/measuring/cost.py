@@ -19,16 +19,16 @@ from torch._subclasses.fake_tensor import (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.engine.cutting.tracing import brief
-from benchmark.engine.measuring.meter import PeakBytes, SavedBytes
+from benchmark.engine.measuring.meter import Flops, PeakBytes, SavedBytes
 from benchmark.engine.measuring.pace import measure_pace
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.method import Method, Phase
 from benchmark.engine.training.seeding import own_randomness
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
+from benchmark.schema.plugins import line_of_plugin
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Cost
 
@@ -38,6 +38,7 @@ NOT_SIMULATED = (
     UnsupportedFakeTensorException,
     UnsupportedOperatorException,
 )
+NO_VALUES = "is not supported for tensor subclasses"  # what torch says of .numpy() and .tolist()
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
             pictures = blank_batch(task, batch, method.views)
             try:
                 return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
-            except NOT_SIMULATED as error:
+            except Exception as error:
+                if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
+                    raise
                 raise UserError(_not_simulated(method, error)) from None
 
 
@@ -107,7 +110,9 @@ def simulate_peak(build: Callable[[], Method], recipe: Recipe, task: Task, batch
             pictures = blank_batch(task, batch, method.views)
             try:
                 return max((_peak_of_phase(method, phase, recipe, pictures) for phase in method.phases()), default=0)
-            except NOT_SIMULATED as error:
+            except Exception as error:
+                if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
+                    raise
                 raise UserError(_not_simulated(method, error)) from None
 
 
@@ -146,7 +151,7 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
     optimizers = build_optimizers(method, recipe, phase)
     for _ in range(method.lag):
         train_step(method, batch, optimizers)
-    with FlopCounterMode(display=False) as flops:
+    with Flops() as flops:
         train_step(method, batch, optimizers)
     remembered = PeakBytes(optimizers).live
     set_phase(method, replace(phase))  # a pipeline starts anew, so that the meters see all that it keeps
@@ -156,14 +161,15 @@ def meter_phase(method: Method, phase: Phase, recipe: Recipe, batch: Batch) -> M
     ):
         for _ in range(1 + method.lag):
             train_step(method, batch, optimizers)
-    return Metered(memory.peak, saved.peak, flops.get_total_flops(), remembered)
+    return Metered(memory.peak, saved.peak, flops.total, remembered)
 
 
 def _not_simulated(method: Method, error: Exception) -> str:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = ", ".join(filter(None, [reason, line_of_plugin(error)]))
     return (
         f"{type(method).__name__} cannot be simulated, because a step depends on the values of tensors "
-        f"({reason}); write it without .item(), boolean indexing and the like."
+        f"({reason}); write it without .item(), .numpy(), boolean indexing and the like."
     )
 
 

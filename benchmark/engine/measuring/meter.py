@@ -17,6 +17,8 @@ from torch import Tensor, UntypedStorage, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
+from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 
 def tensors_in(root: object) -> Iterator[Tensor]:
@@ -86,6 +88,30 @@ class PeakBytes(TorchDispatchMode):
             if isinstance(tensor, Tensor):
                 self._add(tensor.untyped_storage())
         return out
+
+
+class Flops(FlopCounterMode):
+    """FLOPs of all that runs inside, not told apart by layers.
+
+    What tells them apart hooks into backward passes, and then ``torch.autograd.grad`` refuses to give the gradient of
+    a module's detached input, which is how many a method makes its own backward pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(display=False)
+        self.mod_tracker = _NoLayers()
+
+    @property
+    def total(self) -> int:
+        return int(self.get_total_flops())
+
+
+class _NoLayers(ModuleTracker):
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing was hooked into."""
 
 
 class _Saved:

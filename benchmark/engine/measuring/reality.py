@@ -8,10 +8,9 @@ must move the weights as it did there.
 from collections.abc import Callable
 
 from torch.optim import Optimizer
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.engine.measuring.cost import Metered, Simulation, meter_phase, summed
-from benchmark.engine.measuring.meter import PeakBytes
+from benchmark.engine.measuring.meter import Flops, PeakBytes
 from benchmark.engine.measuring.world import Stretch, World
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
@@ -78,9 +77,9 @@ class _LastStep:
 
 
 def _count_flops(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> int:
-    with FlopCounterMode(display=False) as flops:
+    with Flops() as flops:
         train_step(method, batch, optimizers)
-    return flops.get_total_flops()
+    return flops.total
 
 
 def _weigh(method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> int:

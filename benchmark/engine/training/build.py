@@ -1,13 +1,15 @@
 """From names to a method on a cut network, the same for training, checking, metering and planning."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from torch import nn
 
 from benchmark.engine.cutting.arguments import check_arguments
 from benchmark.engine.cutting.backbone import create_backbone
 from benchmark.engine.cutting.partition import Partition, cut
 from benchmark.engine.pictures.data import Task
-from benchmark.engine.training.method import Method, check_logits
+from benchmark.engine.training.method import Method, Phase, check_logits
 from benchmark.engine.training.seeding import seeded
 from benchmark.errors import UserError
 from benchmark.schema.suite import Backbone, Balance, Suite
@@ -47,8 +49,25 @@ def build_method(
     partition = build_partition(backbone, task, k, suite.balance, seed)
     if method.readout:
         partition = partition.with_classifier_apart()
+    count = len(partition.modules)
     with seeded("auxiliary", method.__name__, backbone.name, k, seed):
-        return method(partition, task, options)
+        made = method(partition, task, options)
+    _check_parts(made, count)
+    return made
+
+
+def _check_parts(made: Method, count: int) -> None:
+    """Raise UserError where an author's own ``__init__`` or ``phases`` leaves something else than is built upon."""
+    for name in ("modules", "auxiliaries"):
+        held = vars(made).get(name)
+        if not isinstance(held, nn.ModuleList) or len(held) != count:
+            raise UserError(
+                f"`self.{name}` must stay the nn.ModuleList of {count} that `Method.__init__` makes: call that first, "
+                "return auxiliary networks from `auxiliary`, and change entries alone."
+            )
+    phases = made.phases()
+    if not (isinstance(phases, Sequence) and all(isinstance(phase, Phase) for phase in phases)):
+        raise UserError(f"`phases` returns a {type(phases).__name__}, but must return a list or tuple of Phase.")
 
 
 def first_taken(method: type[Method], options: Mapping[str, Any], suite: Suite, task: Task) -> Backbone:

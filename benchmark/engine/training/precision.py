@@ -5,7 +5,7 @@ that the forward pass left, as torch recommends. Gradients of weights, optimiser
 ``tf32`` is fp32 whose inputs CUDA may round, a setting of the process (:mod:`benchmark.engine.training.tf32`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Self
@@ -56,7 +56,10 @@ class Losses(Iterator[Tensor]):
         self.computing = _computing(method, batch.x.device, precision)
         self.recomputing = nullcontext if recompute == "none" else partial(recomputing, method.modules)
         with self.computing():
-            self.losses = iter(method.losses(batch))
+            losses = method.losses(batch)
+        if isinstance(losses, Tensor) or not isinstance(losses, Iterable):
+            raise UserError(f"`losses` returns a {type(losses).__name__}, but must yield one loss after the other.")
+        self.losses = iter(losses)
 
     def __iter__(self) -> Self:
         return self

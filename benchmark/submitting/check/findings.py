@@ -1,11 +1,10 @@
 """How a check ends: a sentence, whatever happened inside it."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmark.errors import UserError, out_of_memory
-from benchmark.schema.plugins import PLUGIN
+from benchmark.schema.plugins import line_of_plugin
 from benchmark.schema.text import printable
 
 TOO_MUCH = "It asks for more memory than a check may have; the pictures are 8x8, so look for a tensor that grows."
@@ -40,7 +39,5 @@ def explain(error: Exception) -> str:
         return TOO_MUCH
     if isinstance(error, UserError | Failed):
         return str(error)
-    frames = [(frame.f_globals.get("__name__", ""), line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    lines = [line for module, line in frames if module.startswith(PLUGIN)]
-    where = f" (line {lines[-1]} of the file)" if lines else ""
-    return f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ") + where
+    line = line_of_plugin(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": ") + (f" ({line})" if line else "")

@@ -5,7 +5,7 @@ it than a list can name, so files are run in a sandbox whatever this says (:mod:
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.schema.plugins import syntax_tree
@@ -30,16 +30,23 @@ REFUSED = (  # of the packages above: files, networks, processes, foreign code
         "timm.data",
         "timm.models.hub",
     ),
+    *("torch.compile", "torch.optim"),  # starts a compiler; the engine's own
     *("numpy.load", "numpy.save", "numpy.savez", "numpy.savetxt", "numpy.loadtxt", "numpy.fromfile", "numpy.memmap"),
     *("numpy.genfromtxt", "numpy.ctypeslib", "numpy.f2py", "numpy.distutils", "scipy.io", "scipy.datasets"),
 )
 PARTS = max(name.count(".") for name in REFUSED) + 1
 CALLS = ("open", "eval", "exec", "__import__", "globals", "breakpoint")
 DUNDERS = ("__init__", "__name__", "__class__", "__call__", "__doc__", "__len__", "__dict__", "__post_init__")
+NEEDS = f"a method needs torch, numpy, scipy and {OURS[0]} only"
+SAYS_LOSSES = "a method says losses: no files, no network, no code from elsewhere"
 WHY = {
     "random": "draw from torch's global generator, which the engine seeds",
     "os": "a method touches no files and no processes",
     "sklearn": "its data sets hold test labels",
+    "torch.optim": "the engine steps each module, by the optimiser that the suite or `recipe` says",
+    "backward()": "the engine propagates back each loss that is returned or yielded, so leave it out",
+    "pretrained": "all methods start from the same weights, of a seed",
+    "torch.compile": "the file may start no compiler",
 }
 
 
@@ -54,12 +61,18 @@ def check_imports(path: Path) -> str:
     names = _imported(tree)
     for line, module in _modules(tree):
         if not _allowed(module):
-            hint = WHY.get(module.partition(".")[0], f"a method needs torch, numpy, scipy and {OURS[0]} only")
-            raise Failed(f"Line {line} imports {module}; {hint}.")
+            raise Failed(f"Line {line} imports {module}; {_why(module, NEEDS)}.")
     for line, used in sorted(_uses(tree, names)):
-        raise Failed(f"Line {line} uses {used}; a method says losses: no files, no network, no code from elsewhere.")
+        raise Failed(f"Line {line} uses {used}; {_why(used, SAYS_LOSSES)}.")
+    for line, changed in sorted(_changes(tree, names)):
+        raise Failed(f"Line {line} changes {changed}, which all other methods use, too; leave it as it is.")
     roots = sorted({module.partition(".")[0] for _, module in _modules(tree)})
     return f"Imports {', '.join(roots)}." if roots else "Imports nothing."
+
+
+def _why(name: str, else_: str) -> str:
+    """Why a dotted name is refused: what is said of it, or of what it is in."""
+    return next((reason for refused, reason in WHY.items() if f"{name}.".startswith(f"{refused}.")), else_)
 
 
 def _modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -101,14 +114,46 @@ def _imported(tree: ast.AST) -> dict[str, str]:
 def _uses(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
     """Refused names and attributes, with their lines."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in CALLS:
-            yield node.lineno, f"{node.id}()"
-        elif isinstance(node, ast.Attribute):
-            dotted = _dotted(node, names)
-            if _within(dotted):
-                yield node.lineno, dotted
-            elif node.attr.startswith("__") and node.attr not in DUNDERS:
-                yield node.lineno, node.attr
+        match node:
+            case ast.Name() if node.id in CALLS:
+                yield node.lineno, f"{node.id}()"
+            case ast.Call(func=ast.Attribute(attr="backward"), args=[], keywords=said) if _of_all(said):
+                yield node.lineno, "backward()"
+            case ast.keyword(arg="pretrained", value=value) if not (
+                isinstance(value, ast.Constant) and not value.value
+            ):
+                yield node.lineno, "pretrained"
+            case ast.Attribute():
+                dotted = _dotted(node, names)
+                if _within(dotted):
+                    yield node.lineno, dotted
+                elif node.attr.startswith("__") and node.attr not in DUNDERS:
+                    yield node.lineno, node.attr
+
+
+def _of_all(said: Iterable[ast.keyword]) -> bool:
+    """Whether a backward pass makes the gradients of all that a loss hangs on: the engine would add its own."""
+    return not {each.arg for each in said} & {"gradient", "inputs"}
+
+
+def _changes(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
+    """Attributes of imported modules and classes that are set or deleted, with their lines."""
+    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    own |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    names = {name: dotted for name, dotted in names.items() if name not in own}
+    for changed in filter(None, map(_changed, ast.walk(tree))):
+        if dotted := _dotted(changed, names):
+            yield changed.lineno, dotted
+
+
+def _changed(node: ast.AST) -> ast.expr | None:
+    """The attribute that is set or deleted, or what ``setattr`` is called on."""
+    match node:
+        case ast.Attribute(ctx=ast.Store() | ast.Del()):
+            return node
+        case ast.Call(func=ast.Name(id="setattr" | "delattr"), args=[changed, *_]):
+            return changed
+    return None
 
 
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:

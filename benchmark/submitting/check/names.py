@@ -2,4 +2,16 @@
 
 PICTURES = "pictures.npz"  # in the scratch folder
 LOADS = "loads"
-CHECKS = (LOADS, "backbones", "isolation", "losses", "weights", "evaluation", "company", "seed", "resume", "cost")
+CHECKS = (
+    LOADS,
+    "backbones",
+    "isolation",
+    "labels",
+    "losses",
+    "weights",
+    "evaluation",
+    "company",
+    "seed",
+    "resume",
+    "cost",
+)

@@ -1,12 +1,15 @@
 """The checks that run a method: each takes its class, returns a sentence, or raises one that says what to do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from secrets import randbelow
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
+from benchmark.engine import golden
 from benchmark.engine.load import load_method
 from benchmark.engine.measuring.company import evaluate_twice, fresh_copy
 from benchmark.engine.measuring.cost import Simulation, simulate
@@ -15,12 +18,14 @@ from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.meter import PeakBytes, tensors_in
 from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.measuring.reality import check_in_training, check_simulation, real_steps
-from benchmark.engine.measuring.state import randomness_kept
-from benchmark.engine.measuring.world import copied, observe
+from benchmark.engine.measuring.state import GENERATORS, near, randomness_kept
+from benchmark.engine.measuring.world import World, copied, observe
+from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.evaluate import accuracy
 from benchmark.engine.training.method import Method
-from benchmark.engine.training.train import Diverged
+from benchmark.engine.training.train import Diverged, train_step
 from benchmark.errors import UserError
+from benchmark.schema.plugins import LABELS
 from benchmark.schema.suite import TWIN
 from benchmark.submitting.check.findings import Failed, explain
 from benchmark.submitting.check.problem import (
@@ -38,6 +43,9 @@ from benchmark.submitting.check.problem import (
 
 STEPS = 20  # within which losses must fall
 FEW = 3  # steps before and after an interruption
+# Without Adam's division, which makes a step of the rounding of a gradient that is nearly zero.
+PLAIN = RECIPE.changed({"optimizer": "sgd", "lr": 0.01})
+FROZEN = "frozen"  # what no optimiser moves in an auxiliary network
 
 
 def runs_everywhere(method: type[Method]) -> str:
@@ -60,6 +68,7 @@ def runs_everywhere(method: type[Method]) -> str:
     if not ran:
         raise Failed("It refuses a ResNet, a ViT, a ConvNeXt and a perceptron; at least one of them must do.")
     _check_variants(method, ran[0].partition(" ")[0])
+    _check_double(method)
     return f"Runs on {', '.join(ran)}" + (f"; refuses {', '.join(refused)}, as declared." if refused else ".")
 
 
@@ -71,6 +80,18 @@ def _check_variants(method: type[Method], backbone: str) -> None:
             train(made, steps=made.lag + 1)
         except Exception as error:
             raise Failed(f"Variant {name!r}: {explain(error)}") from None
+
+
+def _check_double(method: type[Method]) -> None:
+    """Raise Failed where it does not train in float64, in which `beyond register` keeps its first losses."""
+    for options in method.variants.values() or [{}]:
+        try:
+            golden.trajectory(golden.build(method, options), digits(method.views)[0])
+        except Exception as error:
+            raise Failed(
+                f"In float64, as `beyond register` trains it for a few steps: {explain(error)}; give what you make the "
+                "type of what it meets, as by `.to(h.dtype)` or `torch.zeros_like(h)`."
+            ) from None
 
 
 def is_isolated(method: type[Method]) -> str:
@@ -96,6 +117,46 @@ def _leak(method: type[Method], k: int) -> str | None:
     return examiner.leak
 
 
+def uses_labels_as_said(method: type[Method]) -> str:
+    """What a phase learns hangs on no labels, or only on which pictures share a class, where it says so."""
+    said = set()
+    for options in method.variants.values() or [{}]:
+        tried = World(make(method, home(method), MODULES[0], options), PLAIN, torch.device("cpu"))
+        torch.manual_seed(0)
+        for number, phase in enumerate(tried.phases):
+            said.add(phase.labels)
+            if phase.labels != "full" and _other_labels_matter(tried, number, batch_of(method, RECIPE.batch)):
+                which = "other labels" if phase.labels == "none" else "other names of the same classes"
+                raise Failed(
+                    f"Phase {number} says that its labels are {phase.labels!r}, but {which} change what it learns: "
+                    "say in `labels` what it uses."
+                )
+    return f"Labels that are used, as declared: {', '.join(label for label in LABELS if label in said) or 'none'}."
+
+
+def _other_labels_matter(tried: World, number: int, batch: Batch) -> bool:
+    """Whether a step of a phase is another one: with ``none`` to the bit, with ``pairs`` but for rounding."""
+    stretch = observe(tried.method, number, tried.enter(number), [batch] * (1 + tried.method.lag))
+    classes = torch.arange(batch.task.classes)
+    if tried.phases[number].labels == "none":
+        labels = (batch.y + torch.randint(1, len(classes), batch.y.shape)) % len(classes)
+    else:
+        labels = classes.roll(1)[batch.y]
+
+    def step(method: Method, shown: Batch, optimizers: dict[int, Optimizer]) -> None:
+        view = replace(shown.view, y=labels) if shown.view else None
+        train_step(method, replace(shown, y=labels, view=view), optimizers)
+
+    found, after, before = tried.repeat(stretch, step=step), stretch.after, stretch.before[-1].state.flat()
+    missed = stretch.missed_by(found)
+    if not missed or stretch.missed_by(tried.repeat(stretch)):  # as it should be; or no step is like another one
+        return False
+    if tried.phases[number].labels == "none" or GENERATORS in missed:
+        return True
+    mine, theirs = found.flat(), after.flat()
+    return not all(near(mine[place], theirs[place], before.get(place, 0 * theirs[place])) for place in missed)
+
+
 def learns(method: type[Method]) -> str:
     """Losses are finite, and in every phase one of them falls, unless they only carry gradients."""
     made = make(method, home(method), MODULES[-1])
@@ -104,7 +165,10 @@ def learns(method: type[Method]) -> str:
     for number, rows in enumerate(train(made, STEPS)):
         first, last = rows[made.lag], rows[-1]
         if method.descends and not any(b < a for a, b in zip(first, last, strict=True)):
-            raise Failed(f"In phase {number} no loss fell in {STEPS} steps; look at the objective's sign and scale.")
+            raise Failed(
+                f"In phase {number} no loss fell in {STEPS} steps on one batch; look at the objective's sign and scale,"
+                " or say `descends = False` if losses need not fall."
+            )
     if not method.descends:
         return "All losses are finite; they carry gradients and need not fall, as declared."
     return f"All losses are finite; in every phase they fall within {STEPS} steps."
@@ -141,8 +205,8 @@ def moves_weights(method: type[Method]) -> str:
 
 
 def _check_left(left: dict[nn.Parameter, str], initial: dict[nn.Parameter, torch.Tensor]) -> None:
-    """What a method says that it leaves alone must be as it was."""
-    moved = {word for weight, word in left.items() if not torch.equal(weight, initial[weight])}
+    """What a method says that it leaves alone must be as it was; a frozen teacher may be a moving average."""
+    moved = {word for weight, word in left.items() if word != FROZEN and not torch.equal(weight, initial[weight])}
     if moved:
         word = min(moved)
         raise Failed(f"A weight moves that `leaves` says is left alone ({word!r}): freeze it, or take the word out.")
@@ -153,7 +217,7 @@ def left_weights(made: Method) -> dict[nn.Parameter, str]:
 
     Those of modules it names in ``leaves``; those of auxiliary networks it has frozen.
     """
-    left = {weight: "frozen" for weight in made.auxiliaries.parameters() if not weight.requires_grad}
+    left = {weight: FROZEN for weight in made.auxiliaries.parameters() if not weight.requires_grad}
     for k, module in enumerate(made.modules):
         for part in module.modules():
             for name, weight in part.named_parameters(recurse=False):
@@ -336,6 +400,7 @@ def check_growth(made: Method) -> None:
 TRIALS: dict[str, Callable[[type[Method]], str]] = {
     "backbones": runs_everywhere,
     "isolation": is_isolated,
+    "labels": uses_labels_as_said,
     "losses": learns,
     "weights": moves_weights,
     "evaluation": leaves_no_trace,

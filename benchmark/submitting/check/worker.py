@@ -83,6 +83,7 @@ def _settings() -> dict[str, Any]:
         "the default device": torch.get_default_device(),
         "the number of threads": torch.get_num_threads(),
         "whether gradients are computed": torch.is_grad_enabled(),
+        "the search for anomalies": torch.is_anomaly_enabled(),
         "the precision of matrix products": torch.get_float32_matmul_precision(),
         "whether algorithms repeat themselves": torch.are_deterministic_algorithms_enabled(),
         "the random generators": (draws.python, str(draws.numpy), draws.cpu.tolist()),
