@@ -75,6 +75,15 @@ def show_table(
     return shown
 
 
+def show_chart(chart: Any, **more: Any) -> None:
+    """A chart whose plot is as high as it says, its legend beside that.
+
+    Streamlit would take a legend of many lines out of the plot, which on a phone leaves none.
+    """
+    fitted = chart.properties(autosize={"type": "fit-x", "contains": "padding"})
+    st.altair_chart(fitted, width="stretch", **more)
+
+
 def explain(columns: Mapping[str, Any]) -> None:
     """The meanings of headings, for fingers and keys: the table shows them to a mouse alone."""
     meanings = [(look["label"].strip(), look["help"]) for look in columns.values() if look.get("help")]
