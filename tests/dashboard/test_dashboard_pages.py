@@ -34,6 +34,13 @@ def test_the_app_opens_on_the_leaderboard(results):
     assert app.title[0].value == "Beyond Backprop"
 
 
+def test_a_table_in_the_middle_of_a_merge_is_said_and_no_traceback(results):
+    (results / "leaderboard.csv").write_text("<<<<<<< HEAD\n")
+    app = AppTest.from_file(str(DASHBOARD / "app.py"), default_timeout=240).run()
+    assert not app.exception
+    assert "in the middle of a merge" in app.error[0].value
+
+
 @pytest.mark.parametrize("cost", ["memory", "time"])
 def test_trade_offs_show_points_front_and_references(results, cost):
     app = opened("trade_offs", method="modular_kernel", cost=cost)
