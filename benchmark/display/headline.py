@@ -24,7 +24,7 @@ STYLE = """
   padding: .6rem .9rem .65rem; min-width: 0}
 .bb-card b {display: block; font-weight: 500; font-size: .8rem; opacity: .8}
 .bb-card span {display: block; font-size: 1.45rem; line-height: 1.3; font-variant-numeric: tabular-nums}
-.bb-card small {display: block; font-size: .8rem; opacity: .8; overflow-wrap: anywhere}
+.bb-card small {display: block; font-size: .8rem; color: inherit; opacity: .8; overflow-wrap: anywhere}
 .bb-how {max-width: 62rem; font-size: .85rem; opacity: .82; margin: .4rem 0 .9rem}
 @media (max-width: 640px) {
   .bb-cards {grid-template-columns: 1fr; gap: .35rem}
