@@ -1,8 +1,11 @@
 """Beyond Backprop's leaderboard. Run it with ``beyond dashboard``; it shows the tables of ``results/``."""
 
 import streamlit as st
+from escaping import plain
 from looks import ICON, STYLE
 from parts import footer
+
+from benchmark.errors import UserError
 
 PAGES = {  # file in pages_shown/, also its address: title and icon
     "leaderboard": ("Leaderboard", "leaderboard"),
@@ -34,7 +37,10 @@ def main() -> None:
     ]
     page = st.navigation(pages, position="top")
     st.set_page_config(f"{page.title} · Beyond Backprop")
-    page.run()
+    try:
+        page.run()
+    except UserError as error:
+        st.error(plain(str(error)))
     footer()
 
 

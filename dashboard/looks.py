@@ -2,6 +2,7 @@
 
 from benchmark.display.claims_style import claims_style
 from benchmark.display.gap_style import gap_style
+from benchmark.display.headline import STYLE as HEADLINE
 
 STYLE = """<style>
 :root {--bb-paper: light-dark(#FDFCFA, #11161C)}
@@ -20,12 +21,6 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
 [data-testid="stElementContainer"]:has(.bb-skip, .bb-skipped) {position: absolute; z-index: 2; width: auto}
 .bb-skip {position: absolute; left: -9999px; white-space: nowrap}
 .bb-skip:focus {position: static; padding: .3rem .7rem; background: var(--bb-paper); outline: 2px solid}
-.bb-cards {display: grid; grid-template-columns: repeat(3, 1fr); gap: .75rem}
-.bb-card {border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .45rem;
-  padding: .6rem .9rem .65rem; min-width: 0}
-.bb-card b {display: block; font-weight: 500; font-size: .8rem; opacity: .72}
-.bb-card span {display: block; font-size: 1.55rem; line-height: 1.3; font-variant-numeric: tabular-nums}
-.bb-card small {display: block; font-size: .8rem; opacity: .72; overflow-wrap: anywhere}
 @media (max-width: 640px) {
   .stMainBlockContainer {padding: 3.6rem .9rem 3rem}
   [class*="st-key-choosers"] > * {flex: 1 1 45% !important; width: 45% !important; min-width: 8rem !important}
@@ -34,12 +29,8 @@ h1 {letter-spacing: -.015em; padding: 0 0 .1rem !important}
   [data-testid="stExpandSidebarButton"] {width: auto !important}
   [data-testid="stExpandSidebarButton"]::after {content: "Pages"; font-size: .9rem; margin-left: .3rem}
   h1 {font-size: 1.7rem !important}
-  .bb-cards {grid-template-columns: 1fr; gap: .35rem}
-  .bb-card {display: grid; grid-template-columns: 1fr auto; padding: .3rem .7rem; align-items: baseline}
-  .bb-card span {font-size: 1.05rem}
-  .bb-card small {grid-column: 1 / -1}
 }
-</style>""".replace("</style>", f"{gap_style()}{claims_style()}</style>")
+</style>""".replace("</style>", f"{HEADLINE}{gap_style()}{claims_style()}</style>")
 
 # Of the browser's tab: four modules. A picture of our own, since Streamlit fetches its icons for it from another host.
 ICON = (

@@ -14,6 +14,7 @@ from benchmark.display.download import csv_for_spreadsheets
 from benchmark.display.explanations import with_code
 from benchmark.display.glossary import definitions
 from benchmark.display.sorting import aligned
+from benchmark.schema.text import said
 
 # Past a table in one step of the keyboard: in it, the same key goes from cell to cell.
 SKIP = Markup('<a class="bb-skip" href="#{}">Skip this table</a>')
@@ -26,8 +27,8 @@ def board_or_stop() -> pd.DataFrame:
     """The leaderboard; if there is none, the page says so and ends."""
     try:
         found = board()
-    except KeyError as error:
-        st.error(f"leaderboard.csv is of another version: {plain(error.args[0])}. Run `beyond table`.")
+    except (KeyError, ValueError) as error:
+        st.error(f"leaderboard.csv is of another version, or damaged: {plain(said(error))}. Run `beyond table`.")
         st.stop()
     if found.empty:
         st.info(NOTHING)
@@ -56,23 +57,32 @@ def show_table(
     rows: pd.DataFrame, columns: Mapping[str, Any], alt: str, most: int = 25, always: Sequence[str] = (), **more: Any
 ) -> Any:
     """A table of the columns that say anything, and of those that are ``always`` shown; of many rows it scrolls."""
-    said = [name for name in columns if name in always or (name in rows and _says_anything(rows[name]))]
-    ranks = {name: aligned(rows[name].fillna("")) for name in said if _are_ranks(name, rows)}
+    kept = [name for name in columns if name in always or (name in rows and _says_anything(rows[name]))]
+    ranks = {name: aligned(rows[name].fillna("")) for name in kept if _are_ranks(name, rows)}
     height = "content" if len(rows) <= most else 35 * (most + 1) + 3
     end = f"after-{crc32(alt.encode()):x}"
     st.html(SKIP.format(end))
     shown = st.dataframe(
-        rows[said].assign(**ranks),  # nothing else goes to the browser
+        rows[kept].assign(**ranks),  # nothing else goes to the browser
         hide_index=True,
-        column_config={name: columns[name] for name in said},
+        column_config={name: columns[name] for name in kept},
         height=height,
         placeholder="–",
         alt=alt,
         **more,
     )
     st.html(END.format(end))
-    explain({name: columns[name] for name in said})
+    explain({name: columns[name] for name in kept})
     return shown
+
+
+def show_chart(chart: Any, **more: Any) -> None:
+    """A chart whose plot is as high as it says, its legend beside that.
+
+    Streamlit would take a legend of many lines out of the plot, which on a phone leaves none.
+    """
+    fitted = chart.properties(autosize={"type": "fit-x", "contains": "padding"})
+    st.altair_chart(fitted, width="stretch", **more)
 
 
 def explain(columns: Mapping[str, Any]) -> None:

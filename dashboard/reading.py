@@ -43,7 +43,7 @@ def with_traits(rows: pd.DataFrame, by: str = "method") -> pd.DataFrame:
     """Rows of another table with their methods' traits; ``by`` is the column with the id."""
     try:
         known = board()
-    except KeyError:  # of another version: the rows can be shown all the same
+    except (KeyError, ValueError):  # of another version: the rows can be shown all the same
         known = pd.DataFrame()
     return with_traits_of_methods(rows, known, by)
 

@@ -5,6 +5,7 @@ import pandas as pd
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 LEAST = 20.0  # points of accuracy that an axis shows
+ACROSS, UP = 34, 14  # pixels of the plot that are kept free on both sides, and above and below
 
 
 def ratio_axis(title: str, values: pd.Series) -> alt.X:
@@ -13,7 +14,7 @@ def ratio_axis(title: str, values: pd.Series) -> alt.X:
     ticks = [tick for tick in RATIOS if low * 0.97 <= tick <= high * 1.03]
     chosen = {"values": ticks} if len(ticks) > 1 else {"tickCount": 5}
     axis = alt.Axis(format=".2~f", grid=False, labelOverlap="greedy", **chosen)
-    return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=34), axis=axis)
+    return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=ACROSS), axis=axis)
 
 
 def compute_axis(title: str, values: pd.Series) -> alt.X:
@@ -23,7 +24,7 @@ def compute_axis(title: str, values: pd.Series) -> alt.X:
     ticks = [tick for tick in digits if low * 0.97 <= tick <= high * 1.03]
     chosen = {"values": ticks} if len(ticks) > 1 else {"tickCount": 5}
     axis = alt.Axis(format=",~g", grid=False, labelOverlap="greedy", **chosen)
-    return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=34), axis=axis)
+    return alt.X("x:Q", title=title, scale=alt.Scale(type="log", nice=False, padding=ACROSS), axis=axis)
 
 
 def accuracy_axis(title: str, values: pd.Series, field: str = "y") -> alt.Y:
@@ -32,7 +33,7 @@ def accuracy_axis(title: str, values: pd.Series, field: str = "y") -> alt.Y:
     So no row looks nearer to another than it is, and a difference of a point never fills the picture.
     """
     low, high = accuracy_domain(values)
-    scale = alt.Scale(domain=[low, high], nice=False, zero=False, padding=14)
+    scale = alt.Scale(domain=[low, high], nice=False, zero=False, padding=UP)
     return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=".2~f", tickCount=6))
 
 
@@ -43,3 +44,16 @@ def accuracy_domain(values: pd.Series) -> tuple[float, float]:
     high = min(high + margin, 100.0)
     low = max(min(low - margin, high - LEAST), 0.0)
     return low, max(high, low + LEAST)
+
+
+def in_pixels(values: pd.Series, ends: tuple[float, float], length: int, free: int) -> pd.Series:
+    """Where values of an axis stand, counted from its beginning.
+
+    Args:
+        values: of the axis; logarithms, where it is logarithmic.
+        ends: its least and its greatest value.
+        length: of the plot.
+        free: what is kept free at both ends, :data:`ACROSS` or :data:`UP`.
+    """
+    low, high = ends
+    return free + (values - low) / ((high - low) or 1.0) * (length - 2 * free)

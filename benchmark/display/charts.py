@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.display.axes import accuracy_axis, compute_axis, ratio_axis
+from benchmark.display.axes import ACROSS, UP, accuracy_axis, accuracy_domain, compute_axis, in_pixels, ratio_axis
 from benchmark.display.labels import PHONE, WIDE, Plot, place_labels
 from benchmark.display.looks import (
     GREEN,
@@ -73,8 +73,15 @@ def trade_off(rows: pd.DataFrame, references: pd.DataFrame, x: str, curve: pd.Da
     axes = {"x": along(COSTS[x], at["x"]), "y": accuracy_axis(MEASURES["test_top1_pct"], at["y"])}
     layers = [_reference_curve(line, axes)] if len(line) else []
     layers += [_guides(shown, axes), _front(shown, axes), _paths(shown, axes), _intervals(shown, axes)]
-    names = [name for plot in (WIDE, PHONE) for name in _labels(shown, plot, axes)]
-    return layered(*layers, _points(shown, axes), *names).properties(height=500)
+    names = [name for plot in (WIDE, PHONE) for name in _labels(_on(plot, shown, at), plot, axes)]
+    return layered(*layers, _points(shown, axes), *names).properties(height=WIDE.height)
+
+
+def _on(plot: Plot, shown: pd.DataFrame, at: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their places ``px`` and ``py`` in the plot, whose axes reach over ``at``."""
+    across = np.log(at["x"].astype(float))
+    px = in_pixels(np.log(shown["x"]), (across.min(), across.max()), plot.width, ACROSS)
+    return shown.assign(px=px, py=plot.height - in_pixels(shown["y"], accuracy_domain(at["y"]), plot.height, UP))
 
 
 def _reference_points(curve: pd.DataFrame, x: str) -> pd.DataFrame:
@@ -172,13 +179,13 @@ def _labels(shown: pd.DataFrame, plot: Plot, axes: dict[str, Any]) -> list[alt.C
     front = others["front"]
     elsewhere = others["label"].isin(others.loc[front, "label"])
     named = others.assign(label=_with_k(others).where(front, others["label"]), must=front)[front | ~elsewhere]
-    placed = place_labels(named.assign(x=np.log(named["x"])), plot).assign(x=shown["x"])
-    placed = placed[["x", "y", "label", "dx", "dy", "align", "far"]]
+    placed = place_labels(named, plot)[["x", "y", "label", "dx", "dy", "align", "far"]]
     at: dict[str, Any] = {name: alt.ExprRef(f"datum.{name}") for name in ("dx", "dy", "align")}
-    seen = alt.ExprRef(f"width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0")
-    text = alt.Chart(placed).mark_text(**at, baseline="middle", fontSize=12, color=INK, opacity=seen, tooltip=None)
-    to: dict[str, Any] = {f"{end}2Offset": alt.ExprRef(f"datum.d{end}") for end in ("x", "y")}
-    lead = alt.Chart(placed[placed["far"]]).mark_rule(**to, color=INK, opacity=seen, strokeOpacity=0.5, tooltip=None)
+    seen = f"(width {'>=' if plot is WIDE else '<'} {NARROW} ? 1 : 0)"  # what is not seen must not take room either
+    size = alt.ExprRef(f"12 * {seen}")
+    text = alt.Chart(placed).mark_text(**at, baseline="middle", fontSize=size, color=INK, tooltip=None)
+    to: dict[str, Any] = {f"{end}2Offset": alt.ExprRef(f"datum.d{end} * {seen}") for end in ("x", "y")}
+    lead = alt.Chart(placed[placed["far"]]).mark_rule(**to, color=INK, strokeOpacity=0.5, tooltip=None)
     return [lead.encode(x2="x:Q", y2="y:Q", **axes), text.encode(text="label:N", **axes)]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pandas as pd
 from markupsafe import Markup
 
+from benchmark.display.explanations import with_code
 from benchmark.display.gap import STEPS
 from benchmark.display.reading import read_table, web_address
 from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, UNTESTED, VERDICTS
@@ -114,7 +115,7 @@ def _claim(row: Mapping[Any, Any], cases: pd.DataFrame, compare: Address, rows: 
         source or row["source"],
         where,
         row["test"],
-        _found(row),
+        with_code(_found(row)),
         _picture(row, cases, compare, rows),
     )
 

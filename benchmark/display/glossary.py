@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from benchmark.display import trusted
+from benchmark.display.explanations import with_code
 
 WORDS = {
     "backbone": "The network that is trained, such as a ResNet. Every method of a comparison trains the same one.",
@@ -77,6 +78,6 @@ def glossary() -> Markup:
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> Markup:
-    """A list of words and what they mean."""
-    said = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(word, meaning) for word, meaning in pairs)
+    """A list of words and what they mean, with code between backticks."""
+    said = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(word, with_code(meaning)) for word, meaning in pairs)
     return Markup('<dl class="bb-words">{}</dl>').format(said)

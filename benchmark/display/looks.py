@@ -59,6 +59,14 @@ def legend(**more: Any) -> alt.Legend:
     return alt.Legend(**(fixed | {"labelLimit": 260} | more))
 
 
+def slim(chart: Any) -> Any:
+    """The chart with one column in a legend below it: two of long names are wider than half a page, or a phone."""
+    color = getattr(chart.encoding, "color", None)
+    if isinstance(color, alt.Color) and isinstance(color["legend"], alt.Legend) and color["legend"].orient == "bottom":
+        color["legend"].columns = 1
+    return chart
+
+
 def layered(*layers: Any) -> Any:
     """A whole chart: the layers that have rows, as an empty one is a mark without a name to screen readers."""
     return inked(alt.layer(*([layer for layer in layers if _has_rows(layer)] or layers)))

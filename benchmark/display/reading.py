@@ -7,6 +7,7 @@ whoever shows a text escapes it for the language that it is shown in. Characters
 import json
 import os
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pandas as pd
 
 from benchmark.display.rows import record_paths, with_addresses
 from benchmark.display.traits import with_traits
-from benchmark.schema.text import printable_lines
+from benchmark.errors import UserError
+from benchmark.schema.text import printable_lines, read_bytes, said
 from benchmark.tables.blocks import in_blocks
 from benchmark.tables.columns import COLUMNS, CURVE, complete, is_twin, judged, labels_in_words, rank_in_words
 from benchmark.tables.kinds import other_kind
@@ -33,6 +35,8 @@ TEXT_OF_CELLS = (
     *("isolation", "verification", "rerun_by", "rerun_on"),
 )
 TEXT_OF_CURVES = ("variant", "recipe", "source", "stem")
+LARGEST = 2**28  # bytes of a table
+MERGE = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # what git leaves where two branches meet
 ROW_KEY = ["suite", "backbone", "method", "variant", "modules"]
 
 
@@ -42,14 +46,28 @@ def results_folder() -> Path:
 
 
 def read_table(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A CSV file, its columns ``text`` as strings; an empty table if it is missing."""
+    """A CSV file, its columns ``text`` as strings; an empty table if it is missing.
+
+    Raises:
+        UserError: it is damaged, or in the middle of a merge.
+    """
     if not path.is_file():
         return pd.DataFrame()
-    table = pd.read_csv(path, dtype=dict.fromkeys(text, str))
+    try:
+        table = pd.read_csv(StringIO(_whole(path)), dtype=dict.fromkeys(text, str))
+    except ValueError as error:
+        raise UserError(f"{path} is no table ({said(error)}); run `beyond table`.") from None
     table = table.fillna(dict.fromkeys([name for name in text if name in table], ""))
     for name in table.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]]:
         table[name] = table[name].map(clean, na_action="ignore")
     return table
+
+
+def _whole(path: Path) -> str:
+    text = read_bytes(path, LARGEST).decode()
+    if MERGE.search(text):
+        raise UserError(f"{path} is in the middle of a merge; end that by `beyond register` (CONTRIBUTING.md).")
+    return text
 
 
 def read_board(results: Path) -> pd.DataFrame:
@@ -160,8 +178,17 @@ def read_plans(results: Path, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file's object; an empty one if it is missing."""
-    found: dict[str, Any] = clean(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    """A JSON file's object; an empty one if it is missing.
+
+    Raises:
+        UserError: it is damaged, or in the middle of a merge.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = clean(json.loads(_whole(path)))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({said(error)}); run `beyond table`.") from None
     return found
 
 

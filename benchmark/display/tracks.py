@@ -54,14 +54,14 @@ class Track(NamedTuple):
 
     def sections(self) -> Iterator[tuple[str, list[Picture]]]:
         """Headings, and the charts under each."""
-        from benchmark.display.looks import inked  # altair, which no table needs
+        from benchmark.display.looks import inked, slim  # altair, which no table needs
 
         examination = load_examination(self.name)
         pictures = [*examination.pictures(self.table)]
         pictures += examination.pictures_of_details(self.details) if self.details else ()
         found: dict[str, list[Picture]] = {}
         for picture in pictures:
-            found.setdefault(picture.section, []).append(picture._replace(chart=inked(picture.chart)))
+            found.setdefault(picture.section, []).append(picture._replace(chart=inked(slim(picture.chart))))
         yield from found.items()
 
 

@@ -13,7 +13,7 @@ from benchmark.errors import UserError
 from benchmark.examining.examination import Examination
 from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plain import Strict
-from benchmark.schema.record import Identity, Part, read_part
+from benchmark.schema.record import Identity, Part, cure, read_part
 from benchmark.schema.text import write_text
 
 EXAMINED = Path("results/examined")
@@ -96,7 +96,8 @@ def read_examined(path: Path) -> Examined:
     try:
         return read_part(path, Examined)
     except UserError as error:
-        raise UserError(f"{path} is no examination ({error}); delete it and run `beyond examine` again.") from None
+        again = "run `beyond examine` again"
+        raise UserError(f"{path} is no examination ({error}); {cure(error, again)}.") from None
 
 
 def all_examined(folder: Path) -> Iterator[Examined]:

@@ -5,8 +5,10 @@ from urllib.parse import urlencode
 
 from benchmark.display import gap, grid, survey
 from benchmark.display.glossary import definitions, glossary
+from benchmark.display.headline import headline
 from benchmark.display.lead import EVERY, lead
 from benchmark.display.network import ALT, network
+from benchmark.display.reading import without_references
 from benchmark.export.columns import leaderboard, page_name
 from benchmark.export.results import Results
 from benchmark.tables.blocks import suites_in_order
@@ -19,8 +21,10 @@ def first_lines(results: Results) -> dict[str, Any]:
     columns = gap.gap_columns(results.board)
     ranked = sum(said["family"] != REFERENCE for said in methods.values())
     opening = suites_in_order(results.board)[0]
+    rows = without_references(results.board[(results.board["suite"] == opening) & (results.board["leads"] == "yes")])
     return {
         "every": EVERY,
+        "headline": headline(rows[rows["backbone"] == rows["backbone"].iloc[0]]),
         "lead": lead(opening, results.board, results.reproductions, results.suites, ranked),
         "gap": {
             "title": gap.TITLE,

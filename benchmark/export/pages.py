@@ -14,6 +14,7 @@ from benchmark.display.claims_style import claims_style
 from benchmark.display.download import csv_for_spreadsheets, parquet
 from benchmark.display.gap import said_of_methods
 from benchmark.display.gap_style import gap_style
+from benchmark.display.headline import STYLE as HEADLINE
 from benchmark.display.looks import LINES
 from benchmark.display.recipe_line import recipe_line
 from benchmark.display.submission import LAST, REVIEW, STEPS
@@ -94,7 +95,7 @@ def _static() -> dict[str, bytes]:
     colours = "".join(f"  --{family.split(' ')[0]}: {colour};\n" for family, (colour, _) in FAMILIES.items())
     colours += "".join(f"  --row-{side}: {colour};\n" for side, colour in zip("ab", LINES, strict=False))
     style = f":root {{\n{colours}}}\n" + (static / "page.css").read_text(encoding="utf-8")
-    style += gap_style() + claims_style()
+    style += HEADLINE + gap_style() + claims_style()
     scripts = {name: (static / name).read_bytes() for name in ("tables.js", "copy.js", "fit.js", "compare.js")}
     return {"page.css": style.encode(), **scripts}
 

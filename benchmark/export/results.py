@@ -14,6 +14,7 @@ from benchmark.display.tracks import read_tracks
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.display.trials import read_tuning
 from benchmark.errors import UserError
+from benchmark.schema.text import said
 
 
 class Results:
@@ -26,9 +27,14 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.board = reading.read_board(folder)
-        except KeyError as error:
-            raise UserError(f"leaderboard.csv is of another version ({error.args[0]}): run `beyond table`.") from error
+            self._read(folder)
+        except (KeyError, ValueError) as error:
+            raise UserError(
+                f"The tables in {folder} are of another version, or damaged ({said(error)}): run `beyond table`."
+            ) from error
+
+    def _read(self, folder: Path) -> None:
+        self.board = reading.read_board(folder)
         if self.board.empty:
             raise UserError(f"There are no results in {folder}: `beyond run digits` trains the smallest suite.")
         self.board["behind"] = self.board["leads"] != "yes"  # the rows that a suite's ranks are not of

@@ -178,21 +178,35 @@ def read_record(path: Path) -> Record:
     try:
         return read_part(path, Record)
     except UserError as error:
-        raise UserError(f"{path} is not a record ({error}); delete it and run its suite again.") from None
+        raise UserError(f"{path} is not a record ({error}); {cure(error, 'run its suite again')}.") from None
+
+
+class OfAnotherVersion(UserError):
+    """A file of results says what this version does not know."""
+
+
+def cure(error: UserError, again: str) -> str:
+    """What to do about a file of results that cannot be read; what took hours to train is not simply thrown away."""
+    if isinstance(error, OfAnotherVersion):
+        return "update this checkout if a newer one wrote it, else bring it back by `git restore`"
+    return f"bring it back by `git restore`, or delete it and {again}"
 
 
 def read_part(path: Path, kind: type[P]) -> P:
     """Read and validate what a JSON file holds.
 
     Raises:
+        OfAnotherVersion: it has fields that this version does not know, or says so itself.
         UserError: it is none of that kind; the sentence is of "it".
     """
     try:
         return kind.model_validate_json(read_bytes(path, LARGEST))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first, *further = error.errors(include_url=False)
         place = ".".join(map(str, first["loc"]))
-        raise UserError(printable(f"{place}: {first['msg']}" if place else first["msg"])) from None
+        newer = any(one["type"] == "extra_forbidden" or one["loc"] == ("schema_version",) for one in [first, *further])
+        kind_of_error = OfAnotherVersion if newer else UserError
+        raise kind_of_error(printable(f"{place}: {first['msg']}" if place else first["msg"])) from None
     except UserError as error:
         raise UserError(str(error).replace(str(path), "it", 1).rstrip(".")) from None
 

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.record import Part, Status, read_part
+from benchmark.schema.record import Part, Status, cure, read_part
 from benchmark.schema.suite import Tune
 from benchmark.schema.text import write_text
 
@@ -124,7 +124,8 @@ def read_search(suite: str, method: str, folder: Path = TUNED) -> Search | None:
     try:
         search = read_part(path, Search)
     except UserError as error:
-        raise UserError(f"{path} is no search ({error}); delete it and run `{_command(suite, method)}`.") from None
+        again = f"run `{_command(suite, method)}`"
+        raise UserError(f"{path} is no search ({error}); {cure(error, again)}.") from None
     if (search.suite, search.method) != (suite, method):
         raise UserError(f"{path} holds the search of {search.method} in {search.suite}; delete it if it is a copy.")
     return search

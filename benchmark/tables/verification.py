@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import UserError
-from benchmark.schema.record import Identity, Part, Record, added, read_part
+from benchmark.schema.record import Identity, Part, Record, added, cure, read_part
 from benchmark.tables.people import Person, somebody_else
 from benchmark.tables.trust import AUTHORS, ELSEWHERE, FAILED, NEVER, OLDER, OTHERS
 
@@ -55,7 +55,7 @@ def read_verification(path: Path) -> Verification:
     try:
         return read_part(path, Verification)
     except UserError as error:
-        raise UserError(f"{path} is no outcome of `beyond verify` ({error}); delete it and verify again.") from None
+        raise UserError(f"{path} is no outcome of `beyond verify` ({error}); {cure(error, 'verify again')}.") from None
 
 
 def standings(folder: Path, records: Sequence[Record]) -> list[Standing]:

@@ -47,10 +47,22 @@ def compare(committed: dict[str, Record], new: dict[str, Record], seeds: int | N
     faults = [f"{key}: not among both." for key in sorted(old.keys() ^ new.keys())]
     differences, tolerances = [0.0], [POINTS]
     for key in sorted(old.keys() & new.keys()):
+        faults += [f"{key}: {fault}" for fault in _no_claim(old[key], new[key])]
         differences.append(difference(old[key], new[key]))
         tolerances.append(tolerance_of_a_run(old[key], new[key], committed.values()))
         faults += [f"{key}: {fault}" for fault in disagreements(old[key], new[key], tolerances[-1])]
     return Comparison(len(old), differences[1:].count(0.0), max(tolerances), max(differences), faults)
+
+
+def _no_claim(old: Record, new: Record) -> list[str]:
+    """Why a committed record does not say what this checkout makes, however near their accuracies are."""
+    faults = []
+    if not old.genuine:
+        faults.append("the committed record was edited after it was written; `git log` of its file says by whom.")
+    if old.identity.protocol != new.identity.protocol:
+        made = f"protocol {old.identity.protocol}, and this checkout trains by {new.identity.protocol}"
+        faults.append(f"the committed record is of {made}.")
+    return faults
 
 
 def print_comparison(c: Comparison, console: Console) -> None:

@@ -8,7 +8,7 @@ from choosers import one_of, row, suites_of
 from columns_shown import number
 from escaping import link, method_address, plain
 from objections import how_to_object, objection_addresses
-from parts import NO_CELLS, board_or_stop, heading, show_table
+from parts import NO_CELLS, board_or_stop, heading, show_chart, show_table
 from reading import cells, methods, record, suites
 
 from benchmark.display import comparing
@@ -89,7 +89,7 @@ def show_curves(a: Side, b: Side) -> None:
     if not points:
         st.caption(comparing.NO_CURVES)
         return
-    st.altair_chart(learning_curves(pd.DataFrame(points)), width="stretch")
+    show_chart(learning_curves(pd.DataFrame(points)))
     st.caption(comparing.CURVES)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 from choosers import kept, one_setting, row, some_of
-from parts import NO_CELLS, board_or_stop, heading, nothing_matches
+from parts import NO_CELLS, board_or_stop, heading, nothing_matches, show_chart
 from reading import cells, record
 
 from benchmark.display import explanations
@@ -66,9 +66,9 @@ def show(picked: pd.DataFrame) -> None:
     long = pd.DataFrame(points).dropna(subset=["value"])
     accuracy = long["measure"] == ACCURACY
     st.header("Validation accuracy", anchor=False)
-    st.altair_chart(learning_curves(long[accuracy]), width="stretch")
+    show_chart(learning_curves(long[accuracy]))
     st.header("Training loss", anchor=False)
-    st.altair_chart(learning_curves(long[~accuracy]), width="stretch")
+    show_chart(learning_curves(long[~accuracy]))
     st.caption(
         "One colour a run; the second chart has a line for every loss that the method yields, mostly one a module: the "
         "first is solid, the others are dashed. Losses of different methods are different objectives: compare their "

@@ -5,7 +5,7 @@ import streamlit as st
 from choosers import kept, one_of, row, some_of
 from columns_shown import BAD, FAMILY, GOOD, column, number, text
 from escaping import plain
-from parts import download, heading, show_table
+from parts import download, heading, show_chart, show_table
 from reading import board, fit_table, methods
 
 from benchmark.display.fitting import (
@@ -68,7 +68,7 @@ def main() -> None:
         asked = rows["method"].isin(REFERENCES) | rows.index.isin(kept(rows, TRAITS, 165).index)
     st.markdown(plain(summary(rows, memory)))
     rows = rows[asked]
-    st.altair_chart(memory_by_modules(rows, memory), width="stretch")
+    show_chart(memory_by_modules(rows, memory))
     st.caption(AGAINST_BAR + " Hover over a point for its name.")
     shown = rows[rows["modules"].isin([1, *chosen])] if chosen else rows
     show_table(as_shown(shown), SHOWN, f"What fits, {len(shown)} rows", most=40)

@@ -6,19 +6,20 @@ import pandas as pd
 import streamlit as st
 from choosers import cell, kept, one_of, one_recipe, row, suites_of
 from columns_shown import BEST, CUTS, FAMILY, LEADERBOARD, PLANNED, RANK, TUNING, as_shown, column, text
-from escaping import in_html, method_address, plain
+from escaping import method_address, plain
 from parts import board_or_stop, download, nothing_matches, show_table
 from pictures import show_gap, show_lead
 from reading import plans, ranks, recipe_of, suite_title, tuning
 from taking import take_away
 
 from benchmark.display import explanations
+from benchmark.display.headline import headline
 from benchmark.display.reading import without_references
 from benchmark.display.sorting import ORDERS, in_order
 from benchmark.display.texts import OVERALL_RANKS, RECIPES, SMOKE_TESTS
 from benchmark.display.traits import TRAITS
 from benchmark.display.trusted import trusted
-from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
+from benchmark.tables.columns import SMOKE_TEST
 from benchmark.tables.ranking import OTHER, OVERALL
 
 FILTERS = {**TRAITS, "modules": "K", "method": "Method"}
@@ -48,6 +49,8 @@ def main() -> None:
             rows = in_order(rows, one_of("Order", list(ORDERS), "sort", 160))
     with lead_place:
         show_lead(suites_of(board)[0] if suite == OVERALL else suite, board)
+        if suite != OVERALL and (said := headline(setting)):
+            st.html(said)
     show_gap(board, asked_for(board))
     if suite == OVERALL:
         show_overall(rows)
@@ -65,9 +68,7 @@ def asked_for(board: pd.DataFrame) -> pd.DataFrame:
 
 
 def show_setting(setting: pd.DataFrame, rows: pd.DataFrame) -> None:
-    """Key figures of a suite and backbone, and the table of its filtered rows: a block a method, its K inside."""
-    if figures := key_figures(setting):
-        st.html(f'<div class="bb-cards">{"".join(figures)}</div>')
+    """The table of the filtered rows of a suite and backbone: a block a method, its K inside."""
     if rows.empty:
         nothing_matches()
         return
@@ -111,35 +112,6 @@ def plain_name(setting: pd.DataFrame) -> str:
     """``digits-cifar_resnet8``, for a file's name."""
     said = "-".join(setting[["suite", "backbone"]].iloc[0])
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in said)
-
-
-def key_figures(setting: pd.DataFrame) -> list[str]:
-    """Three figures of the whole setting: the twin, the highest mean and the least memory without it.
-
-    A method of K = 1 has no cut to train without: it is left out of the latter two. So is all that is not to be
-    judged: a row of few seeds, or that lacks some, and a smoke test as a whole.
-    """
-    setting = setting[setting["judged"]]
-    twin = setting[is_twin(setting)]
-    local = setting[~is_reference(setting) & (setting["modules"] > 1)]
-    found = []
-    if len(twin):
-        found.append(figure("End-to-end backpropagation", twin.iloc[0], "test_top1_pct", "{:.2f} %"))
-    if len(local):
-        best = local.loc[local["test_top1_pct"].idxmax()]
-        found.append(figure("Highest mean without it", best, "test_top1_pct", "{:.2f} %"))
-    if local["memory_ratio"].notna().any():
-        leanest = local.loc[local["memory_ratio"].idxmin()]
-        found.append(figure("Least memory without it", leanest, "memory_ratio", "{:.2f} ×"))
-    return found
-
-
-def figure(label: str, row: pd.Series, field: str, form: str) -> str:
-    """One key figure, and the row that it belongs to."""
-    value = form.format(row[field]) if pd.notna(row[field]) else "–"
-    reached = with_interval(row["test_top1_pct"], row["test_top1_half_pct"])
-    about = in_html(f"{row['name']}, K = {row['modules']}: {reached} %, n = {row['n_ok']}")
-    return f'<div class="bb-card"><b>{label}</b><span>{value}</span><small>{about}</small></div>'
 
 
 def caption(setting: pd.DataFrame, rows: pd.DataFrame) -> str:

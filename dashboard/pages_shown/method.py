@@ -26,7 +26,7 @@ from columns_shown import (
 )
 from escaping import link, plain
 from objections import how_to_object, objection_addresses
-from parts import NO_CELLS, board_or_stop, download, show_table
+from parts import NO_CELLS, board_or_stop, download, show_chart, show_table
 from reading import cells, fidelity, methods, plans, trials, tuning
 
 from benchmark.display import explanations, standing
@@ -123,7 +123,7 @@ def show_search(method: str) -> None:
     if tried[["validation_top1", "lr"]].dropna().empty:
         st.caption("No trial has ended yet.")
     else:
-        st.altair_chart(search_chart(tried), width="stretch")
+        show_chart(search_chart(tried))
     st.caption(explanations.SEARCH)
     show_table(tried, TRIALS, f"Trials, {len(tried)}", most=12)
     changed = changed[(changed["method"] == method) & (changed["suite"] == suite)] if len(changed) else changed

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 from choosers import kept, one_setting, row, some_of
 from columns_shown import FAMILY, column, number, text
-from parts import board_or_stop, heading, nothing_matches, show_table
+from parts import board_or_stop, heading, nothing_matches, show_chart, show_table
 
 from benchmark.display import by_family, explanations
 from benchmark.display.charts import by_modules
@@ -33,10 +33,10 @@ def main() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.header("Accuracy", anchor=False)
-        st.altair_chart(by_modules(rows, "test_top1_pct"), width="stretch")
+        show_chart(by_modules(rows, "test_top1_pct"))
     with right:
         st.header("Memory", anchor=False)
-        st.altair_chart(by_modules(rows.dropna(subset=["memory_ratio"]), "memory_ratio"), width="stretch")
+        show_chart(by_modules(rows.dropna(subset=["memory_ratio"]), "memory_ratio"))
     st.caption(explanations.MODULES + ("" if len(by_family.ks_of(rows)) > 1 else " This suite has a single K."))
     show_families(local)
 

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 from choosers import kept, one_of, row
 from escaping import plain
-from parts import download, heading, nothing_matches, show_table
+from parts import download, heading, nothing_matches, show_chart, show_table
 from reading import tracks, with_traits
 
 from benchmark.display import tracks as said
@@ -37,7 +37,7 @@ def main() -> None:
             for place, picture in zip(st.columns(2), pictures[left : left + 2], strict=False):
                 with place:
                     st.caption(plain(picture.says))
-                    st.altair_chart(picture.chart, width="stretch")
+                    show_chart(picture.chart)
     show_table(rows, {name: _column(track, name) for name in track.headings}, track.title)
     download(rows, track.name)
 

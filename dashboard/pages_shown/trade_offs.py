@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 from choosers import choosing, kept, one_of, one_setting, row, some_of
 from columns_shown import LEADERBOARD, REFERENCE, as_shown
-from parts import board_or_stop, heading, nothing_matches, show_table
+from parts import board_or_stop, heading, nothing_matches, show_chart, show_table
 
 from benchmark.display import explanations
 from benchmark.display.charts import AMOUNTS, PICKED, trade_off
@@ -37,7 +37,7 @@ def main() -> None:
     references = setting[setting["method"].isin(REFERENCES)]
     curve = reference_runs(board, setting) if cost in AMOUNTS else setting[:0]
     chart = trade_off(rows, references, cost, curve.assign(times=curve["times"].astype(float)))
-    st.altair_chart(chart, width="stretch", key="points", on_select=pick, selection_mode="picked")
+    show_chart(chart, key="points", on_select=pick, selection_mode="picked")
     st.caption(
         f"{explanations.TRADE_OFFS} Hover over a point for its name; click points (with Shift, several) to see their "
         "rows."

@@ -195,7 +195,7 @@ def test_a_row_that_lacks_seeds_is_no_key_figure(results):
     app = opened()
     row = board_of(app).set_index("label").loc["trgl"]
     assert row[["status", "best"]].tolist() == ["2 of 3 not run", ""]
-    assert "99.00 %" not in html_of(app)
+    assert "+8.00" not in html_of(app)
     assert "0.10 ×" not in html_of(app)
 
 
@@ -205,7 +205,7 @@ def test_a_row_of_another_kind_says_what_it_is(results):
     board = board_of(opened())
     assert list(board["label"])[:4] == ["e2ebp", "dgl", "dgl", "dgl (protocol 2)"]  # last in its block
     assert board.iloc[3][["protocol", "unranked"]].tolist() == [2, "other pictures, stem or protocol"]
-    assert "99.00 %" not in html_of(opened())
+    assert "+8.00" not in html_of(opened())
 
 
 def test_planned_rows_stand_apart_with_predicted_memory_only(results):
@@ -226,8 +226,8 @@ def test_key_figures_leave_out_what_was_not_cut(results):
     write_runs(results / "runs", make_record("dgl", 1, 0, 99.0, **CIFAR))
     write_own_tables(results, TOP / "methods")
     figures = html_of(opened())
-    assert all(figure in figures for figure in ("91.00 %", "89.00 %", "0.25 ×"))
-    assert "99.00" not in figures
+    assert all(figure in figures for figure in ("91.00 ± ", "−2.00 ± ", "K = 2: "))
+    assert "8.00 ± " not in figures
 
 
 def test_a_suite_of_failures_only_is_shown(results):

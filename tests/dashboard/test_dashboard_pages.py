@@ -10,10 +10,10 @@ from shown import DASHBOARD, TOP, charts_of, html_of, marks, opened, rows_of, te
 from streamlit.testing.v1 import AppTest
 
 from benchmark.display import comparing
-from benchmark.display.axes import LEAST, accuracy_domain
+from benchmark.display.axes import LEAST, UP, accuracy_domain, in_pixels
 from benchmark.display.charts import by_modules, learning_curves, on_front, trade_off
 from benchmark.display.citation import bibtex, published_title
-from benchmark.display.labels import place_labels
+from benchmark.display.labels import LETTER, LINE, PHONE, place_labels
 from benchmark.display.reading import read_board, results_folder
 from benchmark.tables.people import person
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
@@ -34,10 +34,19 @@ def test_the_app_opens_on_the_leaderboard(results):
     assert app.title[0].value == "Beyond Backprop"
 
 
+def test_a_table_in_the_middle_of_a_merge_is_said_and_no_traceback(results):
+    (results / "leaderboard.csv").write_text("<<<<<<< HEAD\n")
+    app = AppTest.from_file(str(DASHBOARD / "app.py"), default_timeout=240).run()
+    assert not app.exception
+    assert "in the middle of a merge" in app.error[0].value
+
+
 @pytest.mark.parametrize("cost", ["memory", "time"])
 def test_trade_offs_show_points_front_and_references(results, cost):
     app = opened("trade_offs", method="modular_kernel", cost=cost)
-    assert {"point", "rule", "line", "text"} <= marks(charts_of(app)[0])
+    chart = charts_of(app)[0]
+    assert {"point", "rule", "line", "text"} <= marks(chart)
+    assert chart["autosize"]["type"] == "fit-x"  # a legend takes nothing from the plot's height, as names are placed by
     assert set(rows_of(app)[0]["method"].dropna()) == {"e2ebp", "modular_kernel"}
 
 
@@ -97,16 +106,31 @@ def test_no_axis_of_accuracy_is_so_short_that_a_point_fills_it():
 
 
 def test_labels_do_not_lie_on_each_other_and_those_that_must_stand_do():
-    points = pd.DataFrame({"x": [0.1, 0.101, 0.5, 0.9], "y": [50, 51, 60, 90], "label": list("abcd")})
+    points = pd.DataFrame({"px": [110, 111, 550, 990], "py": [400, 399, 300, 60], "label": list("abcd")})
     assert len(place_labels(points)) == 4
-    crowd = pd.DataFrame({"x": [0.0] * 20 + [1.0], "y": [1.0] * 20 + [2.0], "label": [f"name {i}" for i in range(21)]})
+    crowd = pd.DataFrame({"px": [40] * 20 + [900], "py": [450] * 20 + [50], "label": [f"name {i}" for i in range(21)]})
     assert len(place_labels(crowd)) < 21  # a name without a free place is left out
     placed = place_labels(crowd.assign(must=True))
     assert len(placed) == 21
     assert placed["far"].any()
-    spots = placed.loc[placed["x"] == 0, ["dy", "align"]]
+    spots = placed.loc[placed["px"] == 40, ["dx", "dy", "align"]]
     assert len(spots.drop_duplicates()) == 20
     assert place_labels(points.iloc[:0]).empty
+
+
+def test_on_a_phone_long_names_find_places_within_the_plot():
+    names = [f"block_coordinate_descent, K = {k}" for k in range(10, 22)]
+    crowd = pd.DataFrame({"px": [40 + 15 * i for i in range(12)], "py": [60 + i % 3 for i in range(12)]})
+    placed = place_labels(crowd.assign(label=names, must=True), PHONE)
+    width, end = len(names[0]) * LETTER, placed["px"] + placed["dx"]
+    left = end - (placed["align"].map({"left": 0, "center": 0.5, "right": 1}) * width)
+    assert left.between(-1, PHONE.width - width + 1).all()
+    assert (placed["py"] + placed["dy"]).sort_values().diff().min() >= LINE  # two do not stand beside each other
+
+
+def test_names_are_placed_by_the_pixels_that_the_axes_have():
+    assert list(in_pixels(pd.Series([0.0, 5, 10]), (0, 10), 500, UP)) == [UP, 250, 500 - UP]
+    assert list(in_pixels(pd.Series([3.0]), (3, 3), 500, UP)) == [UP]
 
 
 def test_every_point_of_the_front_is_named_with_its_k(results):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from conftest import ROOT
 from contrast import LEAST_OF_WORDS, contrast
 from records import CLAIMS, make_record, write_own_tables, write_runs
 from test_colours import THEME
@@ -33,6 +34,13 @@ def test_verdicts_are_read_on_light_and_dark_pages(scheme, side):
     paper = THEME[scheme]["backgroundColor"]
     assert {verdict for verdict, pair in COLOURS.items() if contrast(pair[side], paper) < LEAST_OF_WORDS} == set()
     assert all(f"light-dark({light}, {dark})" in claims_style() for light, dark in COLOURS.values())
+
+
+def test_a_table_that_a_finding_names_is_shown_as_code():
+    said = read_said(ROOT / "results")
+    page = claims_list(said, lambda query: "", lambda query: "")
+    assert "<code>transfer</code>" in page
+    assert "`" not in page
 
 
 def test_each_claim_has_its_sentence_verdict_source_and_finding(page):

@@ -36,5 +36,9 @@ def test_all_charts_can_be_drawn_and_all_texts_be_rendered(results):
     assert any("CKA of e2ebp K=1 (across) with e2ebp of another seed" in says for says in sections["roles"])
     for track in tracks.values():
         for _, pictures in track.sections():
-            assert all(picture.chart.to_dict()["$schema"] for picture in pictures)
+            drawn = [picture.chart.to_dict() for picture in pictures]
+            assert all(chart["$schema"] for chart in drawn)
+            legends = [(chart.get("encoding", {}).get("color") or {}).get("legend") or {} for chart in drawn]
+            assert {one["columns"] for one in legends if one.get("orient") == "bottom"} <= {1}  # as wide as a phone
+            assert track.name != "labels" or any(legends)
         assert set(track.headings) == set(track.table.columns)

@@ -226,6 +226,12 @@ def test_how_a_suite_trains_stands_beside_its_rows(site):
         assert escape(line) in (site / f"{name}.html").read_text()
 
 
+def test_what_stands_between_backticks_is_code(site):
+    for path in site.glob("*.html"):
+        whole = re.sub(r"(?s)<(pre|code)\b.*?</\1>", "", path.read_text())
+        assert "`" not in re.sub(r"<[^>]*>", "", whole), path.name
+
+
 def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site):
     found = pages(site)
     for page in found.values():

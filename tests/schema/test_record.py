@@ -1,5 +1,6 @@
 """Records outlive the schema that wrote them: committed ones stay genuine, and the same bytes when written again."""
 
+import json
 import os
 from pathlib import Path
 
@@ -58,8 +59,19 @@ def test_an_added_field_that_says_something_is_under_the_digest(tmp_path):
 def test_what_is_no_record_is_one_sentence_that_says_where(tmp_path, text, reason):
     path = tmp_path / "record.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=rf"^\S+record.json is not a record \({reason}.*\); delete it and run"):
+    with pytest.raises(
+        UserError, match=rf"^\S+record.json is not a record \({reason}.*\); bring it back .* delete it and run"
+    ):
         read_record(path)
+
+
+@pytest.mark.parametrize("change", [{"schema_version": 2}, {"weather": "fine"}])
+def test_who_has_a_record_of_a_newer_version_is_not_told_to_delete_it(tmp_path, change):
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(make_record().sealed().model_dump(mode="json") | change))
+    with pytest.raises(UserError, match="update this checkout") as told:
+        read_record(path)
+    assert "delete" not in str(told.value)
 
 
 def test_of_a_pipe_or_an_enormous_file_no_record_is_read(tmp_path, monkeypatch):
