@@ -164,11 +164,9 @@ def _measured(
     accuracies, train_seconds, cuda_peak = train(examiner, method, keeper)
     if examiner.leak:
         yield "isolation", "leaks"
-    an_epoch = [
-        step.flops * len(loaders["train"]) for step in steps
-    ]  # of those that were trained, not of those planned
-    measured = {"train_flops": sum(an_epoch[row.phase] for row in accuracies.curve) * (team.size if team else 1)}
-    measured |= {"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
+    an_epoch = [step.flops * len(loaders["train"]) * (team.size if team else 1) for step in steps]
+    trained = sum(an_epoch[row.phase] for row in accuracies.curve)  # and not what was planned
+    measured = {"train_flops": int(trained), "train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
     yield "cost", cost.model_copy(update=measured)
     yield "accuracy", accuracies
 
