@@ -167,8 +167,8 @@ def _measured(
     an_epoch = [
         step.flops * len(loaders["train"]) for step in steps
     ]  # of those that were trained, not of those planned
-    measured = {"train_flops": sum(an_epoch[row.phase] for row in accuracies.curve) * (team.size if team else 1)}
-    measured |= {"train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
+    flops = sum(an_epoch[row.phase] for row in accuracies.curve) * (team.size if team else 1)
+    measured = {"train_flops": flops, "train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
     yield "cost", cost.model_copy(update=measured)
     yield "accuracy", accuracies
 
