@@ -86,25 +86,27 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     """Write the tables of results/ anew from the records, and print the leaderboard."""
     at_the_top()
     from benchmark.schema.plugins import broken_methods
-    from benchmark.tables.files import write_tables
+    from benchmark.tables.files import RESULTS, write_tables
     from benchmark.tables.terminal import print_leaderboard
 
+    known = sorted({path.parts[-3] for path in (RESULTS / "runs").glob("*/*/*.json")})
+    if suite and suite not in known:  # said before tables are written, which takes a while
+        raise UserError(f"There are no records of a suite {suite!r}; there are of {', '.join(known) or 'none'}.")
     board = write_tables()
     for sentence in broken_methods().values():
         complain(sentence, "yellow")
-    if suite and suite not in set(board["suite"]):
-        raise UserError(
-            f"There are no records of a suite {suite!r}; there are of {', '.join(sorted(set(board['suite'])))}."
-        )
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
 def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
     """Write the tables of results/ anew, and print the verdict on each claim of claims.yaml."""
     at_the_top()
-    from benchmark.tables.claims_printed import print_claims
+    from benchmark.schema.claims import NAME, read_claims
+    from benchmark.tables.claims_printed import check_claim, print_claims
     from benchmark.tables.files import RESULTS, write_tables
 
+    if claim is not None and (known := read_claims(Path(NAME))):
+        check_claim(claim, list(known))
     write_tables()
     print_claims(RESULTS, claim, console)
 

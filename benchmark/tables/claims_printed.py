@@ -1,7 +1,7 @@
 """The verdicts on claims in the terminal."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ from benchmark.tables.columns import with_interval
 STYLES = {SUPPORTED: "green", CONTRADICTED: "red"}
 
 
+def check_claim(claim: str, known: Sequence[str]) -> None:
+    """Make sure that there is such a claim.
+
+    Raises:
+        UserError: there is not; names the nearest.
+    """
+    if claim not in known:
+        near = difflib.get_close_matches(claim, known) or known[:3]
+        raise UserError(f"There is no claim {printable(claim)} in {NAME}; did you mean {', '.join(near)}?")
+
+
 def print_claims(results: Path, claim: str | None, console: Console) -> None:
     """All verdicts, or one of them with its cases.
 
@@ -32,9 +43,7 @@ def print_claims(results: Path, claim: str | None, console: Console) -> None:
     if claim is None:
         _print(found, console)
         return
-    if claim not in set(found["claim"]):
-        near = difflib.get_close_matches(claim, found["claim"]) or list(found["claim"][:3])
-        raise UserError(f"There is no claim {printable(claim)} in {NAME}; did you mean {', '.join(near)}?")
+    check_claim(claim, list(found["claim"]))
     row = found[found["claim"] == claim].iloc[0]
     cases = pd.read_csv(results / "claim_cases.csv")
     cases = cases[cases["claim"] == claim]
