@@ -52,15 +52,16 @@ class Interrupted(BaseException):
 
 
 class _Heard:
-    """The signal that was heard first, and when."""
+    """The signal that was heard first, and when; and whether somebody stands ready to say it."""
 
     number = 0
     since = 0.0
+    caught = False
 
 
 def listen() -> None:
     """From now on signals end this process in one sentence; a hangup that is ignored (nohup) stays so."""
-    _Heard.number = 0
+    _Heard.number, _Heard.caught = 0, False
     for name in HEARD:
         if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), _hear)
@@ -91,6 +92,7 @@ def ignore() -> None:
 def one_sentence() -> Iterator[None]:
     """Turn what ends a command into one sentence on standard error and an exit code."""
     try:
+        _Heard.caught = True
         yield
         _flush()
     except UserError as error:
@@ -143,7 +145,7 @@ def _hear(number: int, frame: FrameType | None) -> None:
             _end_at_once(_Heard.number)
         return
     _Heard.number, _Heard.since = number, time.monotonic()
-    if _loading(frame):
+    if not _Heard.caught or _loading(frame):
         _end_at_once(number, BEGUN)
     _thread.start_new_thread(_end_in_the_end, (number, _Heard.since))
     raise Interrupted(number)
@@ -156,7 +158,7 @@ def _loading(frame: FrameType | None) -> bool:
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib"):
             importing, callers = True, set()
-        elif f"{os.sep}benchmark{os.sep}" in name:
+        elif f"{os.sep}benchmark{os.sep}" in name and f"{os.sep}commands{os.sep}" not in name:
             callers.add(os.path.basename(name))
         frame = frame.f_back
     return importing and callers <= {"entry.py", "cli.py", "ending.py"}

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from workshop import mistake
 
 from benchmark.errors import UserError
@@ -30,6 +31,7 @@ TWICE = """
         signal.raise_signal(signal.SIGINT)
         print("cleaned up")
 """
+A_COMMAND = str(ROOT / "benchmark" / "commands" / "training.py")
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -63,6 +65,20 @@ def test_a_signal_while_it_still_imports_is_one_sentence(number):
 def test_a_command_that_only_loads_has_begun_nothing(tmp_path):
     (tmp_path / "loads.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
     done = ended(f"    sys.path.insert(0, {str(tmp_path)!r})\n    import loads\n")
+    assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
+
+
+def test_a_signal_before_anybody_can_say_it_has_begun_nothing():
+    code = "import signal\nfrom benchmark.ending import listen\nlisten()\nsignal.raise_signal(signal.SIGINT)\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
+
+
+def test_what_a_command_loads_is_not_interrupted_by_an_exception(tmp_path):
+    """Its function stands between the command line and what it imports."""
+    (tmp_path / "loads.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    code = f"    sys.path.insert(0, {str(tmp_path)!r})\n    exec(compile('import loads', {A_COMMAND!r}, 'exec'))\n"
+    done = ended(code)
     assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
 
 

@@ -28,12 +28,12 @@ HOW = (
     "paired t test says after Holm’s correction for all claims together, in both directions: that noise gives any "
     "claim a verdict has a chance of 5 %. “Matches” is tested as not worse by more than a margin, which is ours. "
     "Memory and FLOPs are the same for all seeds and are compared without a test; memory is simulated, and that of "
-    "each side’s own optimiser. Where no "
-    "network was trained that a claim on them speaks of, `beyond plan` decides it, and the verdict says “simulated "
-    "alone”; the two are never mixed. What is said "
-    "of all settings waits until the suites that are half run are complete in it. A smoke test decides nothing. In the "
-    "pictures the solid line is no difference and the dashed one what the claim has to pass; bars are 95 % t "
-    "intervals of one setting, without correction, and hollow points have none."
+    "each side’s own optimiser. Where no network was trained that a claim on them speaks of, `beyond plan` decides it,"
+    " and the verdict says “simulated alone”; the two are never mixed. What is said of all settings waits until the "
+    "suites that are half run are complete in it. A smoke test decides nothing. In the pictures the solid line is no "
+    "difference and the dashed one what the claim has to pass; bars are 95 % t intervals of one setting, without "
+    "correction, and hollow points have none. Accuracies scatter there as the seeds of all methods together say, as "
+    "for ranks; the leaderboard’s intervals are of a row’s own seeds alone, and wider."
 )
 ADD = (
     "A claim is ten lines of `claims.yaml`: whoever misses one adds it by a pull request (CONTRIBUTING says how), and "

@@ -182,7 +182,7 @@ class Process:
     @property
     def exit_code(self) -> int | None:
         """As of :mod:`subprocess`; none if nobody can say."""
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + FAREWELL
         while self.pid not in self.server.codes and not self.server.lost and time.monotonic() < deadline:
             self._listen(0.1)
         return self.server.codes.get(self.pid)

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from benchmark.engine.load import dataset_of
-from benchmark.engine.measuring.company import dependence, other_company, unforeseeable
+from benchmark.engine.measuring.company import THROWN_AWAY, dependence, other_company, unforeseeable
 from benchmark.engine.pictures.data import Splits, data_root, load_splits
 from benchmark.engine.training.evaluate import finite, hit_rates
 from benchmark.engine.training.tf32 import set_tf32
@@ -139,6 +139,8 @@ class _Trial:
             raise _Refused(CRASH_STATUS.get(ending.how, "failed"), f"From its weights: {ending.sentence}")
         places = torch.cat(batches)
         again = _answers(self.second / ANSWERS, len(places), self.dataset.task.classes)
+        if again.isnan().any():
+            raise _Refused("failed", THROWN_AWAY)
         if fault := dependence(found, again, places, "test"):
             raise _Refused("failed", fault)
 

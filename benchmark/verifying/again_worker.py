@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from benchmark.engine.load import dataset_of, load_method
+from benchmark.engine.measuring.company import blank_thrown_away
 from benchmark.engine.pictures.data import Splits
 from benchmark.engine.training.evaluate import logits
 from benchmark.engine.training.method import Method
@@ -60,6 +61,7 @@ def _sit_second_exam(cell: Cell, suite: Suite) -> None:
     method.phase = [method.phase, *method.phases()][-1]  # an untrained network has none
     for part, state in zip((method.modules, method.auxiliaries), trained, strict=True):
         part.to(suite.device).load_state_dict(state)
+    blank_thrown_away(method)
     _sit_exam(method, suite)
 
 

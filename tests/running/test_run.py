@@ -220,7 +220,9 @@ def test_a_method_that_breaks_is_a_row_without_a_path_of_this_machine(one_seed):
     (one_seed / "methods" / "breaks.py").write_text(content)
     run("breaks")
     record = read_record(Path("results/runs/tiny/breaks/cifar_resnet8-k2-s0.json"))
-    assert (record.status, record.error) == ("failed", "RuntimeError: broken in ./methods/breaks.py")
+    line = content[: content.index("raise RuntimeError")].count("\n") + 1
+    said = f"RuntimeError: broken in ./methods/breaks.py (line {line} of the file)"
+    assert (record.status, record.error) == ("failed", said)
 
 
 def test_the_oddest_method_is_a_row_in_one_sentence(one_seed):

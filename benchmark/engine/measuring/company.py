@@ -59,7 +59,6 @@ def fresh_copy(build: Callable[[], Method], trained: Method) -> Method:
     """
     copy = build()
     copy.phase = trained.phase
-    counted = {id(weight) for part in trained.deployed() for weight in part.parameters()}
     for new, old in ((copy.modules, trained.modules), (copy.auxiliaries, trained.auxiliaries)):
         for device in {each.device for each in (*old.parameters(), *old.buffers())}:  # some have buffers alone
             new.to(device)
@@ -70,10 +69,16 @@ def fresh_copy(build: Callable[[], Method], trained: Method) -> Method:
                 "A fresh copy of the method has no place for the trained weights: build every module in "
                 "`auxiliary`, and give it the same shapes each time."
             ) from None
-        for own, theirs in zip(new.parameters(), old.parameters(), strict=True):
-            if id(theirs) not in counted:
-                own.data.fill_(float("nan"))
+    blank_thrown_away(copy)
     return copy
+
+
+def blank_thrown_away(method: Method) -> None:
+    """Make no numbers of the weights that ``deployed`` does not name: nothing can be predicted from them then."""
+    counted = {id(weight) for part in method.deployed() for weight in part.parameters()}
+    for weight in (*method.modules.parameters(), *method.auxiliaries.parameters()):
+        if id(weight) not in counted:
+            weight.data.fill_(float("nan"))
 
 
 def unforeseeable() -> torch.Generator:
