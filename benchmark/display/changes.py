@@ -20,6 +20,7 @@ MOST = 60  # commits that are compared: each is a file to be read
 KEY = ["suite", "recipe", "dataset", "source", "backbone", "stem", "method", "variant", "modules", "times", "protocol"]
 FORMERLY = {"recipe": "shared"}  # what rows were before a column told them apart
 MEAN, HALF = "test_top1_pct", "test_top1_half_pct"
+READ = {*KEY, MEAN, HALF}  # of a table's seventy columns: there are sixty tables
 LEAST = 0.005  # points: half of the last decimal
 LEAD = (
     "What changed in the leaderboard, by the commits that brought it: rows that are new, rows that are gone, and rows "
@@ -82,14 +83,14 @@ def _changes(path: Path, commits: list[git.Commit], whole: bool) -> Iterator[Cha
 def _rows(text: str) -> pd.DataFrame:
     """The rows of a leaderboard of any version, by what tells them apart; none of what is no table."""
     try:
-        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False, usecols=lambda name: name in READ)
     except ValueError:
         table = pd.DataFrame()
     if not {"suite", "method", "modules", MEAN} <= set(table):
         table = pd.DataFrame(columns=["suite", "method", "modules", MEAN], dtype=str)
     absent = {name: FORMERLY.get(name, "") for name in [*KEY, HALF] if name not in table}
     table = table.assign(**absent).map(clean)
-    table.index = pd.Index(table[KEY].agg("\x1f".join, axis=1) if len(table) else [], dtype=str)
+    table.index = pd.Index(["\x1f".join(row) for row in table[KEY].itertuples(index=False, name=None)], dtype=str)
     numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in (MEAN, HALF)}
     names = [short_name(*pair) for pair in zip(table["method"], table["variant"], strict=True)]
     return table.assign(name=names, **numbers)[~table.index.duplicated()]
