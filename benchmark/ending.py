@@ -22,6 +22,8 @@ from benchmark.schema.text import printable
 BEGUN = "nothing was begun"
 KEPT = "finished cells are kept, the same command goes on from there"
 HEARD = {"SIGINT": "Interrupted", "SIGTERM": "Stopped by signal 15", "SIGHUP": "Stopped, since its terminal was closed"}
+PACKAGE = os.path.join(os.path.dirname(__file__), "")  # whose checkout may itself lie in a folder of any name
+COMMANDS = os.path.join(PACKAGE, "commands", "")
 SOON, LONGEST = 3.0, 30.0  # seconds of cleaning up: until one more Ctrl-C ends it, until it is ended anyway
 MISTAKE = 2  # exit code
 LONGEST_SENTENCE = 2000  # characters
@@ -158,8 +160,8 @@ def _loading(frame: FrameType | None) -> bool:
         name = frame.f_code.co_filename
         if name.startswith("<frozen importlib"):
             importing, callers = True, set()
-        elif f"{os.sep}benchmark{os.sep}" in name and f"{os.sep}commands{os.sep}" not in name:
-            callers.add(os.path.basename(name))
+        elif name.startswith(PACKAGE) and not name.startswith(COMMANDS):
+            callers.add(name.removeprefix(PACKAGE))
         frame = frame.f_back
     return importing and callers <= {"entry.py", "cli.py", "ending.py"}
 

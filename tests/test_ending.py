@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from workshop import mistake
 
+from benchmark import ending
 from benchmark.errors import UserError
 from benchmark.tables import files
 
@@ -31,7 +31,6 @@ TWICE = """
         signal.raise_signal(signal.SIGINT)
         print("cleaned up")
 """
-A_COMMAND = str(ROOT / "benchmark" / "commands" / "training.py")
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -74,10 +73,15 @@ def test_a_signal_before_anybody_can_say_it_has_begun_nothing():
     assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
 
 
-def test_what_a_command_loads_is_not_interrupted_by_an_exception(tmp_path):
-    """Its function stands between the command line and what it imports."""
+@pytest.mark.parametrize(
+    "place",
+    [f"{ending.COMMANDS}training.py", "/a/folder/called/benchmark/.venv/typer.py"],
+    ids=["command", "typer"],
+)
+def test_what_a_command_loads_is_not_interrupted_by_an_exception(tmp_path, place):
+    """Its function stands between the command line and what it imports, as does what calls commands."""
     (tmp_path / "loads.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
-    code = f"    sys.path.insert(0, {str(tmp_path)!r})\n    exec(compile('import loads', {A_COMMAND!r}, 'exec'))\n"
+    code = f"    sys.path.insert(0, {str(tmp_path)!r})\n    exec(compile('import loads', {place!r}, 'exec'))\n"
     done = ended(code)
     assert (done.returncode, done.stderr) == (130, "Interrupted; nothing was begun.\n")
 

@@ -20,7 +20,7 @@ MOST = 60  # commits that are compared: each is a file to be read
 KEY = ["suite", "recipe", "dataset", "source", "backbone", "stem", "method", "variant", "modules", "times", "protocol"]
 FORMERLY = {"recipe": "shared"}  # what rows were before a column told them apart
 MEAN, HALF = "test_top1_pct", "test_top1_half_pct"
-READ = {*KEY, MEAN, HALF}  # of a table's seventy columns: there are sixty tables
+READ = {*KEY, MEAN, HALF}  # a quarter of the columns
 LEAST = 0.005  # points: half of the last decimal
 LEAD = (
     "What changed in the leaderboard, by the commits that brought it: rows that are new, rows that are gone, and rows "

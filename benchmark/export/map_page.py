@@ -24,7 +24,7 @@ def first_lines(results: Results) -> dict[str, Any]:
     rows = without_references(results.board[(results.board["suite"] == opening) & (results.board["leads"] == "yes")])
     return {
         "every": EVERY,
-        "headline": headline(rows[rows["backbone"] == rows["backbone"].iloc[0]]),
+        "headline": headline(rows[rows["backbone"].isin(rows["backbone"][:1])]),
         "lead": lead(opening, results.board, results.reproductions, results.suites, ranked),
         "gap": {
             "title": gap.TITLE,
