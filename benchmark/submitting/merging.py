@@ -108,8 +108,9 @@ def unite_sources() -> None:
 
     A text that is the first of its code on either side stays one: no edition is then one of an edition.
     """
+    revisions = _revisions()
     for path in sorted(SAID.glob("*.json")):
-        texts = [read(path), *_sides(str(path))]
+        texts = [read(path), *_texts(str(path), revisions)]
         sides = [said for text in texts if isinstance(said := _json(text), dict)]
         texts_of = [(sha, file) for said in sides for sha, file in said.get("files", {}).items()]
         files = dict(sorted(texts_of, key=lambda found: "edition_of" not in found[1]))
@@ -168,12 +169,21 @@ def dvc_hash(path: Path) -> str:
 
 def _sides(path: str) -> list[str]:
     """The texts of a file on the sides of a merge under way, or of the one that was committed last; else nothing."""
-    revisions = [":2", ":3"]
+    return _texts(path, _revisions())
+
+
+def _revisions() -> list[str]:
+    """What git calls those sides."""
+    revisions = [":2", ":3"] if _unmerged() else []
     heads = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD")
     if others := [head for head in heads if _git("rev-parse", "--quiet", "--verify", head)]:
         revisions += ["HEAD", *others]
     elif _git("rev-parse", "--quiet", "--verify", "HEAD^2"):
         revisions += ["HEAD^1", "HEAD^2"]
+    return revisions
+
+
+def _texts(path: str, revisions: list[str]) -> list[str]:
     texts = (_git("show", f"{revision}:./{path}") for revision in revisions)
     return list(dict.fromkeys(text for text in texts if text))
 

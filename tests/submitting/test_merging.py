@@ -253,7 +253,7 @@ def test_a_text_that_is_a_first_one_on_either_side_stays_one(tmp_path: Path, mon
     told = {"one": {"a": {}, "b": b | {"edition_of": "a"}}, "other": {"b": b, "c": c | {"edition_of": "b"}}}
     ours, theirs = (json.dumps({"files": told[side]}) for side in sides)
     (merging.SAID / "mine.json").write_text(ours)
-    monkeypatch.setattr(merging, "_sides", lambda path: [ours, theirs])
+    monkeypatch.setattr(merging, "_texts", lambda path, revisions: [ours, theirs])
     merging.unite_sources()
     found = json.loads((merging.SAID / "mine.json").read_text())["files"]
     assert found == {"a": {}, "b": b, "c": c | {"edition_of": "b"}}
