@@ -17,39 +17,44 @@ SAID = ("title", "authors", "family", "requires", "doc")
 pytestmark = pytest.mark.usefixtures("dashboard_on_path")
 
 
-@pytest.fixture
-def results(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """Every text that a plugin or a record can bring in is hostile, ids excepted."""
-    monkeypatch.setenv("BEYOND_RESULTS", str(tmp_path))
-    write_results(tmp_path)
+    folder = write_results(tmp_path_factory.mktemp("hostile"))
     evil = make_record("dgl", 8, 0, 88.0, **(CIFAR | {"variant": "x"})).model_copy(update={"cuts": [HOSTILE]})
     failed = make_record("dgl", 16, 0, status="failed", **CIFAR).model_copy(update={"error": HOSTILE})
-    write_runs(tmp_path / "runs", evil.sealed(), failed.sealed())
-    write_own_tables(tmp_path, TOP / "methods")
-    board = pd.read_csv(tmp_path / "leaderboard.csv")
+    write_runs(folder / "runs", evil.sealed(), failed.sealed())
+    write_own_tables(folder, TOP / "methods")
+    board = pd.read_csv(folder / "leaderboard.csv")
     texts = ("title", "family", "requires", "removes", "labels", "source", "device", "cuts", "status", "rerun_by")
     board = board.assign(**dict.fromkeys(texts, HOSTILE), paper="javascript:alert(1)")
-    board.to_csv(tmp_path / "leaderboard.csv", index=False)
-    figures = pd.read_csv(tmp_path / "reproductions.csv")
+    board.to_csv(folder / "leaderboard.csv", index=False)
+    figures = pd.read_csv(folder / "reproductions.csv")
     figures = figures.assign(note=HOSTILE, publication=HOSTILE, metric=HOSTILE)
-    figures.to_csv(tmp_path / "reproductions.csv", index=False)
-    claims = pd.read_csv(tmp_path / "claims.csv")
+    figures.to_csv(folder / "reproductions.csv", index=False)
+    claims = pd.read_csv(folder / "claims.csv")
     claims = claims.assign(says=HOSTILE, source=HOSTILE, why=HOSTILE, test=HOSTILE, link="javascript:alert(1)")
-    claims.to_csv(tmp_path / "claims.csv", index=False)
-    write_tracks(tmp_path)
+    claims.to_csv(folder / "claims.csv", index=False)
+    write_tracks(folder)
     for name in ("labels", "roles", "roles-cka", "transfer", "transfer-pairs"):
-        track = pd.read_csv(tmp_path / f"{name}.csv")
-        track.assign(suite=HOSTILE, variant=HOSTILE).to_csv(tmp_path / f"{name}.csv", index=False)
+        track = pd.read_csv(folder / f"{name}.csv")
+        track.assign(suite=HOSTILE, variant=HOSTILE).to_csv(folder / f"{name}.csv", index=False)
     said = dict.fromkeys(SAID, HOSTILE) | {"removes": [HOSTILE], "variants": {HOSTILE: {}}, "defaults": {"a": HOSTILE}}
     said |= {
         "paper": "javascript:alert(1)",
         "year": HOSTILE,
         "files": {"a" * 64: {"commit": HOSTILE, "source": HOSTILE, "edition_of": HOSTILE}},
     }
-    (tmp_path / "methods/dgl.json").write_text(json.dumps({"id": "dgl"} | said))
+    (folder / "methods/dgl.json").write_text(json.dumps({"id": "dgl"} | said))
     suites = {"cifar10": {"title": HOSTILE}, "digits": {"title": HOSTILE}}
-    (tmp_path / "suites.json").write_text(json.dumps(suites))
-    return tmp_path
+    (folder / "suites.json").write_text(json.dumps(suites))
+    return folder
+
+
+@pytest.fixture
+def results(written, monkeypatch):
+    monkeypatch.setenv("BEYOND_RESULTS", str(written))
+    return written
 
 
 VIEWS = [
