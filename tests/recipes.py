@@ -1,6 +1,9 @@
 """Results of a suite that is tuned, with references and searches, for the tests of tables and dashboard."""
 
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from records import make_record, write_own_tables, write_runs
 from searches import some_search, write_searches
@@ -42,8 +45,16 @@ def tuned_records() -> list[Record]:
 
 def write_tuned_results(folder: Path) -> Path:
     """Records, searches and tables."""
+    return Path(shutil.copytree(_results().name, folder, dirs_exist_ok=True))
+
+
+@cache
+def _results() -> TemporaryDirectory[str]:
+    """The same, written once."""
+    kept = TemporaryDirectory()
+    folder = Path(kept.name)
     write_runs(folder / "runs", *tuned_records())
     write_searches(folder, some_search("dgl"), some_search("trgl"))
     (folder / "suites.yaml").write_text(SUITE)
     write_own_tables(folder)
-    return folder
+    return kept
