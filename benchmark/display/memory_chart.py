@@ -44,8 +44,8 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
     about = tooltip(**ABOUT, flops="FLOPs ×")
     points = base.mark_point(filled=True, size=45, opacity=0.9)
     layers = [
-        _rule(shown[shown["method"] == TWIN], "simulated", y, [5, 4], "end-to-end backpropagation"),
-        _rule(pd.DataFrame({"simulated": [memory]}), "simulated", y, [1, 4], f"{memory:g} GB card"),
+        _rule(shown[shown["method"] == TWIN], y, [5, 4], "end-to-end backpropagation"),
+        _rule(pd.DataFrame({"simulated": [memory]}), y, [1, 4], f"{memory:g} GB card"),
         base.mark_line(strokeWidth=1.6, opacity=0.45).encode(x=x, y=y, color=family_colour(), detail="label:N"),
         bar.mark_line(strokeWidth=4, opacity=0.6, color=GREEN).encode(x=x, y=y),
         points.encode(x=x, y=y, color=family_colour(), tooltip=about),
@@ -55,7 +55,7 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
     return layered(*layers).properties(height=440)
 
 
-def _rule(rows: pd.DataFrame, field: str, y: alt.Y, dash: list[int], says: str) -> Any:
+def _rule(rows: pd.DataFrame, y: alt.Y, dash: list[int], says: str) -> Any:
     base = alt.Chart(rows.assign(says=says))
     text = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=12, color=INK)
     rule = base.mark_rule(strokeDash=dash, strokeWidth=1.6, color=GREY)

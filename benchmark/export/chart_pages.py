@@ -95,7 +95,7 @@ def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
     rows = without_references(rows)
     grown = rows[rows["modules"] > 1].dropna(subset=["test_top1_pct", "memory_ratio"])
     if grown["modules"].nunique() > 1:
-        for says, part in _ten_by_ten(grown, "methods"):
+        for says, part in _ten_by_ten(grown):
             shown = pd.concat([part, rows[rows["method"] == TWIN]])
             for measure, words in {"test_top1_pct": "Test accuracy", "memory_ratio": "Peak memory"}.items():
                 name = f"{anchor}-{len(figures)}"
@@ -111,7 +111,7 @@ def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
     drawn = rows[(rows["modules"] == rows["modules"].max()) | (of_method == 1) | (rows["method"] == TWIN)]
     figures = [
         figure(f"Validation accuracy, {says}", f"{anchor}-{i}", HALF, _draw_curves, part)
-        for i, (says, part) in enumerate(_ten_by_ten(drawn, "methods"))
+        for i, (says, part) in enumerate(_ten_by_ten(drawn))
     ]
     return Section(anchor, title, figures)
 
@@ -125,13 +125,13 @@ def _names(rows: pd.DataFrame) -> list[str]:
     return [short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)]
 
 
-def _ten_by_ten(rows: pd.DataFrame, what: str) -> Iterator[tuple[str, pd.DataFrame]]:
+def _ten_by_ten(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of ten lines at a time, those of the highest mean accuracy first, and what to call them."""
     rows = rows.assign(line=_names(rows))
     lines = rows.groupby("line")["test_top1_pct"].mean().sort_values(ascending=False, kind="stable").index
     for first in range(0, len(lines), TOGETHER):
         part = {line: i for i, line in enumerate(lines[first : first + TOGETHER])}
-        numbers = f"{what} {first + 1} to {first + len(part)} of {len(lines)} by accuracy"
+        numbers = f"methods {first + 1} to {first + len(part)} of {len(lines)} by accuracy"
         place = rows["line"].map(part)
         chosen = rows[place.notna()].assign(place=place).sort_values(["place", "modules"], kind="stable")
-        yield numbers if len(lines) > TOGETHER else f"all {what}", chosen.drop(columns=["place", "line"])
+        yield numbers if len(lines) > TOGETHER else "all methods", chosen.drop(columns=["place", "line"])

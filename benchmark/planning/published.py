@@ -144,9 +144,9 @@ def _simulated_peak(setting: Setting) -> tuple[Method, int]:
     return method, simulate(lambda: method, setting.recipe, setting.task, setting.batch).peak_bytes
 
 
-def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:
+def published_memory() -> dict[tuple[str, str, str, int], float]:
     """GB by (method, data set, backbone, K), of the rows of results/published.csv whose own paper was read."""
-    with path.open(newline="", encoding="utf-8") as lines:
+    with PUBLISHED.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["metric"] == "memory_gb" and SECOND_HAND not in row["note"]]
     return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
 

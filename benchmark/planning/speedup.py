@@ -106,23 +106,24 @@ def noise(task: Task, size: int, views: int) -> Batch:
     return view
 
 
-def serial(training: Training, steps: int = STEPS) -> float:
+def serial(training: Training) -> float:
     """Seconds of a step that does all the work."""
     method = build(training)
     optimizers = build_optimizers(method, training.recipe, method.phase)
     batch = noise(training.task, training.batch, method.views)
-    return median(_timed(partial(train_step, method, batch, optimizers)) for _ in range(steps + WARMUP))
+    times = [_timed(partial(train_step, method, batch, optimizers)) for _ in range(WARMUP + STEPS)]
+    return median(times[WARMUP:])
 
 
-def lanes(training: Training, steps: int = STEPS) -> list[float]:
+def lanes(training: Training) -> list[float]:
     """Seconds that each lane needs for its part of a step."""
     method, k = build(training), training.modules
     optimizers = build_optimizers(method, training.recipe, method.phase)
     batch, channel = noise(training.task, training.batch, method.views), Kept()
     found = [Lane(number, k, channel) for number in range(k)]
     for lane in found:
-        lane.begin(method, 0, steps)
-    times = [[_timed(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(steps + WARMUP)]
+        lane.begin(method, 0, WARMUP + STEPS)
+    times = [[_timed(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(WARMUP + STEPS)]
     return [median(column) for column in zip(*times[WARMUP:], strict=True)]
 
 
