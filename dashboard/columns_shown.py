@@ -16,13 +16,6 @@ column = st.column_config
 GOOD, BAD, GREY = "#007A58", "#C43D4B", FAMILIES["end-to-end"][0]  # dark enough for white words
 BEST = {"best": "★ best", "not distinguishable": "≈ best"}
 VERIFIED = dict.fromkeys(STANDINGS, GREY) | {OTHERS: GOOD, FAILED: BAD}
-METRIC_NAMES = {
-    "test_error_pct": "test error, %",
-    "test_error_top5_pct": "top-5 error, %",
-    "overhead_flops_pct": "extra FLOPs, %",
-    "overhead_time_pct": "extra time, %",
-    "memory_ratio": "memory, × end-to-end",
-}
 
 
 def _meaning(name: str) -> str | None:
@@ -213,7 +206,9 @@ REPRODUCTIONS: dict[str, Any] = {  # a phone shows the first five
 def reproductions_shown() -> pd.DataFrame:
     """The papers' figures with the names that readers see."""
     table = reproductions()
-    return table.assign(metric=table["metric"].map(METRIC_NAMES).fillna(table["metric"])) if len(table) else table
+    if table.empty:
+        return table
+    return table.assign(metric=table["metric"].map(explanations.FIGURES).fillna(table["metric"]))
 
 
 CELLS: dict[str, Any] = {

@@ -40,9 +40,10 @@ def plan(
     at_the_top()
     from benchmark.examining.predicted import examining_in_words
     from benchmark.planning.gpus import On
-    from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
+    from benchmark.planning.plan import print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
     from benchmark.running.asked import check_asked
+    from benchmark.running.turns import PLANS
     from benchmark.schema.suite import load_suite
 
     if [published, suite is not None, backbone is not None].count(True) != 1:

@@ -14,8 +14,9 @@ from benchmark.display.reading import read_methods, read_table, without_referenc
 from benchmark.display.texts import short_name
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
+from benchmark.schema.suite import TWIN
 from benchmark.tables.blocks import suites_in_order
-from benchmark.tables.columns import COMPARISON, TWIN, with_interval
+from benchmark.tables.columns import COMPARISON, with_interval
 
 CARDS = (4, 6, 8, 11, 12, 16, 24, 40, 48, 80)  # GB
 CARD = 8  # with which the pages open

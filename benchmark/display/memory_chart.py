@@ -9,7 +9,7 @@ import pandas as pd
 from benchmark.display.fitting import BAR, card_in_words, largest_in_words
 from benchmark.display.looks import GREEN, INK, family_colour, layered, tooltip
 from benchmark.display.texts import GREY
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
 
 NAMED = 4  # methods with most memory, and so many with least, whose names stand in the chart
 ABOUT = {

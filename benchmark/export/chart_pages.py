@@ -13,9 +13,10 @@ from benchmark.display.texts import SMOKE_TESTS
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
+from benchmark.schema.suite import TWIN
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import CURVE, SMOKE_TEST, TWIN
+from benchmark.tables.columns import CURVE, SMOKE_TEST
 
 SETTING = ["suite", "backbone", "behind", "recipe"]  # of a suite and backbone, the recipe that leads first
 TOGETHER = 10  # lines in a chart: more colours cannot be told apart

@@ -13,7 +13,7 @@ from benchmark.export.columns import page_name
 from benchmark.export.figures import WHOLE, Figure, figure
 from benchmark.export.table import link
 from benchmark.planning import footprint
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
 
 REFERENCES = {fitting.BAR: "the bar", TWIN: "the twin"}
 GAPS = (footprint.LEAST_GAP, footprint.LEAST_FACTOR, footprint.MOST_GAP, footprint.MOST_FACTOR)

@@ -15,13 +15,13 @@ from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
+from benchmark.planning.footprint import GB
 from benchmark.planning.network import CIFAR, IMAGENET
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import TWIN, Backbone, Suite
 
 PUBLISHED = Path("results/published.csv")
-GB = 1e9
 SECOND_HAND = "second-hand"  # in the note of a figure that we have not read in its own paper
 SHOWN = {
     **{"name": "method", "modules": "K", "batch": "batch", "published_gb": "paper, GB", "simulated_gb": "here, GB"},

@@ -183,15 +183,15 @@ def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:
 
 def _keys(table: pd.DataFrame, backbone: pd.Series, method: pd.Series) -> pd.Series:
     parts = [
-        table["dataset"].map(_plain),
-        backbone.map(_plain),
+        table["dataset"].map(plain_name),
+        backbone.map(plain_name),
         table["modules"].astype(str),
-        method.map(_plain),
+        method.map(plain_name),
     ]
     return parts[0] + "|" + parts[1] + "|" + parts[2] + "|" + parts[3]
 
 
-def _plain(name: str | float) -> str:
+def plain_name(name: str | float) -> str:
     """``Tiny-ImageNet`` and ``tiny_imagenet`` are one name, ``CIFAR-10`` and ``cifar10`` another."""
     return "?" if pd.isna(name) else re.sub(r"[^a-z0-9]", "", str(name).lower())
 

@@ -13,7 +13,7 @@ from benchmark.display.charts import learning_curves
 from benchmark.display.reading import without_references
 from benchmark.display.rows import row_names
 from benchmark.display.traits import TRAITS
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
 
 RUNS, EPOCHS = 8, 120  # at most so many runs at a time, and points a line
 ACCURACY = "Validation accuracy, %"

@@ -27,7 +27,7 @@ from benchmark.display.fitting import (
 from benchmark.display.memory_chart import memory_by_modules
 from benchmark.display.texts import REFERENCES
 from benchmark.display.traits import TRAITS
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
 
 SHOWN = {
     "fits": column.MultiselectColumn(
