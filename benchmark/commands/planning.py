@@ -59,7 +59,7 @@ def plan(
         check_asked(suite, load_suite(suite), method or [])
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
         for sentence in examining_in_words(suite, method):
-            console.print(sentence, style="dim", highlight=False)
+            plainly(sentence, "dim")
     elif backbone:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
