@@ -8,7 +8,7 @@ from escaping import compare_address, method_address
 from reading import methods, reproductions
 
 from benchmark.display import explanations, standing
-from benchmark.display.texts import FAMILIES, short_name
+from benchmark.display.texts import FAMILIES, short_names
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
@@ -106,7 +106,7 @@ def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         beside=[compare_address(query) if query else None for query in rows["compare"]],
         authors_stand=rows["method"].map(stand).fillna(standing.NOT_ASKED),
-        label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
+        label=short_names(rows),
         best=rows["vs_best"].map(BEST).fillna(""),
         family_chip=[[family] for family in rows["family"]],
         verification_chip=[[verdict] for verdict in rows["verification"]],

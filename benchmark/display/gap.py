@@ -195,7 +195,7 @@ def labels_legend() -> Markup:
     return Markup('<p class="bb-legend">What the hidden modules need: {}.</p>').format(Markup(", ").join(parts))
 
 
-def gap_in_words(row: Mapping[str, Any]) -> str:
+def gap_in_words(row: Mapping[Any, Any]) -> str:
     """``-5.41 ± 0.72``, with a true minus."""
     return with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+").replace("-", "−")
 

@@ -7,9 +7,8 @@ import pandas as pd
 
 from benchmark.display import by_family
 from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
-from benchmark.display.looks import short_name
 from benchmark.display.reading import one_seed_suites, reference_runs, without_references
-from benchmark.display.texts import SMOKE_TESTS
+from benchmark.display.texts import SMOKE_TESTS, short_names
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
@@ -118,17 +117,13 @@ def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
 
 
 def _draw_curves(rows: pd.DataFrame) -> Any:
-    long = rows.assign(run=_names(rows), measure=MEASURE).rename(columns={"validation_top1": "value"})
+    long = rows.assign(run=short_names(rows), measure=MEASURE).rename(columns={"validation_top1": "value"})
     return learning_curves(long[["run", "epoch", "measure", "value"]])
-
-
-def _names(rows: pd.DataFrame) -> list[str]:
-    return [short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)]
 
 
 def _ten_by_ten(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of ten lines at a time, those of the highest mean accuracy first, and what to call them."""
-    rows = rows.assign(line=_names(rows))
+    rows = rows.assign(line=short_names(rows))
     lines = rows.groupby("line")["test_top1_pct"].mean().sort_values(ascending=False, kind="stable").index
     for first in range(0, len(lines), TOGETHER):
         part = {line: i for i, line in enumerate(lines[first : first + TOGETHER])}
