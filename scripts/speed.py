@@ -17,7 +17,7 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 import typer
-from resnet32 import BACKBONE, MODULES, RECIPE, SIZE, TASK, builder, random_batch
+from resnet32 import BACKBONE, MODULES, RECIPE, SIZE, TASK, builder
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -31,6 +31,7 @@ from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
 from benchmark.engine.training.train import build_optimizers, build_scheduler, set_phase, train_step
+from benchmark.planning.random_batch import random_batch
 from benchmark.schema.plugins import METHODS
 
 NAMES = ("e2ebp", "greedy_sl", "dgl", "predsim", "infopro")
@@ -213,7 +214,7 @@ def main(
     """Measure all, then print the tables."""
     prepare_process("cpu")
     torch.manual_seed(0)
-    todo = jobs(random_batch(), 0.0 if quick else 30.0, compile)
+    todo = jobs(random_batch(TASK, SIZE), 0.0 if quick else 30.0, compile)
     with Progress(console=console, transient=True) as progress:
         for job in progress.track(todo, description="Timing"):
             job.table.add_row(*job.measure())

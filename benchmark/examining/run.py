@@ -19,7 +19,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.methods import methods_of
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
-from benchmark.running.store import RUNS, record_path, remove_others
+from benchmark.running.store import RUNS, remove_others
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
 from benchmark.schema.protocols import effective
@@ -143,7 +143,7 @@ def _trained(name: str, suite: Suite, data: str) -> dict[Cell, Candidate]:
     """The cells of the suite whose records are of the files, settings, pictures and packages that are here now."""
     found = {}
     for cell in (cell for method in methods_of(suite) for cell in cells(name, suite, method)):
-        record = _record(record_path(RUNS, identify(cell, suite)))
+        record = _record(RUNS / identify(cell, suite).path)
         if record and record.genuine and record.status == "ok":
             trained_by = effective(suite, cell)
             own = fingerprint(cell, trained_by, data)

@@ -14,7 +14,7 @@ from benchmark.running.methods import not_parallel
 from benchmark.running.observer import Observer
 from benchmark.running.row import Known, row_of
 from benchmark.running.slots import slots
-from benchmark.running.store import KEPT, RUNS, Store, record_path, remove_others
+from benchmark.running.store import KEPT, RUNS, Store, remove_others
 from benchmark.running.turns import in_turn
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
@@ -83,7 +83,7 @@ def run_suite(
             observer.finished(cell, record)
     store.complain()
     if options.index is None:
-        remove_others(runs / name, asked.methods, {record_path(runs, asked.identity_of(cell)) for cell in asked.all})
+        remove_others(runs / name, asked.methods, {runs / asked.identity_of(cell).path for cell in asked.all})
     if options.seat and options.seat.rank:
         return []
     if left := len(asked.wanted) - len(records):
@@ -112,7 +112,7 @@ def _work(
             asked.identity_of(cell),
             fingerprint(cell),
             store.keep(fingerprint(cell), options.keep_weights, bool(asked.suite.examine)),
-            record_path(store.runs, asked.identity_of(cell)),
+            store.runs / asked.identity_of(cell).path,
             processes=cell.modules if options.parallel else options.gpus_per_cell,
             parallel=options.parallel and cell.modules > 1,
             again=options.again,

@@ -206,7 +206,6 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
     faults = disagreements(claim.record, again, tolerance)
     faults += [f"{again.error}"] if again.error else []
     who, by = claim.record.identity, git.author()
-    place = Path(who.suite, who.method, f"{who.file_stem}.json")
     outcome = Verification(
         identity=who,
         digest=claim.record.digest,
@@ -220,9 +219,9 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
         device=again.provenance.device if again.provenance else "",
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         by=person(by) if by else None,
-        records_by=[person(author) for author in git.authors(RUNS / place)] or None,
+        records_by=[person(author) for author in git.authors(RUNS / who.path)] or None,
     )
-    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / place)
+    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / who.path)
     observer.ended(claim.cell, summary(outcome))
     return outcome
 
