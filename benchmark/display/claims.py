@@ -6,7 +6,6 @@ It is HTML with points drawn into tables, as the picture of gaps is: the same in
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import pandas as pd
 from markupsafe import Markup
@@ -207,8 +206,3 @@ def _drawn(effect: float, half: float, threshold: float, place: Callable[[float]
     hollow = "" if half == half else " bb-hollow"
     parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(effect)))
     return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
-
-
-def query_of(names: Mapping[str, str]) -> str:
-    """The query of an address, without what is empty."""
-    return urlencode({name: value for name, value in names.items() if value})
