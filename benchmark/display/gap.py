@@ -225,15 +225,26 @@ def _cell(column: Column, name: str) -> Markup:
 
 
 def _drawn(mean: float, half: float, checkpointing: float, lost: bool = False) -> Markup:
-    parts = []
-    if checkpointing == checkpointing:
-        parts.append(Markup('<i class="bb-line at{}"></i>').format(place(checkpointing)))
+    return plot(mean, half, {"bb-line": checkpointing}, place, " bb-lossy" * lost)
+
+
+def plot(mean: float, half: float, lines: Mapping[str, float], place: Callable[[float], int], look: str = "") -> Markup:
+    """A point, hollow where it has no interval, before vertical lines, which are named by their classes.
+
+    Args:
+        mean: where the point stands; NaN: there is none.
+        half: of its interval; NaN: it has none.
+        lines: by class; NaN: not drawn.
+        place: from a number to its place on the axis, from 0 to ``STEPS``.
+        look: further classes of the point, each after a blank.
+    """
+    parts = [Markup('<i class="{} at{}"></i>').format(name, place(x)) for name, x in lines.items() if x == x]
     if half == half:
         low, high = place(mean - half), place(mean + half)
         parts.append(Markup('<i class="bb-bar at{} to{}"></i>').format(low, max(high - low, 1)))
     if mean == mean:
-        hollow = ("" if half == half else " bb-hollow") + " bb-lossy" * lost
-        parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(mean)))
+        hollow = "" if half == half else " bb-hollow"
+        parts.append(Markup('<i class="bb-point{}{} at{}"></i>').format(hollow, look, place(mean)))
     return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
 
 
