@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmark.commands.options import Batch, Gpu, Image, Jobs, Methods, Shown, TimeLimit
+from benchmark.commands.options import Batch, Gpu, Image, Jobs, Methods, OnlyMethods, Shown, TimeLimit
 from benchmark.commands.terminal import (
     OUT_OF_TIME,
     at_the_top,
@@ -84,7 +84,7 @@ def fit(
 
 
 def gpu_check(
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     device: Annotated[str, typer.Option(help="cuda, or cpu, which makes the same steps there")] = "cuda",
     time_limit: TimeLimit = None,
     save: Annotated[Path, typer.Option(help="where to keep what is found, .json; a table goes beside it, .md")] = Path(

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import Jobs
+from benchmark.commands.options import Jobs, OnlyMethods, SuiteName
 from benchmark.commands.terminal import at_the_top, complain_of_broken_methods, console, plainly
 from benchmark.errors import UserError
 
 
 def reproduce(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    suite: SuiteName,
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="only the first so many of each row")] = None,
     jobs: Jobs = None,
@@ -54,7 +54,7 @@ def reproduce(
 
 def verify(
     suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
     jobs: Jobs = None,
 ) -> None:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark import git
-from benchmark.commands.options import Jobs, NeedsOfJob, Parallel, Processes, TimeLimit, Weights, Where
+from benchmark.commands.options import (
+    Jobs,
+    NeedsOfJob,
+    OnlyMethods,
+    Parallel,
+    Processes,
+    SuiteName,
+    TimeLimit,
+    Weights,
+    Where,
+)
 from benchmark.commands.terminal import OUT_OF_TIME, at_the_top, complain, console, plainly
 from benchmark.ending import MISTAKE
 from benchmark.errors import UserError
@@ -19,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def run(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    suite: SuiteName,
+    method: OnlyMethods = None,
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
     protocol: Annotated[str | None, typer.Option(help="only this one: shared, tuned or paper")] = None,
     jobs: Jobs = None,
@@ -80,7 +90,7 @@ def run(
 
 
 def cell(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    suite: SuiteName,
     index: Annotated[int, typer.Option(help="which of its cells, from 0 on, in the order of methods")],
     method: Annotated[list[str] | None, typer.Option(help="count only the cells of this one; may be repeated")] = None,
     protocol: Annotated[str | None, typer.Option(help="count only this one's: shared, tuned or paper")] = None,
@@ -195,7 +205,7 @@ def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> Non
 
 def tune(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml that has the protocol tuned")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     more: Annotated[
         int, typer.Option(min=0, max=1000, help="try so many more configurations than the budget; never chosen")
     ] = 0,
@@ -223,7 +233,7 @@ def tune(
 
 def examine(
     suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="examine again what is examined, compare, write nothing")

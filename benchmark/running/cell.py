@@ -4,7 +4,7 @@ Facts are collected as they become known, so a cell that diverges or breaks stil
 it was and how far it came.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
-from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, train_phase
@@ -341,19 +341,19 @@ def of_all_shares(cost: Cost, processes: int) -> Cost:
     return cost.model_copy(update=total)
 
 
-def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
-    """Training pictures by the kind of label (full, pairs, none) that was used of them."""
+def labels_consumed(method: Method, pictures: int, but_by: Collection[int] = ()) -> dict[str, int]:
+    """Training pictures by the kind of label (full, pairs, none) that was used of them.
+
+    Args:
+        but_by: modules whose training does not count.
+    """
     used: dict[str, int] = {}
     for phase in method.phases():
-        count = pictures_shown(phase, pictures, method.task.classes)
-        used[phase.labels] = max(count, used.get(phase.labels, 0))
+        if set(phase.trains) - set(but_by):
+            few = phase.labels_per_class
+            count = pictures if few is None else min(pictures, few * method.task.classes)
+            used[phase.labels] = max(count, used.get(phase.labels, 0))
     return used
-
-
-def pictures_shown(phase: Phase, pictures: int, classes: int) -> int:
-    """How many of the training pictures a phase is shown."""
-    few = phase.labels_per_class
-    return pictures if few is None else min(pictures, few * classes)
 
 
 def how_it_ended(reason: BaseException) -> tuple[Status, str]:
