@@ -8,12 +8,12 @@ from escaping import compare_address, method_address
 from reading import methods, reproductions
 
 from benchmark.display import explanations, standing
-from benchmark.display.texts import FAMILIES, short_names
+from benchmark.display.texts import FAMILIES, GREY, short_names
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
 column = st.column_config
-GOOD, BAD, GREY = "#007A58", "#C43D4B", FAMILIES["end-to-end"][0]  # dark enough for white words
+GOOD, BAD = "#007A58", "#C43D4B"  # dark enough for white words
 BEST = {"best": "★ best", "not distinguishable": "≈ best"}
 VERIFIED = dict.fromkeys(STANDINGS, GREY) | {OTHERS: GOOD, FAILED: BAD}
 

@@ -21,10 +21,10 @@ import typer
 from rich.console import Console
 
 from benchmark.planning.footprint import GB
-from benchmark.planning.network import CHECKPOINTING, MODULES, Network
+from benchmark.planning.network import MODULES, Network
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 from benchmark.schema.text import write_text
 
 RESULTS = Path("results/memory.csv")

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from benchmark.display.branches import branch_of
 from benchmark.display.texts import FAMILIES, REFERENCES
 from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
+from benchmark.schema.suite import CHECKPOINTING
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import SMOKE_TEST, TRACK, is_twin, with_interval
 from benchmark.tables.variants import one_variant
@@ -83,7 +84,7 @@ def _column(suite: str, backbone: str, k: int, rows: pd.DataFrame, part: pd.Data
     by_method = {str(row["method"]): row for row in rows.drop_duplicates("method").to_dict("records")}
     twin = part.loc[is_twin(part), "test_top1_pct"]
     smoke = bool((part["role"] == SMOKE_TEST).any())
-    checkpointing = by_method.get(REFERENCES[1], {}).get("vs_e2ebp_pct", float("nan"))
+    checkpointing = by_method.get(CHECKPOINTING, {}).get("vs_e2ebp_pct", float("nan"))
     recipe = str(part["recipe"].iloc[0])
     return Column(
         suite, backbone, k, smoke, recipe, by_method, twin.iloc[0] if len(twin) else float("nan"), checkpointing

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from benchmark.display.gap import gap_in_words
-from benchmark.display.texts import REFERENCES
+from benchmark.schema.suite import CHECKPOINTING
 from benchmark.tables.columns import is_reference, is_twin, with_interval
 
 HOW = (
@@ -55,7 +55,7 @@ def _cards(judged: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     if cut["vs_e2ebp_pct"].isna().all():
         return
     yield "Nearest to it, at any cost", *_nearest(cut)
-    bars = judged[judged["method"] == REFERENCES[1]].dropna(subset=["memory_ratio"])
+    bars = judged[judged["method"] == CHECKPOINTING].dropna(subset=["memory_ratio"])
     if len(bars):
         bar = bars.sort_values("memory_ratio").to_dict("records")[0]
         lean = cut[cut["memory_ratio"] < bar["memory_ratio"]]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.schema.suite import TWIN
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
 from benchmark.tables.reproductions import our_backbones, plain_name
 
@@ -79,7 +80,7 @@ def _backpropagation(rows: pd.DataFrame) -> str:
 
 def _literature(rows: pd.DataFrame, figures: pd.DataFrame) -> str:
     """What end-to-end backpropagation reaches in papers on the same pictures: on these backbones, else on any."""
-    found = figures[(figures["method"] == "e2ebp") & (figures["metric"] == ERROR)] if len(figures) else figures
+    found = figures[(figures["method"] == TWIN) & (figures["metric"] == ERROR)] if len(figures) else figures
     if len(found):
         found = found[found["dataset"].map(plain_name).isin(set(rows["dataset"].map(plain_name)))]
         found = found[~found["note"].str.contains(SECOND_HAND)]

@@ -2,7 +2,9 @@
 
 import pandas as pd
 
-REFERENCES = ("e2ebp", "gradient_checkpointing")
+from benchmark.schema.suite import CHECKPOINTING, TWIN
+
+REFERENCES = (TWIN, CHECKPOINTING)
 # After Okabe and Ito, so that colour-blind readers tell them apart; the shapes say the same once more. Dark enough for
 # white words on them and to be seen on a light page, light enough for a dark one.
 FAMILIES = {

@@ -19,7 +19,7 @@ from benchmark.planning.footprint import GB
 from benchmark.planning.network import CIFAR, IMAGENET
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN, Backbone, Suite
+from benchmark.schema.suite import CHECKPOINTING, TWIN, Backbone, Suite
 
 PUBLISHED = Path("results/published.csv")
 SECOND_HAND = "second-hand"  # in the note of a figure that we have not read in its own paper
@@ -96,9 +96,9 @@ def _imagenet(published: str, backbone: str, batch: int, cut: str = "", weights:
 
 
 SETTINGS = (  # Wang et al. 2021: table 3 (CIFAR-10), table 4 (ImageNet), cuts and weights of their code
-    _cifar("e2ebp", "e2ebp", 1),
-    _cifar("gradient_checkpointing", "gradient_checkpointing", 7, row=1, note=SQRT_NOTE),
-    _cifar("gradient_checkpointing", "gradient_checkpointing", 4, row=1, note=FITTED_NOTE),
+    _cifar(TWIN, TWIN, 1),
+    _cifar(CHECKPOINTING, CHECKPOINTING, 7, row=1, note=SQRT_NOTE),
+    _cifar(CHECKPOINTING, CHECKPOINTING, 4, row=1, note=FITTED_NOTE),
     _infopro_cifar((5, 0.1), "layer1.14"),
     _infopro_cifar((5, 0), "layer1.9", "layer2.2"),
     _infopro_cifar((5, 0), "layer1.6", "layer1.14", "layer2.8"),
