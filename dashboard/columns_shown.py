@@ -8,21 +8,14 @@ from escaping import compare_address, method_address
 from reading import methods, reproductions
 
 from benchmark.display import explanations, standing
-from benchmark.display.texts import FAMILIES, short_name
+from benchmark.display.texts import FAMILIES, GREY, short_names
 from benchmark.tables.columns import COLUMNS
 from benchmark.tables.trust import FAILED, OTHERS, STANDINGS
 
 column = st.column_config
-GOOD, BAD, GREY = "#007A58", "#C43D4B", FAMILIES["end-to-end"][0]  # dark enough for white words
+GOOD, BAD = "#007A58", "#C43D4B"  # dark enough for white words
 BEST = {"best": "★ best", "not distinguishable": "≈ best"}
 VERIFIED = dict.fromkeys(STANDINGS, GREY) | {OTHERS: GOOD, FAILED: BAD}
-METRIC_NAMES = {
-    "test_error_pct": "test error, %",
-    "test_error_top5_pct": "top-5 error, %",
-    "overhead_flops_pct": "extra FLOPs, %",
-    "overhead_time_pct": "extra time, %",
-    "memory_ratio": "memory, × end-to-end",
-}
 
 
 def _meaning(name: str) -> str | None:
@@ -113,7 +106,7 @@ def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         beside=[compare_address(query) if query else None for query in rows["compare"]],
         authors_stand=rows["method"].map(stand).fillna(standing.NOT_ASKED),
-        label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
+        label=short_names(rows),
         best=rows["vs_best"].map(BEST).fillna(""),
         family_chip=[[family] for family in rows["family"]],
         verification_chip=[[verdict] for verdict in rows["verification"]],
@@ -213,7 +206,9 @@ REPRODUCTIONS: dict[str, Any] = {  # a phone shows the first five
 def reproductions_shown() -> pd.DataFrame:
     """The papers' figures with the names that readers see."""
     table = reproductions()
-    return table.assign(metric=table["metric"].map(METRIC_NAMES).fillna(table["metric"])) if len(table) else table
+    if table.empty:
+        return table
+    return table.assign(metric=table["metric"].map(explanations.FIGURES).fillna(table["metric"]))
 
 
 CELLS: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """What the first page and the map show above and beside the tables: the lead, the picture of gaps, its addresses."""
 
-from urllib.parse import urlencode
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -9,6 +9,7 @@ from reading import gap_columns, methods, reproductions, suites
 
 from benchmark.display import gap
 from benchmark.display.lead import EVERY, lead
+from benchmark.display.rows import query_of
 from benchmark.tables.columns import REFERENCE
 
 
@@ -31,6 +32,6 @@ def show_gap(board: pd.DataFrame, rows: pd.DataFrame) -> None:
     st.caption(gap.HOW + gap.left_out(columns))
 
 
-def rows_address(traits: dict[str, str]) -> str:
-    """The board's rows of these traits, relative to any page of the dashboard."""
-    return f"./?{urlencode(traits)}"
+def rows_address(wanted: Mapping[str, str]) -> str:
+    """The board's rows of a suite, say, or of some traits, relative to any page of the dashboard."""
+    return f"./?{query_of(wanted)}"

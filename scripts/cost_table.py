@@ -28,6 +28,7 @@ from benchmark.engine.measuring.cost import Simulation, simulate
 from benchmark.engine.measuring.pace import step_ratio
 from benchmark.engine.training.process import prepare_process
 from benchmark.errors import UserError
+from benchmark.planning.random_batch import random_batch
 from benchmark.running.methods import all_methods
 from benchmark.schema.plugins import METHODS, file_sha256, plugin_path
 from benchmark.schema.suite import TWIN
@@ -96,7 +97,8 @@ def measure(name: str, k: int, pairs: int) -> Row:
     build, twin = resnet32.builder(name, k), resnet32.builder(TWIN, 1)
     method = build()
     cost, other = simulate(build, resnet32.RECIPE, resnet32.TASK, resnet32.SIZE), twin_cost()
-    batch, each = resnet32.random_batch(method.views), ceil(pairs / len(method.phases()))
+    batch = random_batch(resnet32.TASK, resnet32.SIZE, views=method.views)
+    each = ceil(pairs / len(method.phases()))
     pace = step_ratio(build, twin, resnet32.RECIPE, batch, seconds=0.0, pairs=each, clock=process_time)
     flops = cost.step_flops / other.step_flops
     return Row(

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from benchmark.errors import UserError
-from benchmark.planning.footprint import Footprint
+from benchmark.planning.footprint import GB, Footprint
 from benchmark.planning.network import Network, methods_asked
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.schema.plugins import METHODS
@@ -43,7 +43,7 @@ FIRST = ("dgl", "infopro", "predsim", "greedy_sl", "backlink", "man", "features_
 SHOWN = tuple(dict.fromkeys(network.backbone for network, _, _ in NETWORKS))  # the order of the table
 KEY = ["backbone", "image", "method", "variant", "modules"]
 DECIMALS = {"peak_low_gb": 3, "peak_mid_gb": 3, "peak_high_gb": 3, "fixed_gb": 3, "picture_mb": 3, "picture_gflops": 3}
-GB, MB = 1e9, 1e6
+MB = 1e6
 Row = dict[str, object]
 
 console = Console()

@@ -160,7 +160,7 @@ class Trials:
             if path.is_dir():
                 shutil.rmtree(path)
 
-    def forked(self, disturb: Callable[[], object], kill_after: float | None = None) -> tuple[int | None, str]:
+    def forked(self, disturb: Callable[[], object]) -> tuple[int | None, str]:
         """Exit code and standard error of a run in a fork, its training replaced by the records of before."""
         log = self.folder.parent / "log"
         pid = os.fork()

@@ -20,18 +20,17 @@ import pandas as pd
 import typer
 from rich.console import Console
 
-from benchmark.planning.network import CHECKPOINTING, Network
+from benchmark.planning.footprint import GB
+from benchmark.planning.network import MODULES, Network
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 from benchmark.schema.text import write_text
 
 RESULTS = Path("results/memory.csv")
 NETWORKS = ((Network("cifar_resnet110", 32), 1024), (Network("resnet101", 224), 128))
-MODULES = (2, 4, 8, 16)
 METHODS = [TWIN, CHECKPOINTING, "dgl", "greedy_sl", "infopro", "predsim", "trgl"]
 AGAIN = ("none", "units")
-GB = 1e9
 PUBLISHED = Path("results/published.csv")
 MEMORY, ERROR = "memory_gb", "test_error_pct"
 PAPER = "Wang et al. 2021 (InfoPro, ICLR)"

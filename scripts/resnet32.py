@@ -5,24 +5,17 @@ from functools import partial
 from typing import Any
 
 from benchmark.engine.load import load_method
-from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
-from benchmark.planning.speedup import noise
+from benchmark.planning.network import CIFAR as TASK
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Backbone, Suite
 
 BACKBONE, SIZE = "cifar_resnet32", 128
-TASK = Task(10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 RECIPE = Recipe(epochs=160, batch=SIZE, lr=0.1)
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3) for block in range(5)]
 CUTS = {4: ["layer1.2", "layer2.1", "layer3.0"], 16: ["act1", *BLOCKS[:-1]]}
 MODULES = (4, 16)
-
-
-def random_batch(views: int = 1) -> Batch:
-    """Pictures of noise, as the loader would hand them over; with a second view of them, as asked."""
-    return noise(TASK, SIZE, views)
 
 
 def builder(name: str, k: int) -> Callable[[], Method]:

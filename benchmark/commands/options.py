@@ -22,6 +22,8 @@ def _seconds(text: str) -> float:
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
+SuiteName = Annotated[str, typer.Argument(help="a suite of suites.yaml")]
+OnlyMethods = Annotated[list[str] | None, typer.Option("--method", help="only this method; may be repeated")]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -64,7 +66,6 @@ Jobs = Annotated[
     int | None,
     typer.Option(callback=_checked, help="so many cells side by side; by default one for each core or GPU"),
 ]
-
 
 Image = Annotated[int, typer.Option(help="pixels of a picture's side")]
 Batch = Annotated[int, typer.Option(help="pictures a step")]

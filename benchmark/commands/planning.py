@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmark.commands.options import Batch, Gpu, Image, Jobs, Methods, Shown, TimeLimit
+from benchmark.commands.options import Batch, Gpu, Image, Jobs, Methods, OnlyMethods, Shown, TimeLimit
 from benchmark.commands.terminal import (
     OUT_OF_TIME,
     at_the_top,
@@ -40,9 +40,10 @@ def plan(
     at_the_top()
     from benchmark.examining.predicted import examining_in_words
     from benchmark.planning.gpus import On
-    from benchmark.planning.plan import PLANS, print_network, print_plan, print_speed
+    from benchmark.planning.plan import print_network, print_plan, print_speed
     from benchmark.planning.published import print_published_check
     from benchmark.running.asked import check_asked
+    from benchmark.running.turns import PLANS
     from benchmark.schema.suite import load_suite
 
     if [published, suite is not None, backbone is not None].count(True) != 1:
@@ -58,7 +59,7 @@ def plan(
         check_asked(suite, load_suite(suite), method or [])
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
         for sentence in examining_in_words(suite, method):
-            console.print(sentence, style="dim", highlight=False)
+            plainly(sentence, "dim")
     elif backbone:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
@@ -83,7 +84,7 @@ def fit(
 
 
 def gpu_check(
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     device: Annotated[str, typer.Option(help="cuda, or cpu, which makes the same steps there")] = "cuda",
     time_limit: TimeLimit = None,
     save: Annotated[Path, typer.Option(help="where to keep what is found, .json; a table goes beside it, .md")] = Path(

@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.options import Jobs
-from benchmark.commands.terminal import at_the_top, complain, console
+from benchmark.commands.options import Jobs, OnlyMethods, SuiteName
+from benchmark.commands.terminal import at_the_top, complain_of_broken_methods, console, plainly
 from benchmark.errors import UserError
 
 
 def reproduce(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    suite: SuiteName,
     protocol: Annotated[str | None, typer.Option(help="which of the suite's; by default the leading one")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="only the first so many of each row")] = None,
     jobs: Jobs = None,
 ) -> None:
     """Train a suite again from nothing, compare with the committed records, and print the leaderboard."""
     at_the_top()
-    from benchmark.running.asked import check_asked
+    from benchmark.running.asked import RunOptions, check_asked
+    from benchmark.running.executors import Local
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import run_suite
@@ -41,10 +42,10 @@ def reproduce(
         methods = [name for name in trained if name in recorded]
         if new := [name for name in trained if name not in recorded]:
             bar.note(f"Nothing is committed of {', '.join(new)}: left out.")
-        runs, kept = SCRATCH / "runs", SCRATCH / "cells"
-        run_suite(suite, methods, bar, runs=runs, kept=kept, jobs=jobs, protocol=protocol, seeds=seeds)
-    print_leaderboard(leaderboard(load(SCRATCH / "runs")), console)
-    comparison = compare(committed, committed_records(SCRATCH / "runs" / suite, protocol), seeds)
+        runs, options = SCRATCH / "runs", RunOptions(protocol=protocol, seeds=seeds)
+        run_suite(suite, methods, bar, options, Local(jobs), runs, SCRATCH / "cells")
+    print_leaderboard(leaderboard(load(runs)), console)
+    comparison = compare(committed, committed_records(runs / suite, protocol), seeds)
     print_comparison(comparison, console)
     shutil.rmtree(SCRATCH)
     if not comparison.reproduced:
@@ -53,7 +54,7 @@ def reproduce(
 
 def verify(
     suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
     jobs: Jobs = None,
 ) -> None:
@@ -68,7 +69,7 @@ def verify(
     found, unfit = claims(suite or [], method or [])
     found, missing = runnable(found)
     for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
-        console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        plainly(sentence, "yellow")
     chosen = draw(found, sample)
     try:
         with ProgressBar("verify", console) as bar:
@@ -77,7 +78,7 @@ def verify(
         write_tables()  # of what is known, should it be interrupted
     faults = too_high(found, chosen)
     for sentence in faults:
-        console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
+        plainly(sentence, "red")
     if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
@@ -85,7 +86,6 @@ def verify(
 def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] = None) -> None:
     """Write the tables of results/ anew from the records, and print the leaderboard."""
     at_the_top()
-    from benchmark.schema.plugins import broken_methods
     from benchmark.tables.files import RESULTS, write_tables
     from benchmark.tables.terminal import print_leaderboard
 
@@ -93,8 +93,7 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     if suite and suite not in known:  # said before tables are written, which takes a while
         raise UserError(f"There are no records of a suite {suite!r}; there are of {', '.join(known) or 'none'}.")
     board = write_tables()
-    for sentence in broken_methods().values():
-        complain(sentence, "yellow")
+    complain_of_broken_methods()
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)
 
 
@@ -128,4 +127,4 @@ def export(
     from benchmark.export.site import export as write_site
 
     pages = write_site(results_folder(), folder)
-    console.print(f"{pages} pages are in {folder}; open {folder / 'index.html'}.", highlight=False, markup=False)
+    plainly(f"{pages} pages are in {folder}; open {folder / 'index.html'}.")

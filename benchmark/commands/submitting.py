@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.terminal import at_the_top, complain, console
+from benchmark.commands.terminal import at_the_top, complain, console, plainly
 from benchmark.errors import UserError
 
 
@@ -16,8 +16,7 @@ def new(name: Annotated[str, typer.Argument(help="the method's id: small letters
     from benchmark.submitting.new import write_method
 
     path = write_method(name)
-    console.print(f"Wrote {path}. Edit it, then:", highlight=False)
-    console.print(f"  beyond check {path}", "  beyond register", f"  dvc repro digits@{name}", sep="\n")
+    plainly(f"Wrote {path}. Edit it, then:\n  beyond check {path}\n  beyond register\n  dvc repro digits@{name}")
 
 
 def check(file: Annotated[Path, typer.Argument(help="a method's file, such as methods/mine.py")]) -> None:
@@ -37,11 +36,10 @@ def register() -> None:
     from benchmark.submitting.register import register, without_suite
 
     new = register()
-    console.print(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
-    console.print(
+    plainly(f"Registered: {', '.join(new)}." if new else "All methods were registered; what changed is renewed.")
+    plainly(
         "Stages are in params.yaml, trajectories in benchmark/engine/golden.json, lines in README.md and tables in "
-        "results/: see `git diff`, and commit them with the methods.",
-        soft_wrap=True,
+        "results/: see `git diff`, and commit them with the methods."
     )
     for name in without_suite():
         complain(

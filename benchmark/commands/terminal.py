@@ -37,17 +37,20 @@ def at_the_top() -> None:
 
 
 def complain(sentence: str, style: str) -> None:
+    """Say it on standard error, in a line that is not broken."""
     Console(stderr=True).print(
         printable(sentence, LONGEST_SENTENCE), style=style, highlight=False, markup=False, soft_wrap=True
     )
 
 
 def complain_of_broken_methods() -> None:
+    """Say of each method's file that cannot be read why it is left out."""
     from benchmark.schema.plugins import broken_methods
 
     for sentence in broken_methods().values():
         complain(sentence, "yellow")
 
 
-def plainly(sentence: str) -> None:
-    console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+def plainly(sentence: str, style: str | None = None) -> None:
+    """Say it on standard output as it stands: no markup, nothing coloured in it, in a line that is not broken."""
+    console.print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)

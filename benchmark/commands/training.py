@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark import git
-from benchmark.commands.options import Jobs, NeedsOfJob, Parallel, Processes, TimeLimit, Weights, Where
-from benchmark.commands.terminal import OUT_OF_TIME, at_the_top, complain, console
+from benchmark.commands.options import (
+    Jobs,
+    NeedsOfJob,
+    OnlyMethods,
+    Parallel,
+    Processes,
+    SuiteName,
+    TimeLimit,
+    Weights,
+    Where,
+)
+from benchmark.commands.terminal import OUT_OF_TIME, at_the_top, complain, console, plainly
 from benchmark.ending import MISTAKE
 from benchmark.errors import UserError
 from benchmark.schema.text import printable
@@ -19,8 +29,8 @@ if TYPE_CHECKING:
 
 
 def run(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    suite: SuiteName,
+    method: OnlyMethods = None,
     again: Annotated[bool, typer.Option("--again", help="train finished cells, too")] = False,
     protocol: Annotated[str | None, typer.Option(help="only this one: shared, tuned or paper")] = None,
     jobs: Jobs = None,
@@ -33,9 +43,9 @@ def run(
 ) -> None:
     """Train the cells of a suite that are not finished yet, and write records and tables."""
     at_the_top()
-    from benchmark.running.asked import check_asked
+    from benchmark.running.asked import RunOptions, check_asked
     from benchmark.running.executors import executor
-    from benchmark.running.methods import methods_of, not_parallel, unusable_methods
+    from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, run_suite
     from benchmark.running.seat import Seat
@@ -50,39 +60,24 @@ def run(
         options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
     if Seat.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
-    left_out = {} if method else unusable_methods()
-    for sentence in left_out.values():
-        complain(f"{sentence} The other methods go on.", "yellow")
-    unclean = git.dirty()
-    if unclean is None:
-        console.print(printable(git.trouble()), highlight=False, markup=False, soft_wrap=True)
-    elif unclean:
-        console.print("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
-    seconds = float("inf") if time_limit is None else time_limit
+    left_out = _left_out(method)
+    unclean = _said_whether_unclean()
     chosen = method or methods_of(asked, left_out)
     if parallel:
         _check_alone(gpus_per_cell)
-        refused = not_parallel(chosen)
-        if method and refused:
-            raise UserError(next(iter(refused.values())))
-        for sentence in refused.values():
-            console.print(printable(sentence), highlight=False, markup=False, soft_wrap=True)
-        chosen = [name for name in chosen if name not in refused]
+        chosen = _those_in_parallel(chosen, named=bool(method))
+    options = RunOptions(
+        protocol=protocol,
+        again=again,
+        seconds=_no_end(time_limit),
+        keep_weights=keep_weights,
+        gpus_per_cell=gpus_per_cell,
+        parallel=parallel is not None,
+    )
     trains = executor(where, jobs, needs)
     try:
         with ProgressBar(suite, console) as bar:
-            records = run_suite(
-                suite,
-                chosen,
-                bar,
-                executor=trains,
-                again=again,
-                protocol=protocol,
-                seconds=seconds,
-                keep_weights=keep_weights,
-                gpus_per_cell=gpus_per_cell,
-                parallel=parallel is not None,
-            )
+            records = run_suite(suite, chosen, bar, options, trains)
     except OutOfTime as reason:
         write_tables()
         complain(str(reason), "yellow")
@@ -95,7 +90,7 @@ def run(
 
 
 def cell(
-    suite: Annotated[str, typer.Argument(help="a suite of suites.yaml")],
+    suite: SuiteName,
     index: Annotated[int, typer.Option(help="which of its cells, from 0 on, in the order of methods")],
     method: Annotated[list[str] | None, typer.Option(help="count only the cells of this one; may be repeated")] = None,
     protocol: Annotated[str | None, typer.Option(help="count only this one's: shared, tuned or paper")] = None,
@@ -119,6 +114,7 @@ def cell(
     Processes that torchrun has started train it together.
     """
     at_the_top()
+    from benchmark.running.asked import RunOptions
     from benchmark.running.executors.heartbeat import Heartbeat
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
@@ -128,30 +124,68 @@ def cell(
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
-    seconds, seat = float("inf") if time_limit is None else time_limit, Seat.given()
+    seat = Seat.given()
     if parallel:
         _check_alone(gpus_per_cell if seat is None else seat.size)
+    options = RunOptions(
+        protocol=protocol,
+        index=index,
+        again=again,
+        seconds=_no_end(time_limit),
+        keep_weights=keep_weights,
+        gpus_per_cell=gpus_per_cell,
+        parallel=parallel is not None,
+        seat=seat,
+        prepare=prepare,
+    )
     try:
         with Heartbeat(heartbeat, console) if heartbeat else ProgressBar(f"{suite} {index}", console) as observer:
-            records = run_suite(
-                suite,
-                chosen,
-                observer,
-                again=again,
-                protocol=protocol,
-                seconds=seconds,
-                keep_weights=keep_weights,
-                index=index,
-                gpus_per_cell=gpus_per_cell,
-                seat=seat,
-                parallel=parallel is not None,
-                prepare=prepare,
-            )
+            records = run_suite(suite, chosen, observer, options)
     except OutOfTime as reason:
         complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
     if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
+
+
+def _no_end(seconds: float | None) -> float:
+    return float("inf") if seconds is None else seconds
+
+
+def _left_out(named: Sequence[str] | None) -> dict[str, str]:
+    """Where nobody names methods: those whose files cannot be used, by name, and why, which is said here."""
+    from benchmark.running.methods import unusable_methods
+
+    found = {} if named else unusable_methods()
+    for sentence in found.values():
+        complain(f"{sentence} The other methods go on.", "yellow")
+    return found
+
+
+def _said_whether_unclean() -> bool | None:
+    """What :func:`benchmark.git.dirty` says; a person hears what records will say of it."""
+    unclean = git.dirty()
+    if unclean is None:
+        plainly(printable(git.trouble()))
+    elif unclean:
+        plainly("Methods, suites or the engine have uncommitted changes, and records will say so (git_dirty).")
+    return unclean
+
+
+def _those_in_parallel(methods: Sequence[str], named: bool) -> list[str]:
+    """The methods whose modules can train at the same time; the others are said.
+
+    Raises:
+        UserError: one of those that somebody has ``named`` cannot.
+    """
+    from benchmark.running.methods import not_parallel
+
+    refused = not_parallel(methods)
+    if named and refused:
+        raise UserError(next(iter(refused.values())))
+    for sentence in refused.values():
+        plainly(printable(sentence))
+    return [name for name in methods if name not in refused]
 
 
 def _check_alone(processes: int) -> None:
@@ -166,12 +200,12 @@ def _say_which_are_of_no_commit(records: Sequence["Record"], known: bool) -> Non
     unknown = "were made where git did not say of which commit, and say so (git_dirty: null)"
     for count, what in ((said.count(True), edited), (known * said.count(None), unknown)):
         if count:
-            console.print(f"{count} of {len(records)} records {what}; --again trains all anew.", soft_wrap=True)
+            plainly(f"{count} of {len(records)} records {what}; --again trains all anew.")
 
 
 def tune(
     suite: Annotated[str, typer.Argument(help="a suite of suites.yaml that has the protocol tuned")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     more: Annotated[
         int, typer.Option(min=0, max=1000, help="try so many more configurations than the budget; never chosen")
     ] = 0,
@@ -180,16 +214,14 @@ def tune(
     """Search each method's recipe on the validation split, all with one budget, and keep every trial."""
     at_the_top()
     from benchmark.running.asked import check_asked
-    from benchmark.running.methods import methods_of, unusable_methods
+    from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.schema.suite import load_suite
     from benchmark.tuning.search import tune as search
 
     asked = load_suite(suite)
     check_asked(suite, asked, method or [])
-    left_out = {} if method else unusable_methods()
-    for sentence in left_out.values():
-        complain(f"{sentence} The other methods go on.", "yellow")
+    left_out = _left_out(method)
     with ProgressBar(f"tune {suite}", console) as bar:
         found = search(suite, method or methods_of(asked, left_out), bar, jobs=jobs, further=more)
     unended = [one.method for one in found if one.chosen is None]
@@ -201,7 +233,7 @@ def tune(
 
 def examine(
     suite: Annotated[str, typer.Argument(help="a track: a suite of suites.yaml with a block `examine`")],
-    method: Annotated[list[str] | None, typer.Option(help="only this method; may be repeated")] = None,
+    method: OnlyMethods = None,
     again: Annotated[bool, typer.Option("--again", help="examine what is examined already, too")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="examine again what is examined, compare, write nothing")

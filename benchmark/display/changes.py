@@ -47,6 +47,12 @@ class Change(NamedTuple):
         said = [f"{n} {what}" for what, n in counts.items() if n]
         return ", ".join([said[0].replace(" ", " row " if said[0].startswith("1 ") else " rows ", 1), *said[1:]])
 
+    @property
+    def new_and_gone(self) -> list[str]:
+        """A line for the new and for the gone rows of each suite and recipe."""
+        parts = {"New": self.new, "Gone": self.gone}
+        return [f"{what}: {line}" for what, rows in parts.items() for line in _in_words(rows)]
+
 
 class History(NamedTuple):
     """The changes, the newest first, and a sentence on what is not known of them; empty where nothing is missing."""
@@ -108,7 +114,7 @@ def _moved(then: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     return now.assign(**texts, difference=difference)[beyond]
 
 
-def in_words(rows: pd.DataFrame) -> list[str]:
+def _in_words(rows: pd.DataFrame) -> list[str]:
     """Of each suite and recipe ``12 of digits, tuned: dgl, fa``."""
     groups = rows.groupby(["suite", "recipe"], sort=True)
     return [f"{len(part)} of {suite}, {recipe}: {', '.join(part['name'].unique())}" for (suite, recipe), part in groups]

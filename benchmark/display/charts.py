@@ -23,7 +23,7 @@ from benchmark.display.looks import (
     with_texts,
 )
 from benchmark.display.texts import FAMILIES, GREY, REFERENCES
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
 
 COSTS = {
     "memory_ratio": "Peak training memory, × end-to-end (simulated)",

@@ -6,13 +6,12 @@ It is HTML with points drawn into tables, as the picture of gaps is: the same in
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import pandas as pd
 from markupsafe import Markup
 
 from benchmark.display.explanations import with_code
-from benchmark.display.gap import STEPS
+from benchmark.display.gap import STEPS, plot
 from benchmark.display.reading import read_table, web_address
 from benchmark.tables.claims import CONTRADICTED, OPEN, SIMULATED, SUPPORTED, UNTESTED, VERDICTS
 from benchmark.tables.columns import with_interval
@@ -185,30 +184,15 @@ def _setting(
     elif case["evidence"] == SIMULATED:
         shown = Markup('<a href="{}">{}</a>').format(rows({"suite": case["suite"]}), f"{where}, planned rows")
     smoke = " (a smoke test)" if case["smoke_test"] == "yes" else ""
+    threshold = float(row["threshold"])
+    lines = {"bb-zero": 0.0} | ({"bb-line": threshold} if threshold else {})
     effect = effect_in_words({**case, "unit": row["unit"]})
     return Markup('<tr{}><th scope="row">{}<small>{}{}</small></th><td>{}</td><td>{}, {}</td></tr>').format(
         Markup(' class="bb-decides"') if case["decides"] == "yes" else "",
         name,
         shown,
         smoke,
-        _drawn(float(case["effect"]), float(case["half"]), float(row["threshold"]), place),
+        plot(float(case["effect"]), float(case["half"]), lines, place),
         effect,
         "simulated" if case["evidence"] == SIMULATED else f"n = {int(case['n'])}",
     )
-
-
-def _drawn(effect: float, half: float, threshold: float, place: Callable[[float], int]) -> Markup:
-    parts = [Markup('<i class="bb-zero at{}"></i>').format(place(0.0))]
-    if threshold:
-        parts.append(Markup('<i class="bb-line at{}"></i>').format(place(threshold)))
-    if half == half:
-        low, high = place(effect - half), place(effect + half)
-        parts.append(Markup('<i class="bb-bar at{} to{}"></i>').format(low, max(high - low, 1)))
-    hollow = "" if half == half else " bb-hollow"
-    parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(effect)))
-    return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
-
-
-def query_of(names: Mapping[str, str]) -> str:
-    """The query of an address, without what is empty."""
-    return urlencode({name: value for name, value in names.items() if value})

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.display.edition import Edition
+from benchmark.display.gap import gap_in_words
 from benchmark.tables.columns import with_interval
 
 Row = Mapping[Any, Any]
@@ -18,7 +19,7 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "K": lambda row: f"{row['modules']}",
     "Accuracy, %": lambda row: with_interval(row["test_top1_pct"], row["test_top1_half_pct"]),
     "Seeds": lambda row: f"{row['n_ok']}",
-    "vs end-to-end": lambda row: with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+").replace("-", "−"),
+    "vs end-to-end": gap_in_words,
     "Epochs": lambda row: _number(row["epochs"], 0),
     "Memory ×": lambda row: _number(row["memory_ratio"], 2),
     "Time ×": lambda row: _number(row["time_ratio"], 2),

@@ -84,6 +84,13 @@ PUBLISHED = (
     "Gigabytes are compared as the ratio to the end-to-end row of the same table. A figure whose paper states no K "
     "stands beside each K of ours."
 )
+FIGURES = {  # the metrics of published.csv
+    "test_error_pct": "test error, %",
+    "test_error_top5_pct": "top-5 error, %",
+    "overhead_flops_pct": "extra FLOPs, %",
+    "overhead_time_pct": "extra time, %",
+    "memory_ratio": "memory, × end-to-end",
+}
 OWN_SUITE = "the suite here that is the figure’s own setting; empty where none is"
 FIDELITY = (
     "Run beside the code of its authors, or of who re-implemented it, on the same weights and batch; else beside an "

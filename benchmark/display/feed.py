@@ -3,7 +3,7 @@
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
-from benchmark.display.changes import Change, in_words
+from benchmark.display.changes import Change
 from benchmark.display.edition import AUTHORS
 
 NAME = "changes.atom"
@@ -39,7 +39,7 @@ def sentences(change: Change) -> list[str]:
         f"Moved in {row.suite}, {row.recipe}: {row.name}, K = {row.modules}, from {row.before} to {row.after} %"
         for row in change.moved.itertuples(index=False)
     ]
-    return [f"New: {line}" for line in in_words(change.new)] + [f"Gone: {x}" for x in in_words(change.gone)] + moved
+    return change.new_and_gone + moved
 
 
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:

@@ -14,12 +14,12 @@ from benchmark.display.reading import read_methods, read_table, without_referenc
 from benchmark.display.texts import short_name
 from benchmark.display.traits import with_traits_of_methods
 from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 from benchmark.tables.blocks import suites_in_order
-from benchmark.tables.columns import COMPARISON, TWIN, with_interval
+from benchmark.tables.columns import COMPARISON, with_interval
 
 CARDS = (4, 6, 8, 11, 12, 16, 24, 40, 48, 80)  # GB
 CARD = 8  # with which the pages open
-BAR = "gradient_checkpointing"
 BATCHES = ["batch_low", "batch_mid", "batch_high"]
 PEAKS = ["peak_low_gb", "peak_mid_gb", "peak_high_gb"]
 EXACT = "0: exactly backpropagation"
@@ -62,7 +62,7 @@ def read_fit(results: Path, board: pd.DataFrame) -> pd.DataFrame:
     accuracy, time = _accuracy(board), _times(results)
     keys = list(zip(table["method"], table["variant"], table["modules"], strict=True))
     return table.assign(
-        accuracy=[EXACT if key[0] == BAR else accuracy.get(key, "") for key in keys],
+        accuracy=[EXACT if key[0] == CHECKPOINTING else accuracy.get(key, "") for key in keys],
         time=[_nearest(time.get(method, {}), k) for method, _, k in keys],
     )
 
@@ -129,7 +129,7 @@ def on_card(rows: pd.DataFrame, batch: int, memory: float) -> pd.DataFrame:
     largest = [one.largest(held_for_sure(memory)) for one in prints]
     rows = rows.assign(largest=largest, or_more=rows["batch_high"] == largest)
     bounds = [on_a_card(value) for value in rows["simulated"]]
-    bar = rows.loc[rows["method"] == BAR, "simulated"].min()
+    bar = rows.loc[rows["method"] == CHECKPOINTING, "simulated"].min()
     rows = rows.assign(
         least=[least for least, _ in bounds],
         most=[most for _, most in bounds],
@@ -156,7 +156,7 @@ def summary(rows: pd.DataFrame, memory: float) -> str:
     if len(twin):
         found = twin.iloc[0]
         text += f" End-to-end backpropagation takes {card_in_words(found)} GB: it {found['fits']}."
-    bars = rows[rows["method"] == BAR]
+    bars = rows[rows["method"] == CHECKPOINTING]
     if bars.empty:
         return text
     bar = bars.iloc[0]

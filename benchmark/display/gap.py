@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from benchmark.display.branches import branch_of
 from benchmark.display.texts import FAMILIES, REFERENCES
 from benchmark.display.traits import LABELS, TRAITS, UNKNOWN
+from benchmark.schema.suite import CHECKPOINTING
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.columns import SMOKE_TEST, TRACK, is_twin, with_interval
 from benchmark.tables.variants import one_variant
@@ -83,7 +84,7 @@ def _column(suite: str, backbone: str, k: int, rows: pd.DataFrame, part: pd.Data
     by_method = {str(row["method"]): row for row in rows.drop_duplicates("method").to_dict("records")}
     twin = part.loc[is_twin(part), "test_top1_pct"]
     smoke = bool((part["role"] == SMOKE_TEST).any())
-    checkpointing = by_method.get(REFERENCES[1], {}).get("vs_e2ebp_pct", float("nan"))
+    checkpointing = by_method.get(CHECKPOINTING, {}).get("vs_e2ebp_pct", float("nan"))
     recipe = str(part["recipe"].iloc[0])
     return Column(
         suite, backbone, k, smoke, recipe, by_method, twin.iloc[0] if len(twin) else float("nan"), checkpointing
@@ -195,7 +196,7 @@ def labels_legend() -> Markup:
     return Markup('<p class="bb-legend">What the hidden modules need: {}.</p>').format(Markup(", ").join(parts))
 
 
-def gap_in_words(row: Mapping[str, Any]) -> str:
+def gap_in_words(row: Mapping[Any, Any]) -> str:
     """``-5.41 ± 0.72``, with a true minus."""
     return with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+").replace("-", "−")
 
@@ -225,15 +226,26 @@ def _cell(column: Column, name: str) -> Markup:
 
 
 def _drawn(mean: float, half: float, checkpointing: float, lost: bool = False) -> Markup:
-    parts = []
-    if checkpointing == checkpointing:
-        parts.append(Markup('<i class="bb-line at{}"></i>').format(place(checkpointing)))
+    return plot(mean, half, {"bb-line": checkpointing}, place, " bb-lossy" * lost)
+
+
+def plot(mean: float, half: float, lines: Mapping[str, float], place: Callable[[float], int], look: str = "") -> Markup:
+    """A point, hollow where it has no interval, before vertical lines, which are named by their classes.
+
+    Args:
+        mean: where the point stands; NaN: there is none.
+        half: of its interval; NaN: it has none.
+        lines: by class; NaN: not drawn.
+        place: from a number to its place on the axis, from 0 to ``STEPS``.
+        look: further classes of the point, each after a blank.
+    """
+    parts = [Markup('<i class="{} at{}"></i>').format(name, place(x)) for name, x in lines.items() if x == x]
     if half == half:
         low, high = place(mean - half), place(mean + half)
         parts.append(Markup('<i class="bb-bar at{} to{}"></i>').format(low, max(high - low, 1)))
     if mean == mean:
-        hollow = ("" if half == half else " bb-hollow") + " bb-lossy" * lost
-        parts.append(Markup('<i class="bb-point{} at{}"></i>').format(hollow, place(mean)))
+        hollow = "" if half == half else " bb-hollow"
+        parts.append(Markup('<i class="bb-point{}{} at{}"></i>').format(hollow, look, place(mean)))
     return Markup('<span class="bb-plot" aria-hidden="true">{}</span>').format(Markup("").join(parts))
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from benchmark.display.gap import Address, Column, gap_in_words, labels_glyph, lost_in_words, method_link
 from benchmark.display.texts import FAMILIES
 from benchmark.display.traits import LABELS, NO_LOCKS, UNKNOWN
+from benchmark.schema.suite import TWIN
 
 HOW = (
     "Behind each method: test accuracy minus that of its end-to-end twin, in points, in the comparison that most "
@@ -91,4 +92,4 @@ def _gap(name: str, settings: Sequence[Column]) -> tuple[int, float, str, str]:
         if row is not None and row["vs_e2ebp_pct"] == row["vs_e2ebp_pct"]:
             said = gap_in_words(row) + lost_in_words(row)
             return i, -row["vs_e2ebp_pct"], name, said if i == 0 else f"({said} in {column.name})"
-    return len(settings), 0.0, name, "is the twin" if name == "e2ebp" else "not run"
+    return len(settings), 0.0, name, "is the twin" if name == TWIN else "not run"

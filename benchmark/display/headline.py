@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchmark.display.texts import REFERENCES
+from benchmark.display.gap import gap_in_words
+from benchmark.schema.suite import CHECKPOINTING
 from benchmark.tables.columns import is_reference, is_twin, with_interval
 
 HOW = (
@@ -54,7 +55,7 @@ def _cards(judged: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     if cut["vs_e2ebp_pct"].isna().all():
         return
     yield "Nearest to it, at any cost", *_nearest(cut)
-    bars = judged[judged["method"] == REFERENCES[1]].dropna(subset=["memory_ratio"])
+    bars = judged[judged["method"] == CHECKPOINTING].dropna(subset=["memory_ratio"])
     if len(bars):
         bar = bars.sort_values("memory_ratio").to_dict("records")[0]
         lean = cut[cut["memory_ratio"] < bar["memory_ratio"]]
@@ -68,9 +69,9 @@ def _cards(judged: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 def _nearest(rows: pd.DataFrame) -> tuple[str, str]:
     known = rows.dropna(subset=["vs_e2ebp_pct"])
     row = known.sort_values("vs_e2ebp_pct", ascending=False, kind="stable").to_dict("records")[0]
-    gap = with_interval(row["vs_e2ebp_pct"], row["vs_e2ebp_half_pct"], "+").replace("-", "−")
+    what = f"{row['name']}, K = {row['modules']}: {_costs(row)}, n = {row['n_pairs']:.0f}"
     rank = f"; the method's rank: {row['rank']}" if row["rank"] else ""
-    return f"{gap} points", f"{row['name']}, K = {row['modules']}: {_costs(row)}, n = {row['n_pairs']:.0f}{rank}"
+    return f"{gap_in_words(row)} points", what + rank
 
 
 def _costs(row: Mapping[Any, Any]) -> str:

@@ -1,13 +1,13 @@
 """What the board's first lines say of the comparison that it opens on: who ran there, how long, and what to expect."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from benchmark.schema.suite import TWIN
 from benchmark.tables.columns import SMOKE_TEST, is_reference, is_twin, with_interval
-from benchmark.tables.reproductions import our_backbones
+from benchmark.tables.reproductions import our_backbones, plain_name
 
 EVERY = (
     "Every way to train a deep network without end-to-end backpropagation, side by side on the same pictures, "
@@ -80,19 +80,14 @@ def _backpropagation(rows: pd.DataFrame) -> str:
 
 def _literature(rows: pd.DataFrame, figures: pd.DataFrame) -> str:
     """What end-to-end backpropagation reaches in papers on the same pictures: on these backbones, else on any."""
-    found = figures[(figures["method"] == "e2ebp") & (figures["metric"] == ERROR)] if len(figures) else figures
+    found = figures[(figures["method"] == TWIN) & (figures["metric"] == ERROR)] if len(figures) else figures
     if len(found):
-        found = found[found["dataset"].map(_plain).isin(set(rows["dataset"].map(_plain)))]
+        found = found[found["dataset"].map(plain_name).isin(set(rows["dataset"].map(plain_name)))]
         found = found[~found["note"].str.contains(SECOND_HAND)]
     if found.empty:
         return "and no figure of the literature is at hand for these pictures."
-    same = found[our_backbones(found).map(_plain).isin(set(rows["backbone"].map(_plain)))]
+    same = found[our_backbones(found).map(plain_name).isin(set(rows["backbone"].map(plain_name)))]
     best = (same if len(same) else found).sort_values("published").iloc[0]
     network = best["backbone"] if isinstance(best["backbone"], str) and best["backbone"] else "a network unnamed"
     other = "" if len(same) else ", by other networks and longer recipes"
     return f"and up to {100 - best['published']:.2f} % in the literature ({network}, {best['publication']}){other}."
-
-
-def _plain(name: object) -> str:
-    """``CIFAR-10`` and ``cifar10`` are one name."""
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())

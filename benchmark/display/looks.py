@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from benchmark.display.texts import FAMILIES, GREY, short_name
+from benchmark.display.texts import FAMILIES, GREY, short_names
 from benchmark.tables.columns import with_interval
 
 GREEN = "#00815E"
@@ -19,7 +19,7 @@ NARROW = 560  # pixels of plot: below, a legend has fewer columns and fewer name
 def with_texts(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with a ``label`` and with accuracy and differences as they are written, for tooltips."""
     return rows.drop(columns="curve", errors="ignore").assign(
-        label=[short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)],
+        label=short_names(rows),
         accuracy=_texts(rows, "test_top1", ""),
         difference=_texts(rows, "vs_e2ebp", "+"),
         equal_epochs=_texts(rows, "equal_epochs", "+"),

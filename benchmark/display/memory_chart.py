@@ -6,10 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from benchmark.display.fitting import BAR, card_in_words, largest_in_words
+from benchmark.display.fitting import card_in_words, largest_in_words
 from benchmark.display.looks import GREEN, INK, family_colour, layered, tooltip
 from benchmark.display.texts import GREY
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 
 NAMED = 4  # methods with most memory, and so many with least, whose names stand in the chart
 ABOUT = {
@@ -39,13 +39,13 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
     )
     y_scale = alt.Scale(type="log", nice=False, padding=16)
     y = alt.Y("simulated:Q", title="Simulated peak, GB", scale=y_scale, axis=alt.Axis(format="~g", labelOverlap=True))
-    base = alt.Chart(cut[cut["method"] != BAR])
-    bar = alt.Chart(cut[cut["method"] == BAR])
+    base = alt.Chart(cut[cut["method"] != CHECKPOINTING])
+    bar = alt.Chart(cut[cut["method"] == CHECKPOINTING])
     about = tooltip(**ABOUT, flops="FLOPs ×")
     points = base.mark_point(filled=True, size=45, opacity=0.9)
     layers = [
-        _rule(shown[shown["method"] == TWIN], "simulated", y, [5, 4], "end-to-end backpropagation"),
-        _rule(pd.DataFrame({"simulated": [memory]}), "simulated", y, [1, 4], f"{memory:g} GB card"),
+        _rule(shown[shown["method"] == TWIN], y, [5, 4], "end-to-end backpropagation"),
+        _rule(pd.DataFrame({"simulated": [memory]}), y, [1, 4], f"{memory:g} GB card"),
         base.mark_line(strokeWidth=1.6, opacity=0.45).encode(x=x, y=y, color=family_colour(), detail="label:N"),
         bar.mark_line(strokeWidth=4, opacity=0.6, color=GREEN).encode(x=x, y=y),
         points.encode(x=x, y=y, color=family_colour(), tooltip=about),
@@ -55,7 +55,7 @@ def memory_by_modules(rows: pd.DataFrame, memory: float) -> Any:
     return layered(*layers).properties(height=440)
 
 
-def _rule(rows: pd.DataFrame, field: str, y: alt.Y, dash: list[int], says: str) -> Any:
+def _rule(rows: pd.DataFrame, y: alt.Y, dash: list[int], says: str) -> Any:
     base = alt.Chart(rows.assign(says=says))
     text = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=12, color=INK)
     rule = base.mark_rule(strokeDash=dash, strokeWidth=1.6, color=GREY)
@@ -65,7 +65,7 @@ def _rule(rows: pd.DataFrame, field: str, y: alt.Y, dash: list[int], says: str) 
 def _names(cut: pd.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     """Of the bar and of the lines that end highest and lowest, those left out that would lie on another."""
     ends = cut.sort_values("modules").groupby("label", sort=False).tail(1).sort_values("simulated")
-    first = pd.concat([ends[ends["method"] == BAR], ends.tail(NAMED).iloc[::-1], ends.head(NAMED)])
+    first = pd.concat([ends[ends["method"] == CHECKPOINTING], ends.tail(NAMED).iloc[::-1], ends.head(NAMED)])
     height = np.log(ends["simulated"])
     line = 16 / 440 * (height.max() - height.min())  # of text
     kept: list[Any] = []

@@ -50,15 +50,15 @@ def _boxes(y: int, colours: list[str], words: list[str]) -> Markup:
     return _text(8, y + 19, "pictures") + boxes + arrows
 
 
-def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = "currentColor", dashed: bool = False) -> Markup:
+def _arrow(x1: float, y1: float, x2: float, y2: float, colour: str = "currentColor") -> Markup:
     """A line with a head at its end; along an axis."""
     along = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)
     back = x2 - 7 * along[0], y2 - 7 * along[1]
     side = 4 * along[1], 4 * along[0]
     head = f"{x2},{y2} {back[0] + side[0]},{back[1] + side[1]} {back[0] - side[0]},{back[1] - side[1]}"
     return Markup(
-        '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.6"{}/><polygon points="{}" fill="{}"/>'
-    ).format(x1, y1, *back, colour, Markup(' stroke-dasharray="4 3"') if dashed else Markup(""), head, colour)
+        '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.6"/><polygon points="{}" fill="{}"/>'
+    ).format(x1, y1, *back, colour, head, colour)
 
 
 def _heading(y: int, name: str, says: str) -> Markup:

@@ -48,8 +48,12 @@ def with_addresses(board: pd.DataFrame) -> pd.DataFrame:
 def _query(row: Mapping[Any, Any]) -> str:
     if row["row"] == row["twin"]:
         return ""
-    sides = {"a": row["row"], "b": row["twin"]}
-    return urlencode({name: row[name] for name in WHERE} | {side: name for side, name in sides.items() if name})
+    return query_of({name: row[name] for name in WHERE} | {"a": row["row"], "b": row["twin"]})
+
+
+def query_of(names: Mapping[str, str]) -> str:
+    """The query of an address, without what is empty."""
+    return urlencode({name: value for name, value in names.items() if value})
 
 
 def choices(setting: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,10 @@
 """Families' colours, and how rows are called: needed by tables and charts alike, so altair is not imported here."""
 
-REFERENCES = ("e2ebp", "gradient_checkpointing")
+import pandas as pd
+
+from benchmark.schema.suite import CHECKPOINTING, TWIN
+
+REFERENCES = (TWIN, CHECKPOINTING)
 # After Okabe and Ito, so that colour-blind readers tell them apart; the shapes say the same once more. Dark enough for
 # white words on them and to be seen on a light page, light enough for a dark one.
 FAMILIES = {
@@ -30,6 +34,11 @@ OVERALL_RANKS = (
 )
 SMOKE_TESTS = "A smoke test: it says whether a method runs and learns. It has no ranks, no best row and no headline."
 GREY = FAMILIES["end-to-end"][0]
+
+
+def short_names(rows: pd.DataFrame) -> list[str]:
+    """Of each row of the leaderboard, as :func:`short_name`."""
+    return [short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)]
 
 
 def short_name(method: str, variant: str, kind: str = "") -> str:

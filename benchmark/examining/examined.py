@@ -78,7 +78,7 @@ def versions() -> dict[str, str]:
 
 def examined_path(folder: Path, identity: Identity, examination: str) -> Path:
     """Where it stands below a folder."""
-    return folder / identity.suite / identity.method / f"{identity.file_stem}.{examination}.json"
+    return folder / identity.path.with_name(f"{identity.file_stem}.{examination}.json")
 
 
 def write_examined(found: Examined, folder: Path) -> None:

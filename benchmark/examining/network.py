@@ -17,7 +17,7 @@ from benchmark.engine.training.evaluate import evaluating
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place
 from benchmark.errors import UserError
-from benchmark.running.cell import builder, pictures_shown
+from benchmark.running.cell import builder, labels_consumed
 from benchmark.running.keep import moments_after, network_file
 from benchmark.running.loaded import Loaded
 from benchmark.running.loaders import EVALUATION_BATCH, evaluation_loader
@@ -75,13 +75,8 @@ class Network:
         The last module counts, too, unless it is the classifier alone: its blocks are behind what a head is given.
         """
         method = self.drawn()
-        classifier = {method.last} if len(method.unit_outputs[method.last]) == 1 else set()
-        used: dict[str, int] = {}
-        for phase in method.phases():
-            if set(phase.trains) - classifier:
-                count = pictures_shown(phase, len(self.splits.train), self.task.classes)
-                used[phase.labels] = max(count, used.get(phase.labels, 0))
-        return used
+        classifier = [method.last] if len(method.unit_outputs[method.last]) == 1 else []
+        return labels_consumed(method, len(self.splits.train), but_by=classifier)
 
     def labels(self, part: Part) -> Array:
         """Classes (N,) int64 of all pictures of a part, in stored order."""

@@ -1,7 +1,6 @@
 """What examining a track will cost: as long as it took where that was done, since nothing of it is simulated."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from statistics import median
 
 from benchmark.examining.examination import options_of
@@ -10,7 +9,7 @@ from benchmark.running.methods import methods_of
 from benchmark.schema.suite import Suite, cells, load_suite
 
 
-def examining_in_words(name: str, methods: Sequence[str] | None = None, folder: Path = EXAMINED) -> list[str]:
+def examining_in_words(name: str, methods: Sequence[str] | None = None) -> list[str]:
     """A sentence on each examination of a suite, by all its methods or these; none where it is no track.
 
     Raises:
@@ -20,7 +19,7 @@ def examining_in_words(name: str, methods: Sequence[str] | None = None, folder: 
     if not suite.examine:
         return []
     options_of(name, suite)
-    found = [each for each in all_examined(folder) if each.status == "ok"]
+    found = [each for each in all_examined(EXAMINED) if each.status == "ok"]
     count = sum(len(cells(name, suite, method)) for method in methods or methods_of(suite))
     return list(_sentences(name, suite, count, found))
 

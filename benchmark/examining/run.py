@@ -19,7 +19,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.methods import methods_of
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
-from benchmark.running.store import RUNS, record_path, remove_others
+from benchmark.running.store import RUNS, remove_others
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
 from benchmark.schema.protocols import effective
@@ -46,13 +46,10 @@ def examine_suite(
     name: str,
     methods: Sequence[str],
     observer: LineObserver,
-    runs: Path = RUNS,
-    examined: Path = EXAMINED,
-    networks: Path = NETWORKS,
     again: bool = False,
     jobs: int | None = None,
 ) -> list[Examined]:
-    """Examine all trained cells of (suite, methods), and write what is found below ``examined``.
+    """Examine all trained cells of (suite, methods), and write what is found into ``results/examined``.
 
     Args:
         again: what is examined already, too.
@@ -64,26 +61,18 @@ def examine_suite(
     Raises:
         UserError: the suite is no track, cannot run here, or none of its cells has been trained.
     """
-    plan = _plan(name, methods, observer, runs, networks)
-    here = {examined_path(examined, identify(cell, plan.suite), e) for cell in plan.everyone for e in plan.options}
-    remove_others(examined / name, methods, here)
-    due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n, examined)} for c in plan.wanted}
+    plan = _plan(name, methods, observer)
+    here = {examined_path(EXAMINED, identify(cell, plan.suite), e) for cell in plan.everyone for e in plan.options}
+    remove_others(EXAMINED / name, methods, here)
+    due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n)} for c in plan.wanted}
     made = []
     for found in _examined(plan, due, observer, jobs):
-        write_examined(found, examined)
+        write_examined(found, EXAMINED)
         made.append(found)
     return made
 
 
-def check_suite(
-    name: str,
-    methods: Sequence[str],
-    observer: LineObserver,
-    runs: Path = RUNS,
-    examined: Path = EXAMINED,
-    networks: Path = NETWORKS,
-    jobs: int | None = None,
-) -> list[str]:
+def check_suite(name: str, methods: Sequence[str], observer: LineObserver, jobs: int | None = None) -> list[str]:
     """Examine again what is examined, compare, and write nothing.
 
     Returns:
@@ -92,25 +81,25 @@ def check_suite(
     Raises:
         UserError: as of :func:`examine_suite`, or nothing is examined yet.
     """
-    plan = _plan(name, methods, observer, runs, networks)
-    due = {c: {n: o for n, o in plan.options.items() if _done(plan, c, n, examined)} for c in plan.wanted}
+    plan = _plan(name, methods, observer)
+    due = {c: {n: o for n, o in plan.options.items() if _done(plan, c, n)} for c in plan.wanted}
     if not any(due.values()):
         raise UserError(f"Nothing of {name!r} is examined yet; `beyond examine {name}` does that.")
     sentences = []
     for again in _examined(plan, due, observer, jobs):
-        before = read_examined(examined_path(examined, again.identity, again.examination))
+        before = read_examined(examined_path(EXAMINED, again.identity, again.examination))
         if odd := again.error or differences(before.block, again.block):
             sentences.append(f"{again.identity.setting} seed {again.identity.seed}, {again.examination}: {odd}")
     return sentences
 
 
-def _plan(name: str, methods: Sequence[str], observer: LineObserver, runs: Path, networks: Path) -> _Plan:
+def _plan(name: str, methods: Sequence[str], observer: LineObserver) -> _Plan:
     """Whom to examine, once it is sure that they can be."""
     suite = load_suite(name)
     options = options_of(name, suite)
     check_asked(name, suite, methods)
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
-    trained = _trained(name, suite, data, runs, networks)
+    trained = _trained(name, suite, data)
     wanted = {cell: candidate for cell, candidate in trained.items() if cell.method in methods}
     if not wanted:
         raise UserError(f"No cell of {', '.join(methods)} in {name!r} is trained yet; `beyond run {name}` does that.")
@@ -150,16 +139,16 @@ def _examined(
         raise UserError(f"{len(failed)} of {len(todo)} cells were not examined: {printable(failed[0])}")
 
 
-def _trained(name: str, suite: Suite, data: str, runs: Path, networks: Path) -> dict[Cell, Candidate]:
+def _trained(name: str, suite: Suite, data: str) -> dict[Cell, Candidate]:
     """The cells of the suite whose records are of the files, settings, pictures and packages that are here now."""
     found = {}
     for cell in (cell for method in methods_of(suite) for cell in cells(name, suite, method)):
-        record = _record(record_path(runs, identify(cell, suite)))
+        record = _record(RUNS / identify(cell, suite).path)
         if record and record.genuine and record.status == "ok":
             trained_by = effective(suite, cell)
             own = fingerprint(cell, trained_by, data)
             if record.fingerprint == own:
-                found[cell] = Candidate(cell, trained_by, own, record, networks / own)
+                found[cell] = Candidate(cell, trained_by, own, record, NETWORKS / own)
     return found
 
 
@@ -175,11 +164,11 @@ def _beside(cell: Cell, trained: Mapping[Cell, Candidate], names: Iterable[str])
     return {name: [trained[c] for c in load_examination(name).beside(cell, list(trained))] for name in names}
 
 
-def _done(plan: _Plan, cell: Cell, name: str, examined: Path) -> bool:
-    """Whether a folder has an examination of a cell as it would be made now."""
+def _done(plan: _Plan, cell: Cell, name: str) -> bool:
+    """Whether there is an examination of a cell as it would be made now."""
     candidate = plan.wanted[cell]
     beside = {c.called: c.fingerprint for c in plan.beside[cell][name]}
-    path = examined_path(examined, candidate.record.identity, name)
+    path = examined_path(EXAMINED, candidate.record.identity, name)
     try:
         found = read_examined(path) if path.is_file() else None
     except UserError:

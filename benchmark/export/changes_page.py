@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from benchmark.display.changes import LEAD, SINCE, Change, in_words, read_history
+from benchmark.display.changes import LEAD, SINCE, Change, read_history
 from benchmark.display.feed import NAME, PAGE, atom
 from benchmark.export.table import Column, make_table, number, text
 
@@ -22,12 +22,11 @@ def changes_page(results: Path) -> tuple[tuple[str, str, dict[str, Any]], bytes]
 
 
 def _section(change: Change) -> dict[str, Any]:
-    sentences = [f"New: {line}" for line in in_words(change.new)] + [f"Gone: {line}" for line in in_words(change.gone)]
     return {
         **change.commit._asdict(),
         "date": change.commit.date[:10],
         "says": str(change),
-        "sentences": sentences,
+        "sentences": change.new_and_gone,
         "moved": make_table("moved", change.moved, _columns()) if len(change.moved) else None,
     }
 

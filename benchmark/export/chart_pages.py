@@ -7,15 +7,15 @@ import pandas as pd
 
 from benchmark.display import by_family
 from benchmark.display.charts import AMOUNTS, REFERENCES, by_modules, learning_curves, on_front, trade_off
-from benchmark.display.looks import short_name
 from benchmark.display.reading import one_seed_suites, reference_runs, without_references
-from benchmark.display.texts import SMOKE_TESTS
+from benchmark.display.texts import SMOKE_TESTS, short_names
 from benchmark.export import columns
 from benchmark.export.figures import HALF, WHOLE, Figure, figure
 from benchmark.export.table import Table, make_table
+from benchmark.schema.suite import TWIN
 from benchmark.tables.blocks import suites_in_order
 from benchmark.tables.cells import SHARED
-from benchmark.tables.columns import CURVE, SMOKE_TEST, TWIN
+from benchmark.tables.columns import CURVE, SMOKE_TEST
 
 SETTING = ["suite", "backbone", "behind", "recipe"]  # of a suite and backbone, the recipe that leads first
 TOGETHER = 10  # lines in a chart: more colours cannot be told apart
@@ -95,7 +95,7 @@ def _modules(anchor: str, title: str, rows: pd.DataFrame) -> Section:
     rows = without_references(rows)
     grown = rows[rows["modules"] > 1].dropna(subset=["test_top1_pct", "memory_ratio"])
     if grown["modules"].nunique() > 1:
-        for says, part in _ten_by_ten(grown, "methods"):
+        for says, part in _ten_by_ten(grown):
             shown = pd.concat([part, rows[rows["method"] == TWIN]])
             for measure, words in {"test_top1_pct": "Test accuracy", "memory_ratio": "Peak memory"}.items():
                 name = f"{anchor}-{len(figures)}"
@@ -111,27 +111,23 @@ def _curves(anchor: str, title: str, rows: pd.DataFrame) -> Section:
     drawn = rows[(rows["modules"] == rows["modules"].max()) | (of_method == 1) | (rows["method"] == TWIN)]
     figures = [
         figure(f"Validation accuracy, {says}", f"{anchor}-{i}", HALF, _draw_curves, part)
-        for i, (says, part) in enumerate(_ten_by_ten(drawn, "methods"))
+        for i, (says, part) in enumerate(_ten_by_ten(drawn))
     ]
     return Section(anchor, title, figures)
 
 
 def _draw_curves(rows: pd.DataFrame) -> Any:
-    long = rows.assign(run=_names(rows), measure=MEASURE).rename(columns={"validation_top1": "value"})
+    long = rows.assign(run=short_names(rows), measure=MEASURE).rename(columns={"validation_top1": "value"})
     return learning_curves(long[["run", "epoch", "measure", "value"]])
 
 
-def _names(rows: pd.DataFrame) -> list[str]:
-    return [short_name(*names) for names in zip(rows["method"], rows["variant"], rows["kind"], strict=True)]
-
-
-def _ten_by_ten(rows: pd.DataFrame, what: str) -> Iterator[tuple[str, pd.DataFrame]]:
+def _ten_by_ten(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of ten lines at a time, those of the highest mean accuracy first, and what to call them."""
-    rows = rows.assign(line=_names(rows))
+    rows = rows.assign(line=short_names(rows))
     lines = rows.groupby("line")["test_top1_pct"].mean().sort_values(ascending=False, kind="stable").index
     for first in range(0, len(lines), TOGETHER):
         part = {line: i for i, line in enumerate(lines[first : first + TOGETHER])}
-        numbers = f"{what} {first + 1} to {first + len(part)} of {len(lines)} by accuracy"
+        numbers = f"methods {first + 1} to {first + len(part)} of {len(lines)} by accuracy"
         place = rows["line"].map(part)
         chosen = rows[place.notna()].assign(place=place).sort_values(["place", "modules"], kind="stable")
-        yield numbers if len(lines) > TOGETHER else f"all {what}", chosen.drop(columns=["place", "line"])
+        yield numbers if len(lines) > TOGETHER else "all methods", chosen.drop(columns=["place", "line"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.display import claims
+from benchmark.display.rows import query_of
 from benchmark.export.columns import claims as columns
 from benchmark.export.results import Results
 from benchmark.export.table import make_table
@@ -26,10 +27,10 @@ def claims_page(results: Results) -> dict[str, Any]:
 
 
 def _compare(query: Mapping[str, str]) -> str:
-    return f"compare.html#{claims.query_of(query)}"
+    return f"compare.html#{query_of(query)}"
 
 
 def _rows(query: Mapping[str, str]) -> str:
     if "recipe" not in query:  # of rows that nobody trained
         return "index.html#planned"
-    return f"index.html#{claims.query_of(query)}"
+    return f"index.html#{query_of(query)}"

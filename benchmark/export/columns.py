@@ -17,13 +17,6 @@ BEST = {"best": ("best", "best"), "not distinguishable": ("near", "≈ best")}
 RANK = f"{COLUMNS['rank_low'].meaning}; to {COLUMNS['rank_high'].meaning}"
 BRANCH = "where the objective, or the gradient, of a hidden module comes from"
 HIDDEN_LABELS = "; ".join(f"{kind}: {words}" for kind, words in reversed(LABELS.items()))
-METRICS = {
-    "test_error_pct": "test error, %",
-    "test_error_top5_pct": "top-5 error, %",
-    "overhead_flops_pct": "extra FLOPs, %",
-    "overhead_time_pct": "extra time, %",
-    "memory_ratio": "memory, × end-to-end",
-}
 
 
 def page_name(kind: str, name: str) -> str:
@@ -165,7 +158,7 @@ def reproductions() -> list[Column]:
         text("dataset", "Data set", filter=True),
         text("backbone", "Backbone", filter=True),
         text("modules", "K"),
-        Column("Figure", lambda row: METRICS.get(str(row["metric"]), str(row["metric"]))),
+        Column("Figure", lambda row: explanations.FIGURES.get(str(row["metric"]), str(row["metric"]))),
         number("published", "Paper", 2, meaning="the paper's figure"),
         number("published_std", "± sd", 2, meaning="the paper's standard deviation"),
         interval("ours", "ours_half", "Here")._replace(meaning="our figure in the same setting", always=True),

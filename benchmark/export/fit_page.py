@@ -13,9 +13,9 @@ from benchmark.export.columns import page_name
 from benchmark.export.figures import WHOLE, Figure, figure
 from benchmark.export.table import link
 from benchmark.planning import footprint
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 
-REFERENCES = {fitting.BAR: "the bar", TWIN: "the twin"}
+REFERENCES = {CHECKPOINTING: "the bar", TWIN: "the twin"}
 GAPS = (footprint.LEAST_GAP, footprint.LEAST_FACTOR, footprint.MOST_GAP, footprint.MOST_FACTOR)
 
 

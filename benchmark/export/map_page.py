@@ -1,7 +1,6 @@
 """The page of the survey's tree, the grid of traits and the glossary; and the picture and lead of the first page."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from benchmark.display import gap, grid, survey
 from benchmark.display.glossary import definitions, glossary
@@ -9,6 +8,7 @@ from benchmark.display.headline import headline
 from benchmark.display.lead import EVERY, lead
 from benchmark.display.network import ALT, network
 from benchmark.display.reading import without_references
+from benchmark.display.rows import query_of
 from benchmark.export.columns import leaderboard, page_name
 from benchmark.export.results import Results
 from benchmark.tables.blocks import suites_in_order
@@ -57,4 +57,4 @@ def _method(name: str) -> str:
 
 
 def _rows(traits: dict[str, str]) -> str:
-    return f"index.html#{urlencode(traits)}"
+    return f"index.html#{query_of(traits)}"

@@ -66,7 +66,7 @@ def _told(train: Callable[[], Record], cell: Cell, suite: Suite) -> Iterator[tup
 
 
 def _committed(cell: Cell, suite: Suite) -> Record | None:
-    path = RUNS / cell.suite / cell.method / f"{identify(cell, suite).file_stem}.json"
+    path = RUNS / identify(cell, suite).path
     return read_record(path) if path.exists() else None
 
 

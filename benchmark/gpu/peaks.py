@@ -10,8 +10,9 @@ from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.gpu.facts import Row, row, taken
-from benchmark.gpu.problem import random_batch
-from benchmark.planning.published import GB, SETTINGS, Setting, published_memory
+from benchmark.planning.footprint import GB
+from benchmark.planning.published import SETTINGS, Setting, published_memory
+from benchmark.planning.random_batch import random_batch
 
 STEPS = 2  # one that makes the optimisers' state, one that has it
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-
 from benchmark.engine import golden
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.planning.network import CIFAR, IMAGENET
+from benchmark.planning.random_batch import random_batch
 from benchmark.schema.recipe import Precision, Recipe
 from benchmark.schema.suite import Backbone, Suite
 
@@ -58,15 +57,3 @@ PLAIN = {
     ],
     "cpu": [Problem("cifar_resnet8", DIGITS, 32)],
 }
-
-
-def random_batch(task: Task, size: int, device: str, views: int = 1) -> Batch:
-    """Noise with labels: B pictures, channels last."""
-    draw = torch.Generator().manual_seed(0)
-    shape = (size, task.channels, task.image_size, task.image_size)
-    raw = torch.randint(256, shape, generator=draw, dtype=torch.uint8)
-    y = torch.randint(task.classes, (size,), generator=draw).to(device)
-    first, *others = (torch.randn(shape, generator=draw) for _ in range(views))
-    parts = [each.to(device, memory_format=torch.channels_last) for each in (raw, first, *others)]
-    view = Batch(parts[0], y, task, parts[2]) if others else None
-    return Batch(parts[0], y, task, parts[1], view)

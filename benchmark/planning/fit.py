@@ -10,15 +10,14 @@ from dataclasses import replace
 from rich.console import Console
 
 from benchmark.errors import UserError
-from benchmark.planning.footprint import Footprint, held_for_sure, on_a_card, verdict
+from benchmark.planning.footprint import GB, Footprint, held_for_sure, on_a_card, verdict
 from benchmark.planning.gpus import On
-from benchmark.planning.network import CHECKPOINTING, MODULES, Network, check_network, methods_asked, recipe_of
+from benchmark.planning.network import MODULES, Network, check_network, methods_asked, recipe_of
 from benchmark.planning.simulated import Simulated, Training, simulate_all
 from benchmark.planning.table import Row, print_rows
-from benchmark.schema.suite import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 
 UNITS = {"": 1e9, "gb": 1e9, "gib": 2.0**30, "mb": 1e6, "mib": 2.0**20}
-GB = 1e9
 STEP = 4  # between simulated batches
 SMALLEST = 2  # batch: BatchNorm refuses one picture where a map has one position
 SHOWN = {

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+GB = 1e9  # bytes
 STRAIGHT = 0.01  # fraction by which a peak may miss the line through its neighbours and still be called linear
 # What GPUs of the papers took beyond the simulation: of ten trainings whose cuts are known (`beyond plan --published`;
 # Wang et al. 2021, tables 3 and 4) all lie between these two, the CIFAR ones by the sum, ImageNet's by the factor.

@@ -9,12 +9,11 @@ from benchmark.errors import UserError
 from benchmark.planning.simulated import Training, simulate_all
 from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN, Backbone
+from benchmark.schema.suite import CHECKPOINTING, TWIN, Backbone
 
 CIFAR = Task(10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 IMAGENET = Task(1000, 224, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 MODULES = (2, 4, 8, 16)
-CHECKPOINTING = "gradient_checkpointing"  # exactly backpropagation: what any other way to save memory has to beat
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmark.engine.load import dataset_of
 from benchmark.engine.measuring.cost import Simulation
+from benchmark.planning.footprint import GB
 from benchmark.planning.gpus import On
 from benchmark.planning.network import MODULES, Network, check_network, methods_asked, recipe_of
 from benchmark.planning.simulated import Simulated, Training, simulate_all
@@ -24,9 +25,7 @@ from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import PROTOCOL, TWIN, Cell, Suite, cell_options, cells, load_suite
 from benchmark.schema.text import write_text
 
-PLANS = Path("results/plans")
 DECIMALS = {"peak_gb": 3, "peak_ratio": 3, "saved_gb": 3, "step_gflops": 1, "flops_ratio": 3}
-GB = 1e9
 SHOWN = {
     **{"name": "method", "modules": "K", "peak_gb": "peak GB", "peak_ratio": "×", "saved_gb": "saved GB"},
     **{"step_gflops": "GFLOP", "flops_ratio": "×", "auxiliary_millions": "aux. M", "hours": "hours"},

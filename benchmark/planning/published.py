@@ -15,13 +15,13 @@ from benchmark.engine.measuring.cost import simulate
 from benchmark.engine.pictures.data import Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
+from benchmark.planning.footprint import GB
 from benchmark.planning.network import CIFAR, IMAGENET
 from benchmark.planning.table import Row, print_rows
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import TWIN, Backbone, Suite
+from benchmark.schema.suite import CHECKPOINTING, TWIN, Backbone, Suite
 
 PUBLISHED = Path("results/published.csv")
-GB = 1e9
 SECOND_HAND = "second-hand"  # in the note of a figure that we have not read in its own paper
 SHOWN = {
     **{"name": "method", "modules": "K", "batch": "batch", "published_gb": "paper, GB", "simulated_gb": "here, GB"},
@@ -96,9 +96,9 @@ def _imagenet(published: str, backbone: str, batch: int, cut: str = "", weights:
 
 
 SETTINGS = (  # Wang et al. 2021: table 3 (CIFAR-10), table 4 (ImageNet), cuts and weights of their code
-    _cifar("e2ebp", "e2ebp", 1),
-    _cifar("gradient_checkpointing", "gradient_checkpointing", 7, row=1, note=SQRT_NOTE),
-    _cifar("gradient_checkpointing", "gradient_checkpointing", 4, row=1, note=FITTED_NOTE),
+    _cifar(TWIN, TWIN, 1),
+    _cifar(CHECKPOINTING, CHECKPOINTING, 7, row=1, note=SQRT_NOTE),
+    _cifar(CHECKPOINTING, CHECKPOINTING, 4, row=1, note=FITTED_NOTE),
     _infopro_cifar((5, 0.1), "layer1.14"),
     _infopro_cifar((5, 0), "layer1.9", "layer2.2"),
     _infopro_cifar((5, 0), "layer1.6", "layer1.14", "layer2.8"),
@@ -144,9 +144,9 @@ def _simulated_peak(setting: Setting) -> tuple[Method, int]:
     return method, simulate(lambda: method, setting.recipe, setting.task, setting.batch).peak_bytes
 
 
-def published_memory(path: Path = PUBLISHED) -> dict[tuple[str, str, str, int], float]:
+def published_memory() -> dict[tuple[str, str, str, int], float]:
     """GB by (method, data set, backbone, K), of the rows of results/published.csv whose own paper was read."""
-    with path.open(newline="", encoding="utf-8") as lines:
+    with PUBLISHED.open(newline="", encoding="utf-8") as lines:
         rows = [row for row in csv.DictReader(lines) if row["metric"] == "memory_gb" and SECOND_HAND not in row["note"]]
     return {(r["method"], r["dataset"], r["backbone"], int(r["modules"])): float(r["value"]) for r in rows}
 

@@ -20,12 +20,12 @@ from torch import Tensor
 
 from benchmark.engine.load import load_method
 from benchmark.engine.parallel.lane import Lane
-from benchmark.engine.pictures.data import Batch, Task
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
 from benchmark.engine.training.train import build_optimizers, set_phase, train_step
 from benchmark.errors import UserError
+from benchmark.planning.random_batch import random_batch
 from benchmark.planning.simulated import Training
 from benchmark.planning.table import Row, print_rows
 from benchmark.running.cores import cores
@@ -95,34 +95,24 @@ def build(training: Training) -> Method:
     return built
 
 
-def noise(task: Task, size: int, views: int) -> Batch:
-    """Pictures of noise, as the loader would hand them over; with a second view of them, as asked."""
-    shape, view = (size, task.channels, task.image_size, task.image_size), None
-    y = torch.arange(size) % task.classes
-    for _ in range(views):
-        x = torch.randn(shape).contiguous(memory_format=torch.channels_last)
-        view = Batch(torch.randint(0, 256, shape, dtype=torch.uint8), y, task, x, view)
-    assert view is not None
-    return view
-
-
-def serial(training: Training, steps: int = STEPS) -> float:
+def serial(training: Training) -> float:
     """Seconds of a step that does all the work."""
     method = build(training)
     optimizers = build_optimizers(method, training.recipe, method.phase)
-    batch = noise(training.task, training.batch, method.views)
-    return median(_timed(partial(train_step, method, batch, optimizers)) for _ in range(steps + WARMUP))
+    batch = random_batch(training.task, training.batch, views=method.views)
+    times = [_timed(partial(train_step, method, batch, optimizers)) for _ in range(WARMUP + STEPS)]
+    return median(times[WARMUP:])
 
 
-def lanes(training: Training, steps: int = STEPS) -> list[float]:
+def lanes(training: Training) -> list[float]:
     """Seconds that each lane needs for its part of a step."""
     method, k = build(training), training.modules
     optimizers = build_optimizers(method, training.recipe, method.phase)
-    batch, channel = noise(training.task, training.batch, method.views), Kept()
+    batch, channel = random_batch(training.task, training.batch, views=method.views), Kept()
     found = [Lane(number, k, channel) for number in range(k)]
     for lane in found:
-        lane.begin(method, 0, steps)
-    times = [[_timed(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(steps + WARMUP)]
+        lane.begin(method, 0, WARMUP + STEPS)
+    times = [[_timed(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(WARMUP + STEPS)]
     return [median(column) for column in zip(*times[WARMUP:], strict=True)]
 
 
@@ -144,7 +134,7 @@ def beside(report: object, training: Training, seat: Seat) -> float | None:
     with in_lanes(seat, "cpu") as lane:
         method = build(training)
         optimizers = build_optimizers(method, training.recipe, method.phase)
-        batch = noise(training.task, training.batch, method.views)
+        batch = random_batch(training.task, training.batch, views=method.views)
         lane.begin(method, 0, STEPS)
         for _ in range(WARMUP):
             lane.step(method, batch, optimizers)

@@ -1,10 +1,11 @@
 """What is asked of a suite: which of its cells, and what each of them trains by."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 
 from benchmark.errors import UserError
-from benchmark.running.seat import check_shares
+from benchmark.running.seat import Seat, check_shares
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import configured, effective
@@ -13,10 +14,41 @@ from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, l
 from benchmark.schema.tuned import Search, Trial, read_search
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Which cells of some methods in a suite are trained, and how.
+
+    Attributes:
+        protocol: only this one of the suite's; records of the others stay.
+        seeds: only the first so many of each row; likewise.
+        index: only this one of the cells, from 0 on; others may be trained at the same time, by other processes.
+        again: train those that are kept, too.
+        seconds: from now, after which no cell begins, and those that are under way are stopped and kept.
+        keep_weights: of the networks that are trained now, beside their kept records.
+        gpus_per_cell: so many processes train a cell together, each on a GPU, or for a suite on processors on a core.
+        parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
+        seat: of this process, which trains the one cell together with others that somebody else has started; but for
+            the first of them they return no records.
+        prepare: train nothing; only find out what all seeds of a row share, on processors, and keep it.
+    """
+
+    protocol: str | None = None
+    seeds: int | None = None
+    index: int | None = None
+    again: bool = False
+    seconds: float = float("inf")
+    keep_weights: bool = False
+    gpus_per_cell: int = 1
+    parallel: bool = False
+    seat: Seat | None = None
+    prepare: bool = False
+
+
 class Asked:
     """The cells of a suite that shall be finished, among all of the methods that are named.
 
     Attributes:
+        options: which of their cells are wanted, and how they are trained.
         methods: of the cells that are wanted.
         all: cells of these methods, by all protocols and seeds.
         wanted: those of them that are asked for.
@@ -27,29 +59,31 @@ class Asked:
         UserError: the suite does not train these, or has no such cell.
     """
 
-    def __init__(
-        self, name: str, methods: Sequence[str], protocol: str | None, seeds: int | None, index: int | None
-    ) -> None:
-        self.name, self.suite, self.methods = name, load_suite(name), list(dict.fromkeys(methods))
+    def __init__(self, name: str, methods: Sequence[str], options: RunOptions) -> None:
+        self.name, self.suite, self.options = name, load_suite(name), options
+        self.methods = list(dict.fromkeys(methods))
         self.all = [cell for method in self.methods for cell in cells(name, self.suite, method)]
+        protocol, seeds = options.protocol, options.seeds
         check_asked(name, self.suite, self.methods, protocol)
         asked = [c for c in self.all if protocol in (None, c.protocol) and (seeds is None or c.seed < seeds)]
-        if index is not None:
-            asked = [_at(index, asked, name)]
+        if options.index is not None:
+            asked = [_at(options.index, asked, name)]
             self.methods = [asked[0].method]
         self.wanted = asked
         self.suite_of: Callable[[Cell], Suite] = cache(partial(effective, self.suite))
         self.identity_of: Callable[[Cell], Identity] = cache(partial(identify, suite=self.suite))
 
-    def check_processes(self, processes: int, parallel: bool) -> None:
+    def check_processes(self) -> None:
         """Make sure that cells can be trained by so many processes each, or by one for each of their modules.
 
         Raises:
             UserError: some cannot.
         """
+        seat = self.options.seat
+        processes = seat.size if seat else self.options.gpus_per_cell
         for cell in self.wanted:
             check_shares(self.suite_of(cell).recipe, processes)
-            if parallel and self.suite_of(cell).recipe.parts > 1:
+            if self.options.parallel and self.suite_of(cell).recipe.parts > 1:
                 raise UserError("--parallel modules hands whole batches on: leave `parts` out of the recipe.")
 
     def fingerprints(self, data: str) -> Callable[[Cell], str]:

@@ -4,8 +4,9 @@ Facts are collected as they become known, so a cell that diverges or breaks stil
 it was and how far it came.
 """
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from operator import mul
@@ -28,7 +29,7 @@ from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import accuracy, hit_rates
-from benchmark.engine.training.method import Method, Phase
+from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import place, prepare_process
 from benchmark.engine.training.seeding import derive_seed
 from benchmark.engine.training.train import UNWATCHED, Diverged, Epoch, Standing, Watch, train_phase
@@ -79,11 +80,12 @@ def run_cell(
         Stopped, CannotGoOn: what the keeper says, and nobody else.
     """
     identity = identify(cell, suite)  # now: its file may be gone later
+    training = _Training(cell, suite, on_progress, judge, keeper, team, lane, row)
     facts: dict[str, Any] = {"fingerprint": fingerprint}
     status: Status = "ok"
     error = None
     try:
-        for name, value in _observe(cell, suite, fingerprint, on_progress, splits, judge, keeper, team, lane, row):
+        for name, value in training.facts(fingerprint, splits):
             facts[name] = value
     except (Stopped, CannotGoOn):
         raise
@@ -94,108 +96,141 @@ def run_cell(
     return storable(identity, status, error, facts)
 
 
-def _observe(
-    cell: Cell,
-    suite: Suite,
-    asked: str,
-    on_progress: Callable[[float], None],
-    splits: Splits | None,
-    judge: Judge | None,
-    keeper: Keeper | None,
-    team: Team | None,
-    lane: Lane | None,
-    row: Known | None,
-) -> Iterator[tuple[str, Any]]:
-    """All facts of a cell, in the order in which they become known."""
-    prepare_process(suite.device, suite.recipe.precision)
-    loaded = load(cell, suite)
-    splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
-    yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
-    origin = provenance(loaded_sha256(loaded.method), splits, suite)
-    origin = origin.model_copy(update=said_of_lanes(lane) if lane else said_of(sharing(suite.recipe, team)))
-    yield "provenance", keeper.begun(origin) if keeper else origin
-    with loaded.unchanged(cell, suite):
-        yield from _measured(cell, suite, loaded, splits, on_progress, judge, keeper, team, lane, row)
+@dataclass(frozen=True)
+class _Training:
+    """A cell that is to be trained, and who takes part in it, as :func:`run_cell` is told."""
 
+    cell: Cell
+    suite: Suite
+    on_progress: Callable[[float], None]
+    judge: Judge | None
+    keeper: Keeper | None
+    team: Team | None
+    lane: Lane | None
+    row: Known | None
 
-def _measured(
-    cell: Cell,
-    suite: Suite,
-    loaded: Loaded,
-    splits: Splits,
-    on_progress: Callable[[float], None],
-    judge: Judge | None,
-    keeper: Keeper | None,
-    team: Team | None,
-    lane: Lane | None,
-    row: Known | None,
-) -> Iterator[tuple[str, Any]]:
-    """What the cell is, costs and reaches."""
-    dataset = loaded.dataset
-    build = builder(cell, suite, dataset.task, loaded.method)
-    method = build()
-    yield "options", plain(vars(method.options))
-    yield "recipe", suite.recipe.facts()
-    yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
-    yield "labels", labels_consumed(method, len(splits.train))
-    loaders = build_loaders(cell, suite, dataset, splits, method, team)
-    alone = suite_of_share(suite, team)
+    def facts(self, asked: str, splits: Splits | None) -> Iterator[tuple[str, Any]]:
+        """All facts of the cell, in the order in which they become known; ``asked`` is its fingerprint."""
+        cell, suite = self.cell, self.suite
+        prepare_process(suite.device, suite.recipe.precision)
+        loaded = load(cell, suite)
+        splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
+        yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
+        origin = provenance(loaded_sha256(loaded.method), splits, suite)
+        shared = said_of_lanes(self.lane) if self.lane else said_of(sharing(suite.recipe, self.team))
+        origin = origin.model_copy(update=shared)
+        yield "provenance", self.keeper.begun(origin) if self.keeper else origin
+        with loaded.unchanged(cell, suite):
+            yield from self._measured(loaded, splits)
 
-    def fresh() -> World:
-        again = builder(cell, suite, dataset.task, load_method(cell.method))()
-        return World(again, alone.recipe, torch.device(suite.device))
+    def _measured(self, loaded: Loaded, splits: Splits) -> Iterator[tuple[str, Any]]:
+        """What the cell is, costs and reaches."""
+        cell, suite, keeper, team, dataset = self.cell, self.suite, self.keeper, self.team, loaded.dataset
+        build = builder(cell, suite, dataset.task, loaded.method)
+        method = build()
+        yield "options", plain(vars(method.options))
+        yield "recipe", suite.recipe.facts()
+        yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
+        yield "labels", labels_consumed(method, len(splits.train))
+        loaders = build_loaders(cell, suite, dataset, splits, method, team)
+        alone = suite_of_share(suite, team)
 
-    known = keeper.known() if keeper else None
-    told = known[0] if known else row.isolation if row else ""
-    isolation = told or check_isolation(method, fresh, loaders["train"])
-    yield "isolation", isolation
+        def fresh() -> World:
+            again = builder(cell, suite, dataset.task, load_method(cell.method))()
+            return World(again, alone.recipe, torch.device(suite.device))
 
-    judge = judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
-    train = partial(_train, cell, suite, loaders, on_progress, judge, team, lane)
-    if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
-        yield "accuracy", train(Examiner(fresh), method)[0]
-        return
-    cost, steps = known[1:] if known else (yield from _costs(cell, alone, loaded, build, method, loaders["train"], row))
-    cost = cost if team is None else of_all_shares(cost, team.size)
-    yield "cost", cost
-    if keeper:
-        keeper.know(isolation, cost, steps)
-    examiner = (LeadExaminer if team else Examiner)(fresh, steps)
-    accuracies, train_seconds, cuda_peak = train(examiner, method, keeper)
-    if examiner.leak:
-        yield "isolation", "leaks"
-    an_epoch = [step.flops * len(loaders["train"]) * (team.size if team else 1) for step in steps]
-    trained = sum(an_epoch[row.phase] for row in accuracies.curve)  # and not what was planned
-    measured = {"train_flops": int(trained), "train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
-    yield "cost", cost.model_copy(update=measured)
-    yield "accuracy", accuracies
+        known = keeper.known() if keeper else None
+        told = known[0] if known else self.row.isolation if self.row else ""
+        isolation = told or check_isolation(method, fresh, loaders["train"])
+        yield "isolation", isolation
 
+        judge = self.judge or partial(_judge, partial(evaluation_loader, cell, suite, dataset, splits.test))
+        if not method.phases():  # a network that nobody trains has an accuracy, and no step that could cost
+            yield "accuracy", self._trained(method, loaders, judge, Examiner(fresh), keeper=None)[0]
+            return
+        cost, steps = known[1:] if known else (yield from self._costs(alone, loaded, build, method, loaders["train"]))
+        cost = cost if team is None else of_all_shares(cost, team.size)
+        yield "cost", cost
+        if keeper:
+            keeper.know(isolation, cost, steps)
+        examiner = (LeadExaminer if team else Examiner)(fresh, steps)
+        accuracies, train_seconds, cuda_peak = self._trained(method, loaders, judge, examiner, keeper)
+        if examiner.leak:
+            yield "isolation", "leaks"
+        an_epoch = [step.flops * len(loaders["train"]) * (team.size if team else 1) for step in steps]
+        trained = sum(an_epoch[row.phase] for row in accuracies.curve)  # and not what was planned
+        measured = {"train_flops": int(trained), "train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
+        yield "cost", cost.model_copy(update=measured)
+        yield "accuracy", accuracies
 
-def _costs(
-    cell: Cell,
-    suite: Suite,
-    loaded: Loaded,
-    build: Callable[[], Method],
-    method: Method,
-    loader: Loader,
-    row: Known | None,
-) -> Generator[tuple[str, Any], None, tuple[Cost, list[Metered]]]:
-    """What a step costs, as simulated and as measured, and what a real one of each phase was metered at."""
-    batch = next(loader.epoch(0))
-    twin = None if cell.method == TWIN else builder(cell, suite, loaded.dataset.task, loaded.twin, {})
-    measure = partial(measure_cost, build, twin, suite.recipe, batch, suite.recipe_of_twin)
-    simulated = None
-    if row:
-        simulated = Simulated(Simulation(**row.simulated), row.peak_ratio, row.flops_ratio, row.twin_error)
-    cost = _pathless(measure(simulated))
-    yield "cost", cost
-    real, steps = real_steps(build, suite.recipe, batch)
-    if simulated and not simulated.is_of(real):  # its shape hangs on the seed
-        cost = _pathless(measure())
-    check_simulation(cost, real)
-    epochs = [suite.recipe.epochs_of(phase.share) for phase in method.phases()]  # whole ones, as they are trained
-    an_epoch = [step.flops * len(loader) for step in steps]
-    return cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))}), steps
+    def _costs(
+        self, suite: Suite, loaded: Loaded, build: Callable[[], Method], method: Method, loader: Loader
+    ) -> Generator[tuple[str, Any], None, tuple[Cost, list[Metered]]]:
+        """What a step costs, as simulated and as measured, and what a real one of each phase was metered at.
+
+        Args:
+            suite: as a process alone with its share of the batches sees it.
+        """
+        cell, row, batch = self.cell, self.row, next(loader.epoch(0))
+        twin = None if cell.method == TWIN else builder(cell, suite, loaded.dataset.task, loaded.twin, {})
+        measure = partial(measure_cost, build, twin, suite.recipe, batch, suite.recipe_of_twin)
+        simulated = None
+        if row:
+            simulated = Simulated(Simulation(**row.simulated), row.peak_ratio, row.flops_ratio, row.twin_error)
+        cost = _pathless(measure(simulated))
+        yield "cost", cost
+        real, steps = real_steps(build, suite.recipe, batch)
+        if simulated and not simulated.is_of(real):  # its shape hangs on the seed
+            cost = _pathless(measure())
+        check_simulation(cost, real)
+        epochs = [suite.recipe.epochs_of(phase.share) for phase in method.phases()]  # whole ones, as they are trained
+        an_epoch = [step.flops * len(loader) for step in steps]
+        return cost.model_copy(update={"train_flops": sum(map(mul, epochs, an_epoch))}), steps
+
+    def _trained(
+        self,
+        method: Method,
+        loaders: Mapping[str, Loader],
+        judge: Judge,
+        examiner: Examiner,
+        keeper: Keeper | None,
+    ) -> tuple[Accuracy, float, int | None]:
+        """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
+        cell, suite, on_progress = self.cell, self.suite, self.on_progress
+        peak = CudaPeak(torch.device(suite.device))
+        watch = self.lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
+        standing = keeper.standing if keeper else None
+        if keeper and keeper.keep.networks:
+            on_progress = Networks(method, suite, keeper.keep.networks, keeper.say).heard_by(on_progress)
+        rows = train_phases(
+            cell,
+            suite,
+            loaders,
+            on_progress,
+            method,
+            watch=watch,
+            metered=peak.measured,
+            standing=standing,
+            team=self.team,
+        )
+        peak.note(examiner.cuda_peak)
+        probes = linear_probes(method, loaders["probe"], loaders["validation"])
+        validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
+        anew = load_method(cell.method)  # no class that could remember the training
+        examiner.check_untouched(method)
+        if keeper and keeper.keep.weights:
+            keeper.say(keep_weights(method, loaders["validation"], cell, suite, keeper.keep.weights))
+        copy = fresh_copy(builder(cell, suite, method.task, anew), method)
+        evaluate_twice(method, copy, loaders["validation"], "validation")
+        test_top1, test_top5 = judge(method, copy)
+        reached = Accuracy(
+            test_top1=test_top1,
+            test_top5=test_top5,
+            validation_top1=validation or 0.0,
+            probes=[*probes, validation or 0.0],
+            curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
+        )
+        return reached, sum(row.seconds for row in rows), peak.bytes
 
 
 def _pathless(cost: Cost) -> Cost:
@@ -208,47 +243,6 @@ def builder(
     """Makes the method on the cell's network, with the cell's options if no others are given."""
     options = cell_options(suite, cell, method.variants) if options is None else options
     return partial(build_method, method, options, suite, suite.backbone(cell.backbone), task, cell.modules, cell.seed)
-
-
-def _train(
-    cell: Cell,
-    suite: Suite,
-    loaders: dict[str, Loader],
-    on_progress: Callable[[float], None],
-    judge: Judge,
-    team: Team | None,
-    lane: Lane | None,
-    examiner: Examiner,
-    method: Method,
-    keeper: Keeper | None = None,
-) -> tuple[Accuracy, float, int | None]:
-    """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
-    peak = CudaPeak(torch.device(suite.device))
-    watch = lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
-    standing = keeper.standing if keeper else None
-    if keeper and keeper.keep.networks:
-        on_progress = Networks(method, suite, keeper.keep.networks, keeper.say).heard_by(on_progress)
-    rows = train_phases(
-        cell, suite, loaders, on_progress, method, watch=watch, metered=peak.measured, standing=standing, team=team
-    )
-    peak.note(examiner.cuda_peak)
-    probes = linear_probes(method, loaders["probe"], loaders["validation"])
-    validation = rows[-1].validation_top1 if rows else validate(method, loaders["validation"])
-    anew = load_method(cell.method)  # no class that could remember the training
-    examiner.check_untouched(method)
-    if keeper and keeper.keep.weights:
-        keeper.say(keep_weights(method, loaders["validation"], cell, suite, keeper.keep.weights))
-    copy = fresh_copy(builder(cell, suite, method.task, anew), method)
-    evaluate_twice(method, copy, loaders["validation"], "validation")
-    test_top1, test_top5 = judge(method, copy)
-    reached = Accuracy(
-        test_top1=test_top1,
-        test_top5=test_top5,
-        validation_top1=validation or 0.0,
-        probes=[*probes, validation or 0.0],
-        curve=[EpochRow(**{**vars(row), "losses": list(row.losses)}) for row in rows],
-    )
-    return reached, sum(row.seconds for row in rows), peak.bytes
 
 
 def train_phases(
@@ -347,19 +341,19 @@ def of_all_shares(cost: Cost, processes: int) -> Cost:
     return cost.model_copy(update=total)
 
 
-def labels_consumed(method: Method, pictures: int) -> dict[str, int]:
-    """Training pictures by the kind of label (full, pairs, none) that was used of them."""
+def labels_consumed(method: Method, pictures: int, but_by: Collection[int] = ()) -> dict[str, int]:
+    """Training pictures by the kind of label (full, pairs, none) that was used of them.
+
+    Args:
+        but_by: modules whose training does not count.
+    """
     used: dict[str, int] = {}
     for phase in method.phases():
-        count = pictures_shown(phase, pictures, method.task.classes)
-        used[phase.labels] = max(count, used.get(phase.labels, 0))
+        if set(phase.trains) - set(but_by):
+            few = phase.labels_per_class
+            count = pictures if few is None else min(pictures, few * method.task.classes)
+            used[phase.labels] = max(count, used.get(phase.labels, 0))
     return used
-
-
-def pictures_shown(phase: Phase, pictures: int, classes: int) -> int:
-    """How many of the training pictures a phase is shown."""
-    few = phase.labels_per_class
-    return pictures if few is None else min(pictures, few * classes)
 
 
 def how_it_ended(reason: BaseException) -> tuple[Status, str]:

@@ -38,7 +38,6 @@ def run_shared_cell(
 ) -> Record | Unfinished | Crash | None:
     """Train a cell as one of several processes; the first of them returns its record, others how they broke."""
     with joined(seat, suite.device) as team:
-        assert team is not None
         keeper = partial(SharedKeeper, keep, fingerprint, torch.device(suite.device), report, team)
         run = (
             partial(follow, cell, suite, team) if team.rank else partial(_lead, report, cell, suite, fingerprint, team)

@@ -21,7 +21,7 @@ from typing import Any
 import benchmark
 from benchmark.errors import UserError
 from benchmark.running.server import LENGTH, TERMINAL_SIGNALS
-from benchmark.running.tree import kill_tree, state
+from benchmark.running.tree import ended, kill_tree, state
 
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from benchmark.running.server import main; del sys.path[0]; main({})"
@@ -177,7 +177,7 @@ class Process:
         if self.end is not None:
             return readable(self.end)
         self._listen()
-        return self.pid in self.server.codes or state(self.pid) in ("", "Z")
+        return self.pid in self.server.codes or ended(self.pid)
 
     @property
     def exit_code(self) -> int | None:

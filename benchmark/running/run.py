@@ -6,16 +6,15 @@ from functools import cache
 from pathlib import Path
 
 from benchmark.errors import UserError
-from benchmark.running.asked import Asked
+from benchmark.running.asked import Asked, RunOptions
 from benchmark.running.executors import Executor, Local, Work
 from benchmark.running.executors.local import prepared
 from benchmark.running.launch import run_one
 from benchmark.running.methods import not_parallel
 from benchmark.running.observer import Observer
 from benchmark.running.row import Known, row_of
-from benchmark.running.seat import Seat
 from benchmark.running.slots import slots
-from benchmark.running.store import KEPT, RUNS, Store, record_path, remove_others
+from benchmark.running.store import KEPT, RUNS, Store, remove_others
 from benchmark.running.turns import in_turn
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
@@ -32,106 +31,96 @@ def run_suite(
     name: str,
     methods: Sequence[str],
     observer: Observer,
+    options: RunOptions | None = None,
+    executor: Executor | None = None,
     runs: Path = RUNS,
     kept: Path = KEPT,
-    again: bool = False,
-    jobs: int | None = None,
-    protocol: str | None = None,
-    seeds: int | None = None,
-    seconds: float = float("inf"),
-    keep_weights: bool = False,
-    index: int | None = None,
-    gpus_per_cell: int = 1,
-    seat: Seat | None = None,
-    parallel: bool = False,
-    executor: Executor | None = None,
-    prepare: bool = False,
 ) -> list[Record]:
     """Train all cells of (suite, methods) that are not kept yet, and write their records below ``runs``.
 
     Args:
-        protocol: only this one of the suite's; records of the others stay.
-        seeds: only the first so many of each row; likewise.
-        again: train those that are kept, too.
-        jobs: so many cells side by side; by default one for each core or GPU.
-        seconds: from now, after which no cell begins, and those that are under way are stopped and kept.
-        keep_weights: of the networks that are trained now, beside their kept records.
-        index: only this one of the cells, from 0 on; others may be trained at the same time, by other processes.
-        gpus_per_cell: so many processes train a cell together, each on a GPU, or for a suite on processors on a core.
-        seat: of this process, which trains the one cell together with others that somebody else has started; but for
-            the first of them they return no records.
-        parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
-        executor: who trains them; by default this machine, with these ``jobs`` and in this ``seat``.
-        prepare: train nothing; only find out what all seeds of a row share, on processors, and keep it.
+        options: which of the cells, and how; by default all.
+        executor: who trains them; by default this machine, a cell for each core or GPU.
 
     Raises:
         UserError: the suite cannot run here, or a record cannot be written; what is finished is kept.
         OutOfTime: cells were stopped, or did not begin.
     """
-    deadline = time.monotonic() + seconds
-    executor = executor or Local(jobs, seat)
-    asked = Asked(name, methods, protocol, seeds, index)
-    if parallel and index is not None and (refused := not_parallel(asked.methods)):
+    options = options or RunOptions()
+    deadline = time.monotonic() + options.seconds
+    executor = executor or Local(seat=options.seat)
+    asked, store = Asked(name, methods, options), Store(runs, kept, observer)
+    if options.parallel and options.index is not None and (refused := not_parallel(asked.methods)):
         raise UserError(refused[asked.methods[0]])
-    store = Store(runs, kept, observer)
     store.check([asked.identity_of(cell) for cell in asked.wanted], name)
-    if index is None and executor.here:
+    if options.index is None and executor.here:
         store.clean(name)
-    here = executor.here and not prepare
+    here = executor.here and not options.prepare
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(asked.methods), here)
-    asked.check_processes(seat.size if seat else gpus_per_cell, parallel)
+    asked.check_processes()
     if others := asked.searched_otherwise(data):
         observer.note(f"{', '.join(others)}: {SEARCHED_OTHERWISE}; `beyond tune {name}` searches anew.")
     fingerprint = asked.fingerprints(data)
 
     @cache
     def finished(cell: Cell) -> Record | None:
-        return None if again else store.finished(cell, fingerprint(cell), asked.identity_of(cell))
+        return None if options.again else store.finished(cell, fingerprint(cell), asked.identity_of(cell))
 
     records = {cell: record for cell in asked.wanted if (record := finished(cell))}
     observer.begin(len(asked.wanted), len(records))
     for cell, record in records.items():
         store.publish(record)
         store.forget(fingerprint(cell))
-    suites = {cell: asked.suite_of(cell) for cell in asked.wanted if cell not in records}
+    work = _work([cell for cell in asked.wanted if cell not in records], asked, store, fingerprint, finished)
+    if options.prepare:
+        now = prepared(work, slots(0), deadline - time.monotonic(), pays=False)
+        observer.note(f"{len(now)} of {len({row_of(one.cell) for one in work})} rows were prepared now.")
+        return []
+    with store.truthful():
+        for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):
+            records[cell] = record
+            store.save(record, fingerprint(cell), shared=options.seat is not None)
+            observer.finished(cell, record)
+    store.complain()
+    if options.index is None:
+        remove_others(runs / name, asked.methods, {runs / asked.identity_of(cell).path for cell in asked.all})
+    if options.seat and options.seat.rank:
+        return []
+    if left := len(asked.wanted) - len(records):
+        raise OutOfTime(f"{left} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")
+    return [records[cell] for cell in asked.wanted]
+
+
+def _work(
+    cells: Iterable[Cell],
+    asked: Asked,
+    store: Store,
+    fingerprint: Callable[[Cell], str],
+    finished: Callable[[Cell], Record | None],
+) -> list[Work]:
+    """The cells in the order in which they shall begin, each with what is known of its row."""
+    options, suites = asked.options, {cell: asked.suite_of(cell) for cell in cells}
     todo = in_turn(suites, suites)
     row_files = {row: store.row_file(fingerprint(row)) for row in map(row_of, todo)}
     told = _told_by_others(todo, asked.all, finished)
-    if index is not None or not again:  # of one cell, whoever asks for it may have had its row prepared just now
+    if options.index is not None or not options.again:  # whoever asks for one cell may have had its row prepared now
         told = _told_by_files(row_files) | told
-    work = [
+    return [
         Work(
             cell,
             suites[cell],
             asked.identity_of(cell),
             fingerprint(cell),
-            store.keep(fingerprint(cell), keep_weights, bool(asked.suite.examine)),
-            record_path(runs, asked.identity_of(cell)),
-            processes=cell.modules if parallel else gpus_per_cell,
-            parallel=parallel and cell.modules > 1,
-            again=again,
+            store.keep(fingerprint(cell), options.keep_weights, bool(asked.suite.examine)),
+            store.runs / asked.identity_of(cell).path,
+            processes=cell.modules if options.parallel else options.gpus_per_cell,
+            parallel=options.parallel and cell.modules > 1,
+            again=options.again,
             row=told.get(row_of(cell)),
             row_file=row_files[row_of(cell)],
         )
         for cell in todo
     ]
-    if prepare:
-        now = prepared(work, slots(0, jobs), deadline - time.monotonic(), pays=False)
-        observer.note(f"{len(now)} of {len(row_files)} rows were prepared now.")
-        return []
-    with store.truthful():
-        for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):
-            records[cell] = record
-            store.save(record, fingerprint(cell), shared=seat is not None)
-            observer.finished(cell, record)
-    store.complain()
-    if index is None:
-        remove_others(runs / name, asked.methods, {record_path(runs, asked.identity_of(cell)) for cell in asked.all})
-    if seat and seat.rank:
-        return []
-    if left := len(asked.wanted) - len(records):
-        raise OutOfTime(f"{left} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")
-    return [records[cell] for cell in asked.wanted]
 
 
 def _told_by_others(

@@ -53,12 +53,12 @@ def check_jobs(jobs: int | None) -> None:
         )
 
 
-def visible_gpus(count: int, listed: str | None = None) -> list[str]:
+def visible_gpus(count: int) -> list[str]:
     """The GPUs that this process may use, each under the name that the user's list has for it.
 
     CUDA reads the list up to its first entry that is no GPU (``-1``), and finds ``count`` there.
     """
-    listed = os.environ.get(VISIBLE) if listed is None else listed
+    listed = os.environ.get(VISIBLE)
     if listed is None:
         return [str(n) for n in range(count)]
     names: list[str] = []

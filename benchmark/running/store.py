@@ -45,7 +45,7 @@ class Store:
         Raises:
             UserError: something else stands in its place, or the folder cannot be written.
         """
-        for path in (record_path(self.runs, who) for who in wanted):
+        for path in (self.runs / who.path for who in wanted):
             if path.is_dir():
                 raise UserError(f"{path} is a folder, where a record belongs; move it away.")
         try:
@@ -72,7 +72,7 @@ class Store:
     def finished(self, cell: Cell, fingerprint: str, identity: Identity) -> Record | None:
         """The record of a cell that was finished before: here, or wherever the committed one was made."""
         own = _finished_record(self.kept / f"{fingerprint}.json", fingerprint, cell)
-        return own or _finished_record(record_path(self.runs, identity), fingerprint, cell)
+        return own or _finished_record(self.runs / identity.path, fingerprint, cell)
 
     def save(self, record: Record, asked: str, shared: bool = False) -> None:
         """Write a record that was just made; one of other files than were ``asked`` for is kept for no later run.
@@ -102,7 +102,7 @@ class Store:
 
     def publish(self, record: Record) -> None:
         """Write it where tables read it; where that fails, its copy is kept, and :meth:`complain` says so."""
-        path = record_path(self.runs, record.identity)
+        path = self.runs / record.identity.path
         try:
             write_record(record, path)
         except OSError as error:
@@ -142,11 +142,6 @@ def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:
     ran = record.provenance
     same = record.fingerprint == fingerprint and ran is not None and of_todays_code(cell.method, ran.method_sha256)
     return record if record.genuine and same and record.status in WORTH_KEEPING else None
-
-
-def record_path(runs: Path, i: Identity) -> Path:
-    """Where the record of a cell stands below a folder of them."""
-    return runs / i.suite / i.method / f"{i.file_stem}.json"
 
 
 def remove_others(folder: Path, methods: Sequence[str], keep: set[Path]) -> None:

@@ -32,15 +32,12 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 
 
 @contextmanager
-def joined(seat: Seat | None, device: str) -> Iterator[Team | None]:
-    """The team that a process belongs to, which has met inside; none without a seat.
+def joined(seat: Seat, device: str) -> Iterator[Team]:
+    """The team that a process belongs to, which has met inside.
 
     Who waits longer than :data:`PATIENCE` for another gives up with an error. The group ends with the process: to take
     leave of it in order would mean to wait for the others, whatever has become of them.
     """
-    if seat is None:
-        yield None
-        return
     if device == "cpu" and seat.address != "env://":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # what a machine's name resolves to is none of its business
     dist.init_process_group(BACKENDS[device], seat.address, PATIENCE, seat.size, seat.rank)

@@ -34,6 +34,11 @@ def descendants(root: int) -> list[int]:
     return found
 
 
+def ended(pid: int) -> bool:
+    """Whether a process runs no more; its parent may not have noticed yet."""
+    return state(pid) in ("", "Z", "X")
+
+
 def state(pid: int) -> str:
     """One letter as in ``ps``: R, S, T (stopped), Z (ended) ...; empty if there is no such process or no /proc."""
     with suppress(OSError, IndexError):

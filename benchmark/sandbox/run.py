@@ -29,10 +29,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmark.running.slots import VISIBLE
+from benchmark.running.tree import ended
 from benchmark.sandbox import bubblewrap, landlock, seccomp
 from benchmark.sandbox.cgroup import own_group
 from benchmark.sandbox.streams import Lines, Tail
-from benchmark.sandbox.usage import ended, family, stored, usage
+from benchmark.sandbox.usage import family, stored, usage
 
 GIB = 2**30
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.running.tree import descendants
+
 MEMORY = re.compile(rb"^(?:VmRSS|VmSwap|VmPTE|HugetlbPages):\s*(\d+) kB", re.MULTILINE)
 THREADS = re.compile(rb"^Threads:\s*(\d+)", re.MULTILINE)
 
@@ -34,17 +36,7 @@ class Stored:
 
 def family(root: int) -> set[int]:
     """A process and all that it started, as far as they have not been adopted; itself alone without /proc."""
-    parents = dict[int, int]()
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = file.read_bytes().rpartition(b")")[2].split()
-            parents[int(file.parent.name)] = int(fields[1])
-    tree, waiting = set[int](), [root]
-    while waiting:
-        pid = waiting.pop()
-        tree.add(pid)
-        waiting += [child for child, parent in parents.items() if parent == pid and child not in tree]
-    return tree
+    return {root, *descendants(root)}
 
 
 def usage(root: int) -> Usage:
@@ -98,11 +90,3 @@ def stored(folder: Path, most: int) -> Stored:
                 if entries >= most:
                     break
     return Stored(size, entries)
-
-
-def ended(pid: int) -> bool:
-    """Whether a process runs no more (Linux)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X")
-    except OSError:
-        return True

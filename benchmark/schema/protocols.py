@@ -1,12 +1,10 @@
 """By what a cell trains: the suite as it stands, or with what the cell's protocol changes of it."""
 
-from pathlib import Path
-
 from benchmark.schema.suite import TWIN, Cell, Override, Suite
-from benchmark.schema.tuned import TUNED, Configuration, read_chosen
+from benchmark.schema.tuned import Configuration, read_chosen
 
 
-def effective(suite: Suite, cell: Cell, tuned: Path = TUNED) -> Suite:
+def effective(suite: Suite, cell: Cell) -> Suite:
     """The suite by which a cell trains; the same suite where nothing is changed for the cell.
 
     A tuned cell has the recipe and the options that its method's search chose, and a tuned twin; a reference has
@@ -16,8 +14,8 @@ def effective(suite: Suite, cell: Cell, tuned: Path = TUNED) -> Suite:
         UserError: the method, or the twin, was not tuned yet.
     """
     if cell.recipe == "tuned":
-        own = read_chosen(cell.suite, cell.method, suite.tune, tuned, cell.variant)
-        twin = read_chosen(cell.suite, TWIN, suite.tune, tuned)
+        own = read_chosen(cell.suite, cell.method, suite.tune, cell.variant)
+        twin = read_chosen(cell.suite, TWIN, suite.tune)
         twin_recipe = suite.recipe.changed(twin.recipe)
         suite = configured(suite, cell.method, own).model_copy(update={"twin_recipe": twin_recipe})
     if cell.times:

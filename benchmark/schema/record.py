@@ -61,6 +61,11 @@ class Identity(Part):
         return f"{self.backbone}-k{self.modules}{variant}-s{self.seed}{recipe}{times}"
 
     @property
+    def path(self) -> Path:
+        """Where the cell's file stands below a folder of records, or of outcomes of ``beyond verify``."""
+        return Path(self.suite, self.method, f"{self.file_stem}.json")
+
+    @property
     def setting(self) -> str:
         """What a person reads of its row within the suite, such as ``dgl resnet50 K=4 tuned``."""
         variant = f"/{self.variant}" if self.variant else ""

@@ -20,6 +20,7 @@ from benchmark.schema.text import printable
 
 SUITES = Path("suites.yaml")
 TWIN = "e2ebp"  # the method that all others are compared with, at K = 1
+CHECKPOINTING = "gradient_checkpointing"  # exactly the twin, in less memory: the bar for all that save memory
 FIRST_TUNING_SEED = 1000  # evaluation's are below it
 Balance = Literal["memory", "flops", "units"]
 # Whose recipe trains: the suite's own for all methods, each method's best of equally many tries, or a paper's.

@@ -136,9 +136,7 @@ def write_search(search: Search, folder: Path = TUNED) -> None:
     write_text(search.model_dump_json(indent=1) + "\n", search_path(search.suite, search.method, folder))
 
 
-def read_chosen(
-    suite: str, method: str, budget: Tune, folder: Path = TUNED, variant: str | None = None
-) -> Configuration:
+def read_chosen(suite: str, method: str, budget: Tune, variant: str | None = None) -> Configuration:
     """The configuration that a method's search chose.
 
     Where no full trial ended ``ok`` it is the first that was tried, the suite's recipe: the method's row then says how
@@ -152,7 +150,7 @@ def read_chosen(
     Raises:
         UserError: it was not tuned, or not to the end.
     """
-    search = read_search(suite, method, folder)
+    search = read_search(suite, method)
     if search is None:
         raise UserError(f"{method} is not tuned for suite {suite}; run `{_command(suite, method)}` first.")
     spent = (search.configurations, search.share) == (budget.configurations, budget.share) and search.complete

@@ -46,8 +46,7 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
 def _in_place(path: Path, runs: Path) -> Record:
     """The record of a file that has the record's own name."""
     record = read_record(path)
-    who = record.identity
-    own = runs / who.suite / who.method / f"{who.file_stem}.json"
+    own = runs / record.identity.path
     if path != own:
         raise UserError(
             f"{path} holds the record that belongs in {own}; delete it if it is a copy, else move it there."

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-TWIN = "e2ebp"  # the method whose cell of the same seed at K = 1 the others are compared with
+from benchmark.schema.suite import TWIN
+
 REFERENCE = "end-to-end"  # the family that the others are measured by: it is never ranked, and never the best
 ENOUGH = 3  # seeds; a row of fewer is neither ranked, nor best, nor a headline: what it says may be chance
 LEFT = 1e-7  # of a last decimal: what sums in another order differ by

@@ -70,9 +70,7 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     for name, standing in read_authors(results / AUTHORS, set(methods_say)).items():
         methods_say[name]["authors_stand"] = {"state": str(standing), "link": standing.link}
     board = with_metadata(leaderboard(cells, defined), methods_say)
-    smoke = [name for name, suite in defined.items() if suite.role == SMOKE_TEST]
-    tracks = [name for name, suite in defined.items() if suite.examine]  # trained to be examined, and briefly
-    apart = dict.fromkeys(tracks, TRACK) | dict.fromkeys(smoke, SMOKE_TEST)
+    apart = _apart(defined)
     rank = partial(
         ranking,
         board,
@@ -112,15 +110,33 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
     if claims:  # last, as they may be of any of the tables that are there now
         check_names(claims, _names(board, defined, methods_say))
-        contests = {name: suite for name, suite in defined.items() if name not in apart}
-        families = {name: family_that_claims(text) for name, text in methods_say.items()}
-        rows = board.assign(leads=led_as_defined(board, contests), family=board["method"].map(families))
-        rows = rows[~rows["suite"].isin(tracks)]
-        planned = rows_planned(results / "plans", contests, families)
-        evidence = Evidence(rows, cells, rows_asked(rows, contests), smoke, planned)
+        evidence = _evidence(board, cells, defined, methods_say, apart, results / "plans")
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)
     return board
+
+
+def _apart(defined: dict[str, Suite]) -> dict[str, str]:
+    """The role of each suite that is no comparison; a track's networks train to be examined, and briefly."""
+    found = {name: TRACK for name, suite in defined.items() if suite.examine}
+    return found | {name: SMOKE_TEST for name, suite in defined.items() if suite.role == SMOKE_TEST}
+
+
+def _evidence(
+    board: pd.DataFrame,
+    cells: pd.DataFrame,
+    defined: dict[str, Suite],
+    methods_say: dict[str, dict[str, Any]],
+    apart: dict[str, str],
+    plans: Path,
+) -> Evidence:
+    """What claims are held against: all rows but those of tracks."""
+    contests = {name: suite for name, suite in defined.items() if name not in apart}
+    families = {name: family_that_claims(text) for name, text in methods_say.items()}
+    rows = board.assign(leads=led_as_defined(board, contests), family=board["method"].map(families))
+    rows = rows[~rows["suite"].isin([name for name, suite in defined.items() if suite.examine])]
+    smoke = [name for name, role in apart.items() if role == SMOKE_TEST]
+    return Evidence(rows, cells, rows_asked(rows, contests), smoke, rows_planned(plans, contests, families))
 
 
 def _names(

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from benchmark.schema.record import EXACT
+from benchmark.schema.suite import TWIN
 from benchmark.tables.certainty import ERROR, rank_intervals
-from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, TWIN, to_decimals
+from benchmark.tables.columns import COMPARISON, ENOUGH, FILLED, REFERENCE, ROW, to_decimals
 from benchmark.tables.kinds import other_kind
 
 OVERALL = "overall"

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 from benchmark.tables.columns import labels_in_words
 from benchmark.tables.reproduced import NOT_RUN, allowed_difference, verdicts
 
@@ -46,7 +47,7 @@ METHODS = {
 }
 # On ImageNet InfoPro's paper has its memory-balanced cuts and cross-entropy alone, both under one name.
 ON_IMAGENET = {"infopro_balanced": "infopro_softmax"}
-NO_K = {"gradient_checkpointing"}  # published.csv has K = 1 for these, as nothing is cut; the papers state no K
+NO_K = {CHECKPOINTING}  # published.csv has K = 1 for these, as nothing is cut; the papers state no K
 NOT_STATED = "not stated"
 KEY = ["dataset", "backbone", "modules", "method"]
 TABLE = [*KEY, "metric", "published", "published_std", "our_method", "our_modules", "ours", "ours_half", "difference"]
@@ -172,26 +173,26 @@ def memory_as_ratio(published: pd.DataFrame) -> pd.DataFrame:
     """
     memory = published["metric"] == "memory_gb"
     setting = ["dataset", "backbone", "source", "note"]
-    twins = published[memory & (published["method"] == "e2ebp")].groupby(setting)["value"].first().rename("twin")
+    twins = published[memory & (published["method"] == TWIN)].groupby(setting)["value"].first().rename("twin")
     table = published.merge(twins, how="left", left_on=setting, right_index=True)
     gigabytes = table["value"].map("{:g}".format) + " of " + table["twin"].map("{:g} GB".format)
     note = (gigabytes + "; " + table["note"].fillna("")).str.removesuffix("; ")
     converted = table.assign(metric="memory_ratio", value=(table["value"] / table["twin"]).round(3), note=note)
     table = table.where(~memory, converted)
-    return table[~(memory & (table["method"] == "e2ebp"))].drop(columns="twin")
+    return table[~(memory & (table["method"] == TWIN))].drop(columns="twin")
 
 
 def _keys(table: pd.DataFrame, backbone: pd.Series, method: pd.Series) -> pd.Series:
     parts = [
-        table["dataset"].map(_plain),
-        backbone.map(_plain),
+        table["dataset"].map(plain_name),
+        backbone.map(plain_name),
         table["modules"].astype(str),
-        method.map(_plain),
+        method.map(plain_name),
     ]
     return parts[0] + "|" + parts[1] + "|" + parts[2] + "|" + parts[3]
 
 
-def _plain(name: str | float) -> str:
+def plain_name(name: str | float) -> str:
     """``Tiny-ImageNet`` and ``tiny_imagenet`` are one name, ``CIFAR-10`` and ``cifar10`` another."""
     return "?" if pd.isna(name) else re.sub(r"[^a-z0-9]", "", str(name).lower())
 

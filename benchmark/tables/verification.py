@@ -66,13 +66,13 @@ def standings(folder: Path, records: Sequence[Record]) -> list[Standing]:
         records: as they are now.
     """
     outcomes = _outcomes(folder)
-    about, tried = {o.digest: o for o in outcomes}, {_cell(o.identity) for o in outcomes}
+    about, tried = {o.digest: o for o in outcomes}, {o.identity.path for o in outcomes}
     current = [about[r.digest] if r.digest in about and r.genuine else None for r in records]
     faults = _faults([outcome for outcome in current if outcome])
     return [
         _standing(outcome, record, failed=outcome.verdict == "failed" or bool(faults[row_of(outcome.identity)]))
         if outcome
-        else Standing(verification=OLDER if _cell(record.identity) in tried else NEVER)
+        else Standing(verification=OLDER if record.identity.path in tried else NEVER)
         for record, outcome in zip(records, current, strict=True)
     ]
 
@@ -99,11 +99,6 @@ def rows_too_high(folder: Path, current: Container[str]) -> dict[Identity, str]:
 def row_of(cell: Identity) -> Identity:
     """The row that a cell belongs to: its identity, whatever the seed."""
     return cell.model_copy(update={"seed": 0})
-
-
-def _cell(who: Identity) -> tuple[str, str, str]:
-    """A cell's place in ``results/``, whatever its protocol was."""
-    return who.suite, who.method, who.file_stem
 
 
 def _outcomes(folder: Path) -> list[Verification]:

@@ -145,12 +145,7 @@ def fit(
         Diverged: a loss is not finite.
         Stopped: it was asked to stop, and its checkpoint is written.
     """
-    if save is not None:
-        _check_target(Path(save))
-    if checkpoint is not None:
-        _check_folder(Path(checkpoint))
-        if save is not None and Path(save).resolve() == Path(checkpoint).resolve():
-            raise UserError(f"{save} cannot hold both, as the checkpoint is removed in the end; name two files.")
+    _check_places(save, checkpoint)
     folder = read_folder(Path(data))
     kind = method_class(method)
     chosen, where = chosen_recipe(recipe), _device(device)
@@ -261,6 +256,16 @@ def _check_soft_labels(method: Method, recipe: Recipe) -> None:
             set_phase(tried, phase)
             for _ in range(1 + tried.lag):
                 train_step(tried, batch, {})
+
+
+def _check_places(save: str | Path | None, checkpoint: str | Path | None) -> None:
+    """Find now that one of the two files cannot be written."""
+    if save is not None:
+        _check_target(Path(save))
+    if checkpoint is not None:
+        _check_folder(Path(checkpoint))
+        if save is not None and Path(save).resolve() == Path(checkpoint).resolve():
+            raise UserError(f"{save} cannot hold both, as the checkpoint is removed in the end; name two files.")
 
 
 def _check_target(path: Path) -> None:

@@ -17,6 +17,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.running.storable import plain
+from benchmark.running.store import RUNS
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.editions import of_todays_code
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
@@ -29,7 +30,6 @@ from benchmark.tables.trust import FAILED, STANDINGS
 from benchmark.tables.verification import Verification, row_of, rows_too_high, standings
 from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
 
-RUNS = Path("results/runs")
 VERIFIED = Path("results/verified")
 SCRATCH = Path(".beyond/verify")
 GRACE = 600.0  # seconds beyond a cell's own limit: to read pictures and to judge
@@ -46,7 +46,7 @@ class Claim:
     elsewhere: float  # points by which accuracy may differ on another device than the record's
 
 
-def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> tuple[list[Claim], list[str]]:
+def claims(suites: Sequence[str], methods: Sequence[str]) -> tuple[list[Claim], list[str]]:
     """The records that can be verified with the files that are here, and a sentence for each that cannot.
 
     Args:
@@ -63,7 +63,7 @@ def claims(suites: Sequence[str], methods: Sequence[str], runs: Path = RUNS) -> 
         plugin_path(METHODS, method)
     found, unfit = list[Claim](), list[str]()
     for suite in sorted(set(suites or known)):
-        records = {path: read_record(path) for path in sorted(runs.glob(f"{suite}/*/*.json"))}
+        records = {path: read_record(path) for path in sorted(RUNS.glob(f"{suite}/*/*.json"))}
         for path, record in records.items():
             if not methods or path.parent.name in methods:
                 cell = _cell_of(record, known[suite])
@@ -206,7 +206,6 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
     faults = disagreements(claim.record, again, tolerance)
     faults += [f"{again.error}"] if again.error else []
     who, by = claim.record.identity, git.author()
-    place = Path(who.suite, who.method, f"{who.file_stem}.json")
     outcome = Verification(
         identity=who,
         digest=claim.record.digest,
@@ -220,9 +219,9 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
         device=again.provenance.device if again.provenance else "",
         started_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         by=person(by) if by else None,
-        records_by=[person(author) for author in git.authors(RUNS / place)] or None,
+        records_by=[person(author) for author in git.authors(RUNS / who.path)] or None,
     )
-    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / place)
+    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / who.path)
     observer.ended(claim.cell, summary(outcome))
     return outcome
 

@@ -6,7 +6,7 @@ from escaping import plain
 from parts import heading, show_table
 from reading import history
 
-from benchmark.display.changes import LEAD, SINCE, Change, in_words
+from benchmark.display.changes import LEAD, SINCE, Change
 
 MOVED = {
     "name": text("method", "Method", 170, pinned=True),
@@ -53,9 +53,8 @@ def show(change: Change) -> None:
     commit = change.commit
     st.header(plain(f"{commit.date[:10]}: {change}"), anchor=False)
     st.caption(plain(f"{commit.subject} (commit {commit.hash[:12]})"))
-    said = {"New": in_words(change.new), "Gone": in_words(change.gone)}
-    if any(said.values()):
-        st.markdown("\n".join(f"- {what}: {plain(line)}" for what, lines in said.items() for line in lines))
+    if change.new_and_gone:
+        st.markdown("\n".join(f"- {plain(line)}" for line in change.new_and_gone))
     if len(change.moved):
         show_table(change.moved, MOVED, f"Moved rows, {len(change.moved)}, commit {commit.hash[:12]}", most=12)
 

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 from choosers import kept, row
+from escaping import compare_address
 from parts import download, heading, nothing_matches
+from pictures import rows_address
 from reading import claims
 
 from benchmark.display import claims as page
 from benchmark.display.explanations import with_code
+from benchmark.display.rows import query_of
 
 
 def main() -> None:
@@ -27,18 +30,13 @@ def main() -> None:
     if shown.empty:
         nothing_matches("claim")
         return
-    st.html(page.claims_list(page.Said(shown, said.cases), compare_address, rows_address))
+    st.html(page.claims_list(page.Said(shown, said.cases), beside_each_other, rows_address))
     download(shown, "claims")
 
 
-def compare_address(query: Mapping[str, str]) -> str:
+def beside_each_other(rows: Mapping[str, str]) -> str:
     """Where this dashboard sets two rows side by side."""
-    return f"compare?{page.query_of(query)}"
-
-
-def rows_address(query: Mapping[str, str]) -> str:
-    """The leaderboard's rows, relative to any page of the dashboard."""
-    return f"./?{page.query_of(query)}"
+    return compare_address(query_of(rows))
 
 
 main()

@@ -13,7 +13,8 @@ from benchmark.display.charts import learning_curves
 from benchmark.display.reading import without_references
 from benchmark.display.rows import row_names
 from benchmark.display.traits import TRAITS
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import TWIN
+from benchmark.tables.columns import REFERENCE
 
 RUNS, EPOCHS = 8, 120  # at most so many runs at a time, and points a line
 ACCURACY = "Validation accuracy, %"
@@ -47,7 +48,7 @@ def main() -> None:
 def usual(setting: pd.DataFrame) -> list[str]:
     """The end-to-end twin and the most accurate rows without it."""
     setting = setting[setting["kind"] == ""]
-    local = setting[(setting["family"] != "end-to-end") & (setting["modules"] > 1)]
+    local = setting[(setting["family"] != REFERENCE) & (setting["modules"] > 1)]
     best = local.sort_values("test_top1_pct", ascending=False).drop_duplicates("method").iloc[:2]
     return list(row_names(pd.concat([setting[setting["method"] == TWIN], best])))
 

@@ -10,7 +10,6 @@ from reading import board, fit_table, methods
 
 from benchmark.display.fitting import (
     AGAINST_BAR,
-    BAR,
     CARD,
     CARDS,
     ELSE,
@@ -27,7 +26,7 @@ from benchmark.display.fitting import (
 from benchmark.display.memory_chart import memory_by_modules
 from benchmark.display.texts import REFERENCES
 from benchmark.display.traits import TRAITS
-from benchmark.tables.columns import TWIN
+from benchmark.schema.suite import CHECKPOINTING, TWIN
 
 SHOWN = {
     "fits": column.MultiselectColumn(
@@ -79,7 +78,7 @@ def main() -> None:
 
 def as_shown(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their texts; the bar and the twin say what they are."""
-    marks = {BAR: " (the bar)", TWIN: " (the twin)"}
+    marks = {CHECKPOINTING: " (the bar)", TWIN: " (the twin)"}
     each = rows.to_dict("records")
     return rows.assign(
         name=rows["label"] + rows["method"].map(marks).fillna(""),

@@ -33,9 +33,9 @@ from benchmark.display import explanations, standing
 from benchmark.display.citation import OWN_TITLE, bibtex, published_title
 from benchmark.display.reading import web_address
 from benchmark.display.trials import search_chart
+from benchmark.tables.cells import SHORT
 from benchmark.tables.columns import COLUMNS
 
-SHORT = 12  # characters of a hash, as in the table of runs
 MADE = ["suite", "method", "method_sha256", "started_utc"]
 ELSEWHERE = ("rank", "label", "name", "family_chip", "paper", "code", "requires", "removes")  # said above the table
 SHOWN = {

@@ -11,6 +11,8 @@ from parts import board_or_stop, heading, nothing_matches, show_chart, show_tabl
 from benchmark.display import by_family, explanations
 from benchmark.display.charts import by_modules
 from benchmark.display.traits import TRAITS
+from benchmark.schema.suite import TWIN
+from benchmark.tables.columns import REFERENCE
 
 HANDFUL, MOST = 6, 10
 
@@ -21,10 +23,10 @@ def main() -> None:
     board = board_or_stop()
     with row():
         setting = one_setting(board)
-        local = kept(setting[setting["method"] != "e2ebp"], TRAITS, 165)
+        local = kept(setting[setting["method"] != TWIN], TRAITS, 165)
         options = sorted(local["method"].unique())
         chosen = some_of("Method", options, "method", 420, most=MOST, placeholder=f"the {HANDFUL} most accurate")
-    rows = setting[setting["method"].isin([*(chosen or handful(local)), "e2ebp"])]
+    rows = setting[setting["method"].isin([*(chosen or handful(local)), TWIN])]
     if rows["test_top1_pct"].dropna().empty:
         nothing_matches("finished row")
         return
@@ -66,7 +68,7 @@ def families_columns(ks: list[int]) -> dict[str, Any]:
 
 def handful(local: pd.DataFrame) -> list[str]:
     """The most accurate methods among those with most K."""
-    local = local[(local["family"] != "end-to-end") & (local["kind"] == "")]
+    local = local[(local["family"] != REFERENCE) & (local["kind"] == "")]
     done = local[local["modules"] > 1].dropna(subset=["test_top1_pct"])
     best = done.groupby("method").agg(ks=("modules", "nunique"), top=("test_top1_pct", "mean"))
     return list(best.sort_values(["ks", "top"], ascending=False).index[:HANDFUL])

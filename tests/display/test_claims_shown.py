@@ -8,9 +8,10 @@ from contrast import LEAST_OF_WORDS, contrast
 from records import CLAIMS, make_record, write_own_tables, write_runs
 from test_colours import THEME
 
-from benchmark.display.claims import COLOURS, VERDICTS, claims_list, query_of, read_said, summary
+from benchmark.display.claims import COLOURS, VERDICTS, claims_list, read_said, summary
 from benchmark.display.claims_style import claims_style
 from benchmark.display.gap import STEPS
+from benchmark.display.rows import query_of
 
 CIFAR = {"suite": "cifar10", "dataset": "cifar10", "backbone": "cifar_resnet32"}
 

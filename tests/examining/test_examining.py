@@ -24,6 +24,7 @@ from benchmark.examining.network import Network
 from benchmark.examining.rows import ROW, row_of
 from benchmark.examining.run import check_suite, examine_suite
 from benchmark.running.cell import builder
+from benchmark.running.executors import Local
 from benchmark.running.keep import network_file
 from benchmark.running.loaded import load
 from benchmark.running.networks import Networks
@@ -56,7 +57,7 @@ def examined() -> dict[str, str]:
 
 def test_a_track_is_trained_examined_and_not_twice(workshop, monkeypatch):
     write_suites(workshop, TRACK)
-    run_suite("tiny", METHODS, Watcher(), jobs=1)
+    run_suite("tiny", METHODS, Watcher(), executor=Local(1))
     records = {path: path.read_bytes() for path in Path("results/runs").rglob("*.json")}
     kept = sorted(path.name for path in Path(".beyond/networks").rglob("*.safetensors"))
     assert kept == ["00000001.safetensors", "00000002.safetensors"]  # nobody trains the other network

@@ -40,7 +40,7 @@ def ended(monkeypatch, error: Exception):
         raise error
         yield
 
-    monkeypatch.setattr(cell, "_observe", observe)
+    monkeypatch.setattr(cell._Training, "facts", observe)
     suite = load_suite("digits")
     which = Cell(suite="digits", method="dgl", variant="", backbone="cifar_resnet8", modules=2, seed=0)
     return run_cell(lambda fraction: None, which, suite, "0" * 64)

@@ -2,6 +2,7 @@
 
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
+from benchmark.running.asked import RunOptions
 from benchmark.running.run import run_suite
 from benchmark.schema.record import Record
 
@@ -9,7 +10,7 @@ __all__ = ["workshop"]
 
 
 def trained(method: str, parallel: bool) -> Record:
-    (record,) = run_suite("tiny", [method], Watcher(), again=True, parallel=parallel)
+    (record,) = run_suite("tiny", [method], Watcher(), RunOptions(again=True, parallel=parallel))
     return record
 
 

@@ -29,6 +29,7 @@ from benchmark.engine.training.build import build_method
 from benchmark.engine.training.evaluate import hit_rates
 from benchmark.engine.training.train import train_phase
 from benchmark.running import checkpoint
+from benchmark.running.asked import RunOptions
 from benchmark.running.checkpoint import CannotGoOn
 from benchmark.running.keep import Keep, Stop, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
@@ -263,9 +264,9 @@ def test_one_cell_of_a_suite_by_its_index_and_none_after_the_time_is_up(workshop
     assert "it has 4, from 0 to 3" in err
     assert "write 90s" in mistake(monkeypatch, capsys, "run", "tiny", "--time-limit", "soon")
     watcher = Watcher()
-    run_suite("tiny", ["e2ebp", "dgl"], watcher, index=1)
+    run_suite("tiny", ["e2ebp", "dgl"], watcher, RunOptions(index=1))
     assert watcher.trained == [("e2ebp", 1, "ok")]
     with pytest.raises(OutOfTime, match="3 of 4 cells are not finished"):
-        run_suite("tiny", ["e2ebp", "dgl"], watcher, seconds=0.0)
+        run_suite("tiny", ["e2ebp", "dgl"], watcher, RunOptions(seconds=0.0))
     assert watcher.found == 1
     assert not list(workshop.glob(".beyond/checkpoints/*"))

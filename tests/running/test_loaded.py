@@ -7,6 +7,7 @@ from workshop import Watcher, changed, run, workshop, write_suites
 
 from benchmark.running import cell as cell_module
 from benchmark.running.cell import run_cell
+from benchmark.running.executors import Local
 from benchmark.running.launch import run_one
 from benchmark.running.run import run_suite
 from benchmark.schema.fingerprint import fingerprint
@@ -49,7 +50,7 @@ def test_the_worker_says_what_it_loaded(small):
 @pytest.mark.parametrize("file", [FILES[0], FILES[2]])
 def test_a_file_that_changed_before_the_worker_loaded_it_trains_nothing(small, monkeypatch, file):
     touch(file)
-    monkeypatch.setattr(cell_module, "_train", lambda *arguments: pytest.fail("it trained"))
+    monkeypatch.setattr(cell_module, "train_phases", lambda *arguments, **more: pytest.fail("it trained"))
     assert "methods/dgl.py, datasets/digits.py, the pictures or the packages changed after the run" in said(
         run_cell(lambda fraction: None, *small)
     )
@@ -74,7 +75,7 @@ class Editor(Watcher):
 def test_cells_that_were_finished_before_the_edit_are_kept_and_the_others_say_so(workshop):
     write_suites(workshop, changed(seeds=3))
     watcher = Editor()
-    records = run_suite("tiny", ["dgl"], watcher, jobs=1)
+    records = run_suite("tiny", ["dgl"], watcher, executor=Local(1))
     statuses = [record.status for record in records]
     assert (statuses[0], statuses[2]) == ("ok", "failed")  # the second had begun, or had not
     kept = [read_record(path) for path in Path(".beyond/cells").glob("*.json")]

@@ -6,6 +6,7 @@ from pathlib import Path
 from workshop import Watcher, workshop
 
 from benchmark.running import row
+from benchmark.running.asked import RunOptions
 from benchmark.running.executors import Work
 from benchmark.running.executors.local import Local, prepared
 from benchmark.running.keep import Keep
@@ -38,7 +39,7 @@ def said(records):
 
 def trained(**how):
     executor = Noting()
-    records = run_suite("tiny", ["greedy_sl"], Watcher(), executor=executor, **how)
+    records = run_suite("tiny", ["greedy_sl"], Watcher(), RunOptions(**how), executor)
     return records, executor.told
 
 
@@ -56,7 +57,7 @@ def test_seeds_of_a_row_end_as_if_each_had_found_out_all_itself(workshop):
 
 
 def test_a_row_is_prepared_once_for_cells_that_other_processes_train(workshop, monkeypatch):
-    told = run_suite("tiny", ["greedy_sl"], Watcher(), index=1, prepare=True)
+    told = run_suite("tiny", ["greedy_sl"], Watcher(), RunOptions(index=1, prepare=True))
     assert told == []
     assert not list(Path("results/runs").rglob("*.json"))
     (file,) = Path(".beyond/rows").glob("*.json")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from workshop import Watcher, changed, mistake, workshop, write_suites
 
+from benchmark.running.asked import RunOptions
 from benchmark.running.keep import Keep
 from benchmark.running.launch import Job, run_jobs
 from benchmark.running.run import run_suite
@@ -26,7 +27,7 @@ def test_two_processes_leave_the_record_of_one_and_stop_where_one_of_them_diverg
     twin = (workshop / "methods" / "e2ebp.py").read_text()
     broken = twin.replace(LOSS, NONE_IN_THE_SECOND).replace('title = "', 'title = "Broken ')
     (workshop / "methods" / "broken.py").write_text(broken)
-    together, diverged = run_suite("tiny", ["dgl", "broken"], Watcher(), again=True, gpus_per_cell=2)
+    together, diverged = run_suite("tiny", ["dgl", "broken"], Watcher(), RunOptions(again=True, gpus_per_cell=2))
 
     assert together.sealed() == read_record(workshop / "results/runs/tiny/dgl/cifar_resnet8-k2-s0.json")
     assert (alone.provenance.processes, together.provenance.processes) == (None, 2)
@@ -42,7 +43,7 @@ def test_two_processes_leave_the_record_of_one_and_stop_where_one_of_them_diverg
     stopped = stop_in(together, steps=1)
     assert stopped.sentence == "stopped at phase 0, epoch 1, step 0"
     watcher = Watcher()
-    (went_on,) = run_suite("tiny", ["dgl"], watcher, again=True, gpus_per_cell=2)
+    (went_on,) = run_suite("tiny", ["dgl"], watcher, RunOptions(again=True, gpus_per_cell=2))
     assert any("goes on from phase 0, epoch 1, step 0" in note for note in watcher.notes)
     assert went_on.accuracy.curve[1].losses == together.accuracy.curve[1].losses
     assert went_on.accuracy.probes == together.accuracy.probes

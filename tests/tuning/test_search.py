@@ -8,6 +8,7 @@ import yaml
 from workshop import TINY, Watcher, workshop
 
 from benchmark.errors import UserError
+from benchmark.running.asked import RunOptions
 from benchmark.running.run import run_suite
 from benchmark.schema.protocols import effective
 from benchmark.schema.suite import Cell, Tune, load_suite
@@ -202,7 +203,7 @@ def test_tuned_cells_train_by_what_was_chosen_beside_a_tuned_twin(workshop):
     assert records[0].identity.file_stem == "cifar_resnet8-k2-s0-tuned"
     assert records[2].identity.file_stem == "cifar_resnet8-k1-s0-tuned-x0.5"
     tuned_suite(workshop)
-    only = run_suite("tiny", ["dgl"], Watcher(), protocol="shared")
+    only = run_suite("tiny", ["dgl"], Watcher(), RunOptions(protocol="shared"))
     assert [r.identity.recipe for r in only] == [None]
     left = workshop / "results" / "runs" / "tiny" / "dgl"
     assert len(list(left.glob("*.json"))) == 2, "records of the other protocol stay"
@@ -212,12 +213,12 @@ def test_untuned_cells_are_one_sentence(workshop):
     tuned_suite(workshop)
     with pytest.raises(UserError, match="dgl is not tuned for suite tiny; run `beyond tune tiny --method dgl` first"):
         run_suite("tiny", ["dgl"], Watcher())
-    assert run_suite("tiny", ["dgl"], Watcher(), protocol="shared")
+    assert run_suite("tiny", ["dgl"], Watcher(), RunOptions(protocol="shared"))
     tuned_suite(workshop, seeds=1)
     with pytest.raises(UserError, match="Suite 'tiny' is not tuned"):
         search()
     with pytest.raises(UserError, match="has no protocol 'tuned'; it has shared"):
-        run_suite("tiny", ["dgl"], Watcher(), protocol="tuned")
+        run_suite("tiny", ["dgl"], Watcher(), RunOptions(protocol="tuned"))
 
 
 def test_a_file_that_is_no_search_is_one_sentence(workshop):
@@ -296,7 +297,7 @@ def test_a_recipe_that_was_searched_here_is_taken_without_a_word(workshop):
 
 def watched(folder):
     watcher = Watcher()
-    run_suite("tiny", ["dgl"], watcher, protocol="tuned")
+    run_suite("tiny", ["dgl"], watcher, RunOptions(protocol="tuned"))
     return watcher
 
 

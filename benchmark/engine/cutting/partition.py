@@ -9,7 +9,6 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal
 
 from torch import Tensor, fx, nn
 
@@ -18,10 +17,10 @@ from benchmark.engine.cutting.dry_run import Sighting, dry_run
 from benchmark.engine.cutting.tracing import BlockTracer, Trace, trace
 from benchmark.engine.cutting.units import Features, Unit, find_units
 from benchmark.errors import CannotCut, UserError
+from benchmark.schema.suite import Balance
 
-__all__ = ["Balance", "Features", "Partition", "cut", "cut_points"]
+__all__ = ["Features", "Partition", "cut", "cut_points"]
 
-Balance = Literal["memory", "flops", "units"]
 InputShape = tuple[int, int, int]  # (C, H, W) of a picture
 
 

@@ -6,7 +6,8 @@ beside those of the end-to-end twin (:mod:`benchmark.engine.measuring.pace`).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,20 +82,8 @@ def simulate(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int
     Raises:
         UserError: a step depends on the values of tensors, which a simulation does not have, or there is no step.
     """
-    with own_randomness():
-        method = build()
-        if not method.phases():
-            raise UserError(f"{type(method).__name__} trains nothing, so there is no training step that could cost.")
-        # a method's plain tensors stay real, so they may meet fake ones
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            make_fake(method)
-            pictures = blank_batch(task, batch, method.views)
-            try:
-                return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
-            except Exception as error:
-                if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
-                    raise
-                raise UserError(_not_simulated(method, error)) from None
+    with _on_fake_tensors(build, task, batch) as (method, pictures):
+        return summed(method, [meter_phase(method, phase, recipe, pictures) for phase in method.phases()])
 
 
 def simulate_peak(build: Callable[[], Method], recipe: Recipe, task: Task, batch: int) -> int:
@@ -103,13 +92,26 @@ def simulate_peak(build: Callable[[], Method], recipe: Recipe, task: Task, batch
     Raises:
         UserError: as there.
     """
+    with _on_fake_tensors(build, task, batch) as (method, pictures):
+        return max(_peak_of_phase(method, phase, recipe, pictures) for phase in method.phases())
+
+
+@contextmanager
+def _on_fake_tensors(build: Callable[[], Method], task: Task, batch: int) -> Iterator[tuple[Method, Batch]]:
+    """Inside, a method whose weights are fake, and a batch that is.
+
+    Raises:
+        UserError: as :func:`simulate`.
+    """
     with own_randomness():
         method = build()
+        if not method.phases():
+            raise UserError(f"{type(method).__name__} trains nothing, so there is no training step that could cost.")
+        # a method's plain tensors stay real, so they may meet fake ones
         with FakeTensorMode(allow_non_fake_inputs=True):
             make_fake(method)
-            pictures = blank_batch(task, batch, method.views)
             try:
-                return max((_peak_of_phase(method, phase, recipe, pictures) for phase in method.phases()), default=0)
+                yield method, blank_batch(task, batch, method.views)
             except Exception as error:
                 if not (isinstance(error, NOT_SIMULATED) or NO_VALUES in str(error)):
                     raise

@@ -59,7 +59,7 @@ class PeakBytes(TorchDispatchMode):
     Counts parameters, buffers, gradients, optimiser state, inputs, activations and temporaries: whatever
     ``roots`` hold (see :func:`tensors_in`) when it is made, and whatever an operation returns while it is on.
     A storage counts once, however many tensors share it, until its last owner is gone. Agrees with torch's
-    private ``MemTracker`` (tests/test_cost.py), and unlike it stands a backward pass inside a forward hook.
+    private ``MemTracker`` (tests/engine/test_cost.py), and unlike it stands a backward pass inside a forward hook.
     """
 
     def __init__(self, *roots: object) -> None:

@@ -25,7 +25,7 @@ SLACK, SAVED_SLACK = 0.1, 0.25  # of the bytes: a real kernel may save another t
 
 
 def real_steps(build: Callable[[], Method], recipe: Recipe, batch: Batch) -> tuple[Simulation, list[Metered]]:
-    """What :func:`simulate` says, but of real steps on a real batch; in sum, and of each phase."""
+    """What :func:`benchmark.engine.measuring.cost.simulate` says, but of real steps; in sum, and of each phase."""
     with own_randomness():
         method = place(build(), batch.x.device)
         steps = [meter_phase(method, phase, recipe, batch) for phase in method.phases()]

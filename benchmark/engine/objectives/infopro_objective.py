@@ -33,7 +33,7 @@ TASK_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def infopro_weights(k: int, modules: int, first: Weights | None = None, last: Weights | None = None) -> Weights:
+def infopro_weights(k: int, modules: int, first: Weights | None, last: Weights | None) -> Weights:
     """(λ1, λ2) of hidden module ``k`` of K = ``modules``, between those of the first and of the last hidden one.
 
     Without ``first`` and ``last``: the authors' table for ResNet-32 on CIFAR-10, by K; for a K between two of

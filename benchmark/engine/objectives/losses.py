@@ -115,22 +115,21 @@ def similarity_matching(h: Tensor, y: Tensor, classes: int) -> Tensor:
 
 @in_float32
 @of_whole_batch
-def kernel_alignment(features: Tensor, y: Tensor, different: float = 0.0) -> Tensor:
+def kernel_alignment(features: Tensor, y: Tensor) -> Tensor:
     """Alignment, in [-1, 1], of a batch's Gram matrix with the ideal one; to be maximised.
 
         A = <u, u*> / (|u| |u*|),   u: strict upper triangle of G,  u*: of G*
-        G_ij = <φ_i, φ_j>,   G*_ij = 1 for one class, ``different`` for two   (Duan, Yu & Principe 2021)
+        G_ij = <φ_i, φ_j>,   G*_ij = 1 for one class, 0 for two   (Duan, Yu & Principe 2021)
 
     A batch in which no two pictures share a class has no ideal direction: 0.
 
     Args:
-        features: φ, (B, D), of unit norm.
+        features: φ, (B, D), of unit norm and non-negative, so that 0 is the least value of the kernel.
         y: labels (B,); only whether two are equal is used.
-        different: the least value that the kernel can take: 0 where φ is non-negative.
     """
     row, column = torch.triu_indices(len(y), len(y), offset=1, device=y.device)
     gram = (features @ features.T)[row, column]
-    ideal = torch.where(y[row] == y[column], 1.0, different).to(gram.dtype)
+    ideal = torch.where(y[row] == y[column], 1.0, 0.0).to(gram.dtype)
     return F.cosine_similarity(gram, ideal, dim=0)
 
 

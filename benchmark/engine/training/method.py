@@ -63,10 +63,12 @@ class Method:
         modules: K modules, each an ``nn.Sequential`` of units, sharing weights with the backbone. With
             ``readout``: K hidden modules, and the classifier.
         outputs: :class:`Features` of each module: shape and layout of its output (the last: logits).
+        unit_outputs: the same of each unit of each module.
         auxiliaries: K auxiliary networks, trained with their module and thrown away afterwards
             (``nn.Identity`` where :meth:`auxiliary` returns none).
         task: classes, picture size, channels, normalisation.
         options: the class's ``defaults``, overridden by the suite.
+        phase: of :meth:`phases`, the one that trains now.
     """
 
     title: ClassVar[str]

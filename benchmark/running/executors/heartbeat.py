@@ -34,8 +34,8 @@ class Heartbeat:
     The cell is stopped, and keeps what it has, when whoever started this process is gone: another worker goes on.
     """
 
-    def __init__(self, path: Path, console: Console, seconds: float = BEAT) -> None:
-        self.path, self.console, self.seconds, self.beat = path, console, seconds, Beat()
+    def __init__(self, path: Path, console: Console) -> None:
+        self.path, self.console, self.beat = path, console, Beat()
         self.parent, self.over = os.getppid(), threading.Event()
         self.thread = threading.Thread(target=self._go_on, daemon=True)
 
@@ -54,7 +54,7 @@ class Heartbeat:
             self.beat.number += 1
             with suppress(OSError):
                 write_text(json.dumps(asdict(self.beat)), self.path)
-            if self.over.wait(self.seconds):
+            if self.over.wait(BEAT):
                 return
             if os.getppid() != self.parent:
                 self.parent = os.getppid()

@@ -61,14 +61,14 @@ def _print(finding: Finding, console: Console) -> None:
     console.print(line, highlight=False, soft_wrap=True)  # in one go: a live bar redraws after each print
 
 
-def check_sandboxed(path: Path, begin: Begin, tell: Tell, limits: Limits = LIMITS) -> None:
+def check_sandboxed(path: Path, begin: Begin, tell: Tell) -> None:
     """All checks on a stranger's file; ``begin`` hears a check's name, ``tell`` how it ended."""
     begin("metadata")
     tell(metadata := find("metadata", partial(check_metadata, path)))
     if metadata.passed:  # else nothing parses the file once more
         begin("imports")
         tell(find("imports", partial(check_imports, path)))
-        run_trials(path, CHECKS, begin, tell, limits)
+        run_trials(path, CHECKS, begin, tell)
 
 
 def run_trials(path: Path, names: Sequence[str], begin: Begin, tell: Tell, limits: Limits = LIMITS) -> None:
