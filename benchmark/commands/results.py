@@ -61,7 +61,7 @@ def verify(
     at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
-    from benchmark.tables.files import write_tables
+    from benchmark.tables.files import tables_afterwards
     from benchmark.verifying.verify import claims, runnable, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
@@ -70,11 +70,8 @@ def verify(
     for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
         console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
     chosen = draw(found, sample)
-    try:
-        with ProgressBar("verify", console) as bar:
-            outcomes = list(verify(chosen, bar, jobs))
-    finally:
-        write_tables()  # of what is known, should it be interrupted
+    with tables_afterwards(), ProgressBar("verify", console) as bar:  # of what is known, should it be interrupted
+        outcomes = list(verify(chosen, bar, jobs))
     faults = too_high(found, chosen)
     for sentence in faults:
         console.print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
@@ -92,7 +89,7 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     known = sorted({path.parts[-3] for path in (RESULTS / "runs").glob("*/*/*.json")})
     if suite and suite not in known:  # said before tables are written, which takes a while
         raise UserError(f"There are no records of a suite {suite!r}; there are of {', '.join(known) or 'none'}.")
-    board = write_tables()
+    board = write_tables(complain=lambda sentence: complain(sentence, "yellow"))
     for sentence in broken_methods().values():
         complain(sentence, "yellow")
     print_leaderboard(board[board["suite"] == suite] if suite else board, console)

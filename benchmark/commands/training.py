@@ -84,10 +84,10 @@ def run(
                 parallel=parallel is not None,
             )
     except OutOfTime as reason:
-        write_tables()
+        write_tables(complain=_in_yellow)
         complain(str(reason), "yellow")
         sys.exit(OUT_OF_TIME)
-    write_tables()
+    write_tables(complain=_in_yellow)
     if not unclean:
         _say_which_are_of_no_commit(records, known=unclean is False)
     if left_out:
@@ -154,6 +154,10 @@ def cell(
         sys.exit(1)
 
 
+def _in_yellow(sentence: str) -> None:
+    complain(sentence, "yellow")
+
+
 def _check_alone(processes: int) -> None:
     if processes > 1:
         raise UserError("--parallel modules has a process for each module; leave --gpus-per-cell and torchrun out.")
@@ -214,7 +218,7 @@ def examine(
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.schema.suite import load_suite
-    from benchmark.tables.files import write_tables
+    from benchmark.tables.files import tables_afterwards
 
     chosen = method or methods_of(load_suite(suite))
     if check:
@@ -223,8 +227,5 @@ def examine(
         for sentence in odd:
             complain(sentence, "red")
         sys.exit(1 if odd else 0)
-    try:
-        with ProgressBar(f"examine {suite}", console) as bar:
-            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
-    finally:
-        write_tables()
+    with tables_afterwards(), ProgressBar(f"examine {suite}", console) as bar:
+        examine_suite(suite, chosen, bar, again=again, jobs=jobs)

@@ -18,9 +18,13 @@ from benchmark.running.slots import slots
 from benchmark.running.store import KEPT, RUNS, Store, record_path, remove_others
 from benchmark.running.turns import in_turn
 from benchmark.schema.record import Record
-from benchmark.schema.suite import Cell
+from benchmark.schema.suite import Cell, Suite
 
 SEARCHED_OTHERWISE = "the recipe was searched with other files, settings, pictures or packages than are here"
+OF_ANOTHER_RECIPE = (
+    "the tuned records that are here are of another recipe than the search chooses now, and are made anew; "
+    "`git diff results/tuned` shows whether somebody has edited it."
+)
 GOES_ON = "the same command goes on with them, from their checkpoints"
 
 
@@ -94,6 +98,8 @@ def run_suite(
         store.publish(record)
         store.forget(fingerprint(cell))
     suites = {cell: asked.suite_of(cell) for cell in asked.wanted if cell not in records}
+    if others := _of_another_recipe(suites, store, asked):
+        observer.note(f"{', '.join(others)}: {OF_ANOTHER_RECIPE}")
     todo = in_turn(suites, suites)
     row_files = {row: store.row_file(fingerprint(row)) for row in map(row_of, todo)}
     told = _told_by_others(todo, asked.all, finished)
@@ -132,6 +138,14 @@ def run_suite(
     if left := len(asked.wanted) - len(records):
         raise OutOfTime(f"{left} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in asked.wanted]
+
+
+def _of_another_recipe(todo: Mapping[Cell, Suite], store: Store, asked: Asked) -> list[str]:
+    """Methods of which a tuned record is replaced by one of another recipe."""
+    tuned = {cell: suite for cell, suite in todo.items() if cell.recipe == "tuned"}
+    before = {cell: store.published(asked.identity_of(cell)) for cell in tuned}
+    recipes = {cell: record.recipe for cell, record in before.items() if record}
+    return sorted({cell.method for cell, said in recipes.items() if said not in (None, tuned[cell].recipe.facts())})
 
 
 def _told_by_others(
