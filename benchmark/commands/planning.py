@@ -54,12 +54,12 @@ def plan(
         print_published_check(console)
     elif parallel:
         print_speed(suite, backbone, image, batch, method, console)
-    elif suite:
+    elif suite is not None:
         check_asked(suite, load_suite(suite), method or [])
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
         for sentence in examining_in_words(suite, method):
             console.print(sentence, style="dim", highlight=False)
-    elif backbone:
+    elif backbone is not None:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
 

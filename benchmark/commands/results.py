@@ -87,12 +87,12 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     from benchmark.tables.terminal import print_leaderboard
 
     known = sorted({path.parts[-3] for path in (RESULTS / "runs").glob("*/*/*.json")})
-    if suite and suite not in known:  # said before tables are written, which takes a while
+    if suite is not None and suite not in known:  # said before tables are written, which takes a while
         raise UserError(f"There are no records of a suite {suite!r}; there are of {', '.join(known) or 'none'}.")
     board = write_tables(complain=lambda sentence: complain(sentence, "yellow"))
     for sentence in broken_methods().values():
         complain(sentence, "yellow")
-    print_leaderboard(board[board["suite"] == suite] if suite else board, console)
+    print_leaderboard(board[board["suite"] == suite] if suite is not None else board, console)
 
 
 def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:
