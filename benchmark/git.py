@@ -139,8 +139,9 @@ def trouble() -> str:
 
 def _head() -> str:
     """The commit of the repository whose top is the current folder."""
-    top = _git("rev-parse", "--show-toplevel").rstrip("\n")
-    if not (top and os.path.samefile(top, Path.cwd())):
+    top = _git("rev-parse", "--show-toplevel", errors="surrogateescape").rstrip("\n")
+    there = top.encode(errors="surrogateescape")  # its very bytes: a locale may have no letters for them
+    if not (there and os.path.samefile(there, os.getcwdb())):
         raise Refused("the repository around it is another one")
     return _git("rev-parse", "--verify", "HEAD").strip()
 
@@ -154,14 +155,14 @@ def _edited() -> list[str]:
     return changed + [p for p in ignored if p.endswith(SOURCES)] + [p for p in overlooked if Path(p).exists()]
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str, errors: str = "replace") -> str:
     try:
         done = subprocess.run(
             [*ASK, *arguments],
             capture_output=True,
             env=_environment(os.environ),
             encoding="utf-8",
-            errors="replace",
+            errors=errors,
             stdin=subprocess.DEVNULL,
             check=False,
         )

@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from needs import needs
 
 from benchmark import git
@@ -72,6 +74,17 @@ def test_what_git_is_told_to_overlook_is_no_clean_tree(tree):
         edit(tree)
         assert git.dirty() is True, mark
         ask(tree, "update-index", mark.replace("--", "--no-"), "methods/a.py")
+
+
+def test_a_folder_whose_name_the_locale_has_no_letters_for_is_known(tree):
+    """Git gives its top in UTF-8, and Python of such a locale takes paths in another encoding."""
+    named = tree.rename(tree.with_name("\u00e4 \u65e5"))
+    code = "import sys; from benchmark import git; assert sys.getfilesystemencoding() == 'ascii'; print(git.dirty())"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=named, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_no_repository_is_unknown(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from benchmark.commands.terminal import (
     complain_of_broken_methods,
     console,
     plainly,
+    warn,
 )
 from benchmark.errors import UserError
 
@@ -55,12 +56,12 @@ def plan(
         print_published_check(console)
     elif parallel:
         print_speed(suite, backbone, image, batch, method, console)
-    elif suite:
+    elif suite is not None:
         check_asked(suite, load_suite(suite), method or [])
         print_plan(suite, console, PLANS if save else None, jobs, On(gpu, pictures), method)
         for sentence in examining_in_words(suite, method):
             plainly(sentence, "dim")
-    elif backbone:
+    elif backbone is not None:
         print_network(backbone, image, batch, method, console, jobs, On(gpu, pictures))
 
 
@@ -101,7 +102,7 @@ def gpu_check(
         complain(sentence, "red")
     plainly(f"All of it is in {save} and {save.with_suffix('.md')}.")
     if report.unreached:
-        complain(f"The time was up before: {'; '.join(report.unreached)}.", "yellow")
+        warn(f"The time was up before: {'; '.join(report.unreached)}.")
         sys.exit(OUT_OF_TIME)
     if report.faults:
         sys.exit(1)

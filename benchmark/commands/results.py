@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.commands.options import Jobs, OnlyMethods, SuiteName
-from benchmark.commands.terminal import at_the_top, complain_of_broken_methods, console, plainly
+from benchmark.commands.terminal import at_the_top, complain_of_broken_methods, console, plainly, warn
 from benchmark.errors import UserError
 
 
@@ -62,7 +62,7 @@ def verify(
     at_the_top()
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
-    from benchmark.tables.files import write_tables
+    from benchmark.tables.files import tables_afterwards
     from benchmark.verifying.verify import claims, runnable, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
@@ -71,11 +71,8 @@ def verify(
     for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
         plainly(sentence, "yellow")
     chosen = draw(found, sample)
-    try:
-        with ProgressBar("verify", console) as bar:
-            outcomes = list(verify(chosen, bar, jobs))
-    finally:
-        write_tables()  # of what is known, should it be interrupted
+    with tables_afterwards(), ProgressBar("verify", console) as bar:  # of what is known, should it be interrupted
+        outcomes = list(verify(chosen, bar, jobs))
     faults = too_high(found, chosen)
     for sentence in faults:
         plainly(sentence, "red")
@@ -90,11 +87,11 @@ def table(suite: Annotated[str | None, typer.Argument(help="only this suite")] =
     from benchmark.tables.terminal import print_leaderboard
 
     known = sorted({path.parts[-3] for path in (RESULTS / "runs").glob("*/*/*.json")})
-    if suite and suite not in known:  # said before tables are written, which takes a while
+    if suite is not None and suite not in known:  # said before tables are written, which takes a while
         raise UserError(f"There are no records of a suite {suite!r}; there are of {', '.join(known) or 'none'}.")
-    board = write_tables()
+    board = write_tables(complain=warn)
     complain_of_broken_methods()
-    print_leaderboard(board[board["suite"] == suite] if suite else board, console)
+    print_leaderboard(board[board["suite"] == suite] if suite is not None else board, console)
 
 
 def claims(claim: Annotated[str | None, typer.Argument(help="only this one, with all its settings")] = None) -> None:

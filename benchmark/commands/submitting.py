@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.commands.terminal import at_the_top, complain, console, plainly
+from benchmark.commands.terminal import at_the_top, console, plainly, warn
 from benchmark.errors import UserError
 
 
@@ -42,8 +42,7 @@ def register() -> None:
         "results/: see `git diff`, and commit them with the methods."
     )
     for name in without_suite():
-        complain(
+        warn(
             f"No suite trains {name} yet, as its `everywhere` is False: name it in `methods` of one in suites.yaml, "
-            "and in the lists of that suite's stages in dvc.yaml.",
-            "yellow",
+            "and in the lists of that suite's stages in dvc.yaml."
         )

@@ -19,7 +19,7 @@ from benchmark.commands.options import (
     Weights,
     Where,
 )
-from benchmark.commands.terminal import OUT_OF_TIME, at_the_top, complain, console, plainly
+from benchmark.commands.terminal import OUT_OF_TIME, at_the_top, complain, console, plainly, warn
 from benchmark.ending import MISTAKE
 from benchmark.errors import UserError
 from benchmark.schema.text import printable
@@ -79,10 +79,10 @@ def run(
         with ProgressBar(suite, console) as bar:
             records = run_suite(suite, chosen, bar, options, trains)
     except OutOfTime as reason:
-        write_tables()
-        complain(str(reason), "yellow")
+        write_tables(complain=warn)
+        warn(str(reason))
         sys.exit(OUT_OF_TIME)
-    write_tables()
+    write_tables(complain=warn)
     if not unclean:
         _say_which_are_of_no_commit(records, known=unclean is False)
     if left_out:
@@ -142,7 +142,7 @@ def cell(
         with Heartbeat(heartbeat, console) if heartbeat else ProgressBar(f"{suite} {index}", console) as observer:
             records = run_suite(suite, chosen, observer, options)
     except OutOfTime as reason:
-        complain(str(reason), "yellow")
+        warn(str(reason))
         sys.exit(OUT_OF_TIME)
     if any(record.status not in WORTH_KEEPING for record in records):
         sys.exit(1)
@@ -158,7 +158,7 @@ def _left_out(named: Sequence[str] | None) -> dict[str, str]:
 
     found = {} if named else unusable_methods()
     for sentence in found.values():
-        complain(f"{sentence} The other methods go on.", "yellow")
+        warn(f"{sentence} The other methods go on.")
     return found
 
 
@@ -246,7 +246,7 @@ def examine(
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.schema.suite import load_suite
-    from benchmark.tables.files import write_tables
+    from benchmark.tables.files import tables_afterwards
 
     chosen = method or methods_of(load_suite(suite))
     if check:
@@ -255,8 +255,5 @@ def examine(
         for sentence in odd:
             complain(sentence, "red")
         sys.exit(1 if odd else 0)
-    try:
-        with ProgressBar(f"examine {suite}", console) as bar:
-            examine_suite(suite, chosen, bar, again=again, jobs=jobs)
-    finally:
-        write_tables()
+    with tables_afterwards(), ProgressBar(f"examine {suite}", console) as bar:
+        examine_suite(suite, chosen, bar, again=again, jobs=jobs)

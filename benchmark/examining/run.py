@@ -19,7 +19,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.methods import methods_of
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
-from benchmark.running.store import RUNS, remove_others
+from benchmark.running.store import RUNS, check_writable, remove_others
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plain import Strict
 from benchmark.schema.protocols import effective
@@ -62,6 +62,7 @@ def examine_suite(
         UserError: the suite is no track, cannot run here, or none of its cells has been trained.
     """
     plan = _plan(name, methods, observer)
+    check_writable(EXAMINED / name)
     here = {examined_path(EXAMINED, identify(cell, plan.suite), e) for cell in plan.everyone for e in plan.options}
     remove_others(EXAMINED / name, methods, here)
     due = {c: {n: o for n, o in plan.options.items() if again or not _done(plan, c, n)} for c in plan.wanted}

@@ -9,7 +9,8 @@ from benchmark.errors import UserError
 from benchmark.planning.simulated import Training, simulate_all
 from benchmark.schema.plugins import METHODS, broken_methods, method_metadata, plugin_ids, plugin_path
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.suite import CHECKPOINTING, TWIN, Backbone
+from benchmark.schema.suite import CHECKPOINTING, NAME, TWIN, Backbone
+from benchmark.schema.text import printable
 
 CIFAR = Task(10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 IMAGENET = Task(1000, 224, 3, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -21,10 +22,19 @@ class Network:
     """A backbone for square pictures of ``image`` pixels; 1000 classes, or 10 of the small networks of the papers.
 
     It trains in fp32 by SGD with momentum, which keeps one number more for each parameter; AdamW would keep two.
+
+    Raises:
+        UserError: so called is no backbone, or there are no such pictures.
     """
 
     backbone: str
     image: int
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.backbone):
+            said = printable(repr(self.backbone), 80)
+            raise UserError(f"{said} is no name of a backbone; give one that timm knows, such as resnet50.")
+        _check_number("--image", self.image, 4096)
 
     @property
     def task(self) -> Task:
@@ -55,8 +65,18 @@ class Network:
 
 
 def recipe_of(batch: int) -> Recipe:
-    """By which a network trains that no suite names."""
+    """By which a network trains that no suite names.
+
+    Raises:
+        UserError: that is no number of pictures.
+    """
+    _check_number("--batch", batch, 1_000_000)
     return Recipe(epochs=1, batch=batch, lr=0.1)
+
+
+def _check_number(what: str, number: int, most: int) -> None:
+    if not 2 <= number <= most:
+        raise UserError(f"{what} {number} cannot be simulated; give a whole number from 2 to {most:,}.")
 
 
 def methods_asked(names: Sequence[str] | None) -> list[str]:
@@ -74,11 +94,8 @@ def check_network(network: Network, batch: int) -> None:
     """Simulate the end-to-end twin alone, before all others.
 
     Raises:
-        UserError: a number is too small or a slip of the pen, or the backbone cannot be built or cut.
+        UserError: the batch is too small or a slip of the pen, or the backbone cannot be built or cut.
     """
-    for what, number, most in (("--image", network.image, 4096), ("--batch", batch, 1_000_000)):
-        if not 2 <= number <= most:
-            raise UserError(f"{what} {number} cannot be simulated; give a whole number from 2 to {most:,}.")
     (twin,) = simulate_all(list(network.trainings([], [1], batch)), "Planning")
     if twin.note:
         raise UserError(twin.note)

@@ -20,6 +20,10 @@ from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
 
 SEARCHED_OTHERWISE = "the recipe was searched with other files, settings, pictures or packages than are here"
+OF_ANOTHER_RECIPE = (
+    "the tuned records that are here are of another recipe than the search chooses now, and are made anew; "
+    "`git diff results/tuned` shows whether somebody has edited it."
+)
 GOES_ON = "the same command goes on with them, from their checkpoints"
 
 
@@ -71,7 +75,10 @@ def run_suite(
     for cell, record in records.items():
         store.publish(record)
         store.forget(fingerprint(cell))
-    work = _work([cell for cell in asked.wanted if cell not in records], asked, store, fingerprint, finished)
+    left = [cell for cell in asked.wanted if cell not in records]
+    if others := _of_another_recipe(left, asked, store):
+        observer.note(f"{', '.join(others)}: {OF_ANOTHER_RECIPE}")
+    work = _work(left, asked, store, fingerprint, finished)
     if options.prepare:
         now = prepared(work, slots(0), deadline - time.monotonic(), pays=False)
         observer.note(f"{len(now)} of {len({row_of(one.cell) for one in work})} rows were prepared now.")
@@ -86,8 +93,8 @@ def run_suite(
         remove_others(runs / name, asked.methods, {runs / asked.identity_of(cell).path for cell in asked.all})
     if options.seat and options.seat.rank:
         return []
-    if left := len(asked.wanted) - len(records):
-        raise OutOfTime(f"{left} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")
+    if unfinished := len(asked.wanted) - len(records):
+        raise OutOfTime(f"{unfinished} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")
     return [records[cell] for cell in asked.wanted]
 
 
@@ -121,6 +128,15 @@ def _work(
         )
         for cell in todo
     ]
+
+
+def _of_another_recipe(cells: Iterable[Cell], asked: Asked, store: Store) -> list[str]:
+    """Methods of which a tuned record is replaced by one of another recipe."""
+    tuned = [cell for cell in cells if cell.recipe == "tuned"]
+    before = {cell: store.published(asked.identity_of(cell)) for cell in tuned}
+    recipes = {cell: record.recipe for cell, record in before.items() if record}
+    now = {cell: asked.suite_of(cell).recipe.facts() for cell in recipes}
+    return sorted({cell.method for cell, said in recipes.items() if said not in (None, now[cell])})
 
 
 def _told_by_others(

@@ -48,11 +48,7 @@ class Store:
         for path in (self.runs / who.path for who in wanted):
             if path.is_dir():
                 raise UserError(f"{path} is a folder, where a record belongs; move it away.")
-        try:
-            (self.runs / name).mkdir(parents=True, exist_ok=True)
-            TemporaryFile(dir=self.runs / name).close()
-        except OSError as error:
-            raise UserError(f"Nothing was trained: {cannot_use(error, self.runs / name)}") from None
+        check_writable(self.runs / name)
 
     def clean(self, name: str) -> None:
         """Remove what killed processes have left of files; not where processes of other machines write, too."""
@@ -110,6 +106,13 @@ class Store:
             if self.unkept:
                 self.complain()
 
+    def published(self, who: Identity) -> Record | None:
+        """The record that tables read of a cell, whatever made it; none if there is none, or nobody can read it."""
+        try:
+            return read_record(self.runs / who.path)
+        except UserError:
+            return None
+
     def complain(self) -> None:
         """Say what could not be written, at the end, when all else is done.
 
@@ -129,6 +132,19 @@ class Store:
         except Interrupted as stop:
             stop.kept = UNKEPT if self.unkept else stop.kept
             raise
+
+
+def check_writable(folder: Path) -> None:
+    """Find before the training what would stop its outcome from being written.
+
+    Raises:
+        UserError: the folder cannot be made, or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"Nothing was trained: {cannot_use(error, folder)}") from None
 
 
 def _finished_record(path: Path, fingerprint: str, cell: Cell) -> Record | None:

@@ -9,6 +9,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark.errors import UserError
@@ -129,7 +130,7 @@ def write_bytes(parts: Iterable[bytes | memoryview], path: Path) -> None:
     """Write under a temporary name, then rename: a reader sees the whole file or none.
 
     Raises:
-        OSError: it cannot be written; what was there before stays.
+        OSError: it cannot be written, and names it; what was there before stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -137,5 +138,8 @@ def write_bytes(parts: Iterable[bytes | memoryview], path: Path) -> None:
         with temporary.open("wb") as file:
             file.writelines(parts)
         os.replace(temporary, path)
+    except OSError as error:  # of a full disk it names nothing, else what nobody has asked for
+        raise (OSError(error.errno, error.strerror, str(path)) if error.errno else error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed either
+            temporary.unlink(missing_ok=True)

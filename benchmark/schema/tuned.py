@@ -4,6 +4,7 @@ One JSON file for each (suite, method), in ``results/tuned/<suite>/``, written a
 validation split; no search ever sees the test split.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -19,13 +20,14 @@ TUNED = Path("results/tuned")
 # Where a configuration comes from: the suite's recipe, the paper's, the points that all methods try, or somebody's
 # further tries, which show what a method could reach but are not chosen, since others had none.
 Origin = Literal["shared", "paper", "drawn", "added"]
+MOST = 2000  # configurations of a search, and more than anybody can ask for
 SEARCHED = ("optimizer", "lr", "momentum", "weight_decay")  # of a recipe; its epochs, say, are the same for all
 
 
 class Configuration(Part):
     """What a trial changes of the suite's recipe and of the method's options."""
 
-    number: int  # 0, 1, 2, ... in the order in which they are tried
+    number: int = Field(ge=0, lt=MOST)  # in the order in which they are tried
     origin: Origin
     recipe: dict[str, str | float]
     options: dict[str, object] = Field(default_factory=dict)
@@ -53,9 +55,18 @@ class Trial(Part):
     seed: int  # evaluation never uses it
     status: Status
     error: str | None = None
-    validation_top1: float | None = None  # percent, after the last epoch; null where it did not end ok
+    # after the last epoch, percent; null if it ended otherwise
+    validation_top1: float | None = Field(default=None, ge=0, le=100)
     seconds: float | None = None  # of processor time that the training took; null if it did not end
     fingerprint: str  # of the cell that was trained
+
+    @model_validator(mode="after")
+    def _reached_something_if_it_ended(self) -> Self:
+        if (self.status == "ok") != (self.validation_top1 is not None):
+            raise ValueError(
+                f"it ended {self.status}, and an accuracy belongs to a trial that ended ok, and to no other"
+            )
+        return self
 
 
 class Search(Part):
@@ -70,6 +81,19 @@ class Search(Part):
     configurations: int  # with which the search begins
     share: float  # of the epochs at first, and of the configurations that go on
     trials: list[Trial] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _tries_nothing_twice(self) -> Self:
+        """Who chooses among trials takes each for another one, and both of a configuration's for the same."""
+        known, tried = dict[int, Configuration](), set[tuple[int, bool]]()
+        for trial in self.trials:
+            number = trial.configuration.number
+            if known.setdefault(number, trial.configuration) != trial.configuration:
+                raise ValueError(f"its two trials of configuration {number} are of different ones")
+            if (number, trial.full) in tried:
+                raise ValueError(f"configuration {number} has two trials of as many epochs")
+            tried.add((number, trial.full))
+        return self
 
     @property
     def finals(self) -> list[Trial]:
@@ -101,6 +125,25 @@ class Search(Part):
     def chosen(self) -> Configuration | None:
         """The configuration that trains the method's tuned cells; none if no trial ended."""
         return self.finals[0].configuration if self.finals else None
+
+    def trained(
+        self, of_suite: Recipe, variant: str, recipe: Mapping[str, object], options: Mapping[str, object]
+    ) -> bool:
+        """Whether a training was by what the search chooses: these are recipe and options as its record names them.
+
+        Nothing seals a search, so whoever reads one beside records compares.
+
+        Args:
+            of_suite: the recipe of which a configuration changes a part.
+        """
+        chosen = self.chosen or (self.trials[0].configuration if self.complete else None)
+        if chosen is None:
+            return False
+        asked = of_suite.model_dump(include={*SEARCHED}) | chosen.recipe
+        own = chosen.options if variant == self.variant else {}
+        return all(recipe.get(name) == value for name, value in asked.items()) and all(
+            options.get(name) == value for name, value in own.items()
+        )
 
 
 def _top1(trial: Trial) -> float:

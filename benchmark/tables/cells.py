@@ -24,6 +24,7 @@ CELL = [*WHO, "status", "error", *RERUN, *LEARNED, *COSTS, *LABELS, "isolation",
 ORIGIN = ["git_commit", "git_dirty", "method_sha256", "dataset_fingerprint", "device", "threads", "started_utc"]
 # The columns of results/cells/<suite>.csv; the name of the record and the suite follow from the others.
 PUBLISHED = [*[c for c in CELL if c not in ("suite", "family", *LABELS, "cuts")], *ORIGIN]
+AS_TRAINED = ["recipe_trained", "options_trained"]  # as a record names them, for what is computed from cells alone
 NUMBERS = ["times", *LEARNED, *COSTS]  # of published cells
 
 
@@ -39,7 +40,7 @@ def load(runs: Path, verified: Path | None = None) -> pd.DataFrame:
     records = [_in_place(path, runs) for path in sorted(runs.rglob("*.json"))]
     told = standings(verified or runs.with_name("verified"), records)
     rows = [_cell(record, standing) for record, standing in zip(records, told, strict=True)]
-    cells = pd.DataFrame(rows, columns=[*CELL, "curve", "pictures", *ORIGIN])
+    cells = pd.DataFrame(rows, columns=[*CELL, "curve", "pictures", *AS_TRAINED, *ORIGIN])
     return cells.astype(dict.fromkeys([*NUMBERS, *LABELS], float) | {"modules": int, "seed": int, "protocol": int})
 
 
@@ -66,6 +67,7 @@ def _cell(record: Record, standing: Standing) -> dict[str, Any]:
         **{name: record.labels.get(kind, 0) if known else None for name, kind in LABELS.items()},
         "isolation": ISOLATION.get(record.isolation or "", record.isolation),
     }
+    row |= dict(zip(AS_TRAINED, (record.recipe, record.options), strict=True))
     if learned:
         row |= {
             "test_top1_pct": learned.test_top1,

@@ -1,7 +1,8 @@
 """Write all tables of ``results/``; the same records give the same bytes."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -34,7 +35,7 @@ from benchmark.tables.ranking import ranking, with_rank
 from benchmark.tables.reference import reference
 from benchmark.tables.reproductions import reproductions
 from benchmark.tables.tracks import tables_of_tracks
-from benchmark.tables.tuning import TUNED, read_searches, tuning
+from benchmark.tables.tuning import TUNED, in_sentences, read_searches, trained_otherwise, tuning
 
 RESULTS = Path("results")
 OF_CLAIMS = ("claims.csv", "claim_cases.csv")
@@ -53,12 +54,18 @@ PUBLISHED = (
 )
 
 
-def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path = SUITES) -> pd.DataFrame:
+def write_tables(
+    results: Path = RESULTS,
+    methods: Path = METHODS,
+    suites: Path = SUITES,
+    complain: Callable[[str], None] = lambda sentence: None,
+) -> pd.DataFrame:
     """Write all tables of ``results`` anew from its records; returns the leaderboard.
 
     ``reproductions.csv`` needs the papers' figures in ``published.csv``, and verdicts on claims need ``claims.yaml``
     beside ``suites``. What a suite asks for is read from the file
-    ``suites``; of suites that are not in it, or without the file, it is taken from their records.
+    ``suites``; of suites that are not in it, or without the file, it is taken from their records. Who is to hear of
+    searches that do not choose what trained the tuned records is told by ``complain``.
 
     Raises:
         UserError: a file is not a record, or stands in a wrong place; ``suites`` is not as it should be; a table
@@ -82,7 +89,11 @@ def write_tables(results: Path = RESULTS, methods: Path = METHODS, suites: Path 
     )
     ranks = rank(recipes=leading_recipes(board, defined))
     if searches := read_searches(results / "tuned"):
-        changed = tuning(searches, cells, defined, rank(), rank(recipes=dict.fromkeys(board["suite"], TUNED)))
+        otherwise = trained_otherwise(searches, cells, defined)
+        for sentence in in_sentences(cells[otherwise]):
+            complain(sentence)
+        ranks_of = rank(), rank(recipes=dict.fromkeys(board["suite"], TUNED))
+        changed = tuning(searches, cells[~otherwise], defined, *ranks_of)
     board = rounded(with_rank(board, ranks, apart))
     texts = {
         "leaderboard.csv": board.to_csv(index=False),
@@ -137,6 +148,22 @@ def _evidence(
     rows = rows[~rows["suite"].isin([name for name, suite in defined.items() if suite.examine])]
     smoke = [name for name, role in apart.items() if role == SMOKE_TEST]
     return Evidence(rows, cells, rows_asked(rows, contests), smoke, rows_planned(plans, contests, families))
+
+
+@contextmanager
+def tables_afterwards() -> Iterator[None]:
+    """Write all tables when what is done has ended, however: of what stopped it the caller hears, and of nothing else.
+
+    Raises:
+        UserError: as of :func:`write_tables`, where nothing stopped it.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(UserError):
+            write_tables()
+        raise
+    write_tables()
 
 
 def _names(

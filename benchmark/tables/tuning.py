@@ -5,6 +5,7 @@ finished.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark.schema.suite import Suite
-from benchmark.schema.tuned import Search, read_search
+from benchmark.schema.tuned import Search, read_search, search_path
 from benchmark.tables.board import half_interval
-from benchmark.tables.cells import SHARED
+from benchmark.tables.cells import AS_TRAINED, SHARED
 from benchmark.tables.columns import PAIRED, RECIPE_COLUMNS, to_decimals
 
 TUNED = "tuned"
@@ -39,6 +40,34 @@ def read_searches(folder: Path) -> list[Search]:
     return found
 
 
+def trained_otherwise(searches: Sequence[Search], cells: pd.DataFrame, defined: Mapping[str, Suite]) -> pd.Series:
+    """Which cells are tuned, and by another recipe, or with other options, than their method's search chooses now.
+
+    It chose another when they were trained, or somebody has edited it. Of older records, which name no recipe, nobody
+    knows.
+    """
+    by = {(search.suite, search.method): search for search in searches}
+    found = []
+    for cell in cells[["suite", "method", "variant", "recipe", *AS_TRAINED]].to_dict("records"):
+        search, suite = by.get((cell["suite"], cell["method"])), defined.get(cell["suite"])
+        said = cell["variant"], cell["recipe_trained"], cell["options_trained"]
+        if search and suite and cell["recipe"] == TUNED and isinstance(cell["recipe_trained"], dict):
+            found.append(not search.trained(suite.recipe, *said))
+        else:
+            found.append(False)
+    return pd.Series(found, cells.index, dtype=bool)
+
+
+def in_sentences(otherwise: pd.DataFrame) -> list[str]:
+    """One for each search that does not choose what trained these cells."""
+    return [
+        f"{count} tuned records of {method} in {suite} are not by the recipe that {search_path(suite, method)} "
+        "chooses: if somebody edited that, `git restore` it; else "
+        f"`beyond run {suite} --method {method}` trains them by it."
+        for (suite, method), count in Counter(zip(otherwise["suite"], otherwise["method"], strict=True)).items()
+    ]
+
+
 def tuning(
     searches: Sequence[Search],
     cells: pd.DataFrame,
@@ -50,7 +79,7 @@ def tuning(
 
     Args:
         searches: of methods in suites.
-        cells: all cells.
+        cells: all cells but those that are tuned and :func:`trained_otherwise`.
         defined: suites, whose recipe says what a configuration leaves as it is.
         before: the ranks by the shared recipe.
         after: the ranks by the tuned recipes.

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.ending import cannot_use
 from benchmark.errors import UserError
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
@@ -22,6 +24,7 @@ from benchmark.schema.text import printable
 from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, write_search
 from benchmark.tuning.space import configurations
 
+KEPT = "trials that ended before are kept"
 FINAL = ("ok", "diverged")  # how a trial may end that is not made again
 
 
@@ -55,6 +58,7 @@ def tune(
     if "tuned" not in suite.seeds:
         raise UserError(f"Suite {name!r} is not tuned; it is if its `seeds` say so, as in {{shared: 1, tuned: 3}}.")
     data, gpus = run_one("benchmark.running.preflight:preflight", name, tuple(methods))
+    remove_leftovers(folder / name)
     plans = {method: _Plan(name, suite, method, data, folder, further) for method in dict.fromkeys(methods)}
     places = slots(gpus, jobs)
     observer.begin(sum(plan.total for plan in plans.values()), sum(plan.made for plan in plans.values()))
@@ -84,13 +88,14 @@ class _Plan:
         self.asked = budget + further  # configurations; of others, those that were tried are kept
         tried = max((trial.configuration.number + 1 for trial in before.trials), default=0) if before else 0
         self.points = configurations(suite.recipe, said, budget, max(self.asked, tried) - budget)
+        self.today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
         self.search = self._begun(before)
         write_search(self.search, folder)
 
     def _begun(self, before: Search | None) -> Search:
         """A search with the trials of an earlier one that would come out the same today."""
         who = self.cell
-        fresh = Search(
+        return Search(
             suite=who.suite,
             method=who.method,
             variant=who.variant,
@@ -99,14 +104,16 @@ class _Plan:
             protocol=PROTOCOL,
             configurations=self.suite.tune.configurations,
             share=self.suite.tune.share,
+            trials=self._of_today(before),
         )
-        today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
-        kept = [
-            trial.model_copy(update={"configuration": today[trial.fingerprint]})
-            for trial in (before.trials if before else [])
-            if trial.fingerprint in today
+
+    def _of_today(self, found: Search | None) -> list[Trial]:
+        """Trials of a search that would come out the same today."""
+        return [
+            trial.model_copy(update={"configuration": self.today[trial.fingerprint]})
+            for trial in (found.trials if found else [])
+            if trial.fingerprint in self.today
         ]
-        return fresh.model_copy(update={"trials": kept})
 
     def _asked(self, point: Configuration, full: bool) -> tuple[Cell, Suite, str]:
         """The cell of a trial, the suite by which it trains, and its fingerprint."""
@@ -163,13 +170,21 @@ class _Plan:
     def add(self, trial: Trial) -> None:
         """Keep a trial, in place of an earlier one of the same configuration and rung.
 
-        What another process that searches for this method has added since stays, too.
+        What another process that searches for this method has added since stays, too, unless that reads another suite
+        than this one: under one number two configurations cannot stand.
+
+        Raises:
+            UserError: it cannot be written, and this one trial is lost.
         """
         there = read_search(self.suite_name, self.method, self.folder)
-        found = [*(there.trials if there else []), *self.search.trials, trial]
+        further = [t for t in (there.trials if there else []) if t.configuration.number >= len(self.points)]
+        found = [*self._of_today(there), *further, *self.search.trials, trial]
         trials = {(t.full, t.configuration.number): t for t in found}
         self.search = self.search.model_copy(update={"trials": [trials[key] for key in sorted(trials)]})
-        write_search(self.search, self.folder)
+        try:
+            write_search(self.search, self.folder)
+        except OSError as error:
+            raise UserError(cannot_use(error, kept=KEPT)) from None
 
 
 def _try(

@@ -93,6 +93,7 @@ def _same_facts(old: Record, new: Record) -> dict[str, bool]:
         "labels consumed": old.labels == new.labels,
         "findings on isolation": old.isolation == new.isolation,
         "options": old.options == new.options,
+        "recipes": None in (old.recipe, new.recipe) or old.recipe == new.recipe,  # older records name none
     }
 
 

@@ -17,7 +17,7 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.running.storable import plain
-from benchmark.running.store import RUNS
+from benchmark.running.store import RUNS, check_writable
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.editions import of_todays_code
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
@@ -160,12 +160,14 @@ def sample(found: Sequence[Claim], size: int) -> list[Claim]:
 def verify(chosen: Sequence[Claim], observer: LineObserver, jobs: int | None = None) -> Iterator[Verification]:
     """Train each cell again in a sandbox, compare, write the outcome; yields them as they end.
 
-    What ran out of memory or time here is told to the observer, and is no outcome. A process can pretend to: its row
-    then stays as it was, however often it is sampled.
+    An outcome is told before it is written: it took a training. What ran out of memory or time here is told to the
+    observer, and is no outcome. A process can pretend to: its row then stays as it was, however often it is sampled.
 
     Raises:
-        UserError: a suite cannot run here; says why.
+        UserError: a suite cannot run here, or its outcomes cannot be written; says why.
     """
+    for folder in {VERIFIED / claim.cell.suite / claim.cell.method for claim in chosen}:
+        check_writable(folder)
     observer.begin(len(chosen), 0)
     for name in sorted({claim.cell.suite for claim in chosen}):
         places = slots(hardware(name), jobs)
@@ -221,8 +223,8 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
         by=person(by) if by else None,
         records_by=[person(author) for author in git.authors(RUNS / who.path)] or None,
     )
-    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / who.path)
     observer.ended(claim.cell, summary(outcome))
+    write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / who.path)
     return outcome
 
 

@@ -118,6 +118,14 @@ def test_a_mistake_is_said_before_anything_else_is_simulated(here):
         check_network(Network("resnet5000", 224), 8)
     with pytest.raises(UserError, match="--batch 1 cannot be simulated"):
         check_network(SMALL, 1)
+    for batch in (-3, 0, 10**7):
+        with pytest.raises(UserError, match=f"--batch {batch} cannot be simulated"):
+            recipe_of(batch)
+    for name in ("", "a-b", "resnet18 x"):
+        with pytest.raises(UserError, match=f"'{name}' is no name of a backbone"):
+            Network(name, 224)
+    with pytest.raises(UserError, match="--image 0 cannot be simulated"):
+        Network("resnet18", 0)
     with pytest.raises(UserError, match="'8 apples' is no amount of memory"):
         fitting.gigabytes("8 apples")
     assert [fitting.gigabytes(said) for said in ("8", "8GB", "8 gb", "8000MB")] == [8.0] * 4

@@ -1,12 +1,14 @@
 """Which characters a text may hold, how a file is read, and what is shown of a stranger's words."""
 
+import errno
 import os
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 
 from benchmark.errors import UserError
-from benchmark.schema.text import decoded, hidden_character, printable, printable_lines, read_bytes
+from benchmark.schema.text import decoded, hidden_character, printable, printable_lines, read_bytes, write_text
 
 HIDDEN = [
     *"\0\x07\x08\x0b\x0c\r\x1b\x7f\x85\x9b",  # controls, ANSI's among them
@@ -75,6 +77,23 @@ def test_no_more_of_a_file_is_read_than_it_may_have(tmp_path):
         read_bytes(path, 1024)
     with pytest.raises(UserError, match="cannot be read"):
         read_bytes(tmp_path, 1024)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_file_that_cannot_be_written_is_named_and_stays_as_it_was(tmp_path, monkeypatch, number):
+    """A full disk names no file, and one that cannot be written refuses to remove the temporary one, too."""
+    path = tmp_path / "table.csv"
+    write_text("before", path)
+
+    def fails(*_, **__):
+        raise OSError(number, os.strerror(number), *([str(tmp_path / "another")] if number == errno.EROFS else []))
+
+    monkeypatch.setattr(os, "replace", fails)
+    monkeypatch.setattr(Path, "unlink", fails)
+    with pytest.raises(OSError, match=os.strerror(number)) as raised:
+        write_text("after", path)
+    assert (raised.value.errno, raised.value.filename) == (number, str(path))
+    assert path.read_text() == "before"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])

@@ -8,6 +8,8 @@ from records import make_record, write_own_tables, write_runs
 from searches import make_search, make_trial, some_search, write_searches
 
 from benchmark.errors import UserError
+from benchmark.schema.plugins import METHODS
+from benchmark.tables.files import write_tables
 
 SUITE = """digits:
   title: for tests
@@ -97,6 +99,25 @@ def test_without_searches_there_is_no_table_and_an_old_one_goes(tmp_path):
     (tmp_path / "tuned" / "digits" / "dgl.json").unlink()
     write_own_tables(tmp_path)
     assert not (tmp_path / "tuning.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options", "count"),
+    [({}, {}, 0), ({"lr": 0.1}, {}, 3), ({"weight_decay": 1e-4}, {}, 3), ({}, {"tau": 1.0}, 3), (None, {}, 0)],
+)
+def test_a_search_that_does_not_choose_what_trained_the_records_is_said(tmp_path, recipe, options, count):
+    """Nothing seals a search: where somebody has edited it, its recipe is not set beside accuracies of another one."""
+    said = {"optimizer": "adamw", "lr": 3e-3, "weight_decay": 0.05, "momentum": 0.9, "epochs": 4}
+    changed = {"recipe": None if recipe is None else said | recipe, "options": {"tau": 2.5, "beta": 1.0} | options}
+    records = [make_record("dgl", 4, s, 60.0 + s, recipe=which) for s in range(3) for which in (None, "tuned")]
+    records = [r.model_copy(update=changed) if r.identity.recipe else r for r in records]
+    assert tables(tmp_path, records, some_search("dgl")).loc[("dgl", 4), "n_pairs"] == 3 - count
+    sentences = []
+    write_tables(tmp_path, METHODS, tmp_path / "suites.yaml", sentences.append)
+    expected = (
+        f"{count} tuned records of dgl in digits are not by the recipe that results/tuned/digits/dgl.json chooses"
+    )
+    assert [s.split(": if")[0] for s in sentences] == [expected] * bool(count)
 
 
 def test_a_search_in_a_wrong_place_is_one_sentence(tmp_path):

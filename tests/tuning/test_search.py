@@ -253,6 +253,64 @@ def test_a_configuration_that_no_search_tries_is_one_sentence(workshop, recipe, 
         run_suite("tiny", ["dgl"], Watcher())
 
 
+@pytest.mark.parametrize(
+    ("damage", "fault"),
+    [
+        (lambda trials: trials.append(trials[-1]), "configuration 0 has two trials of as many epochs"),
+        (lambda trials: trials[-1].update(validation_top1=None), "trials.4: Value error, it ended ok"),
+        (lambda trials: trials[-1].update(status="failed"), "it ended failed, and an accuracy belongs to"),
+        (lambda trials: trials[-1].update(validation_top1=101.0), "less than or equal to 100"),
+        (lambda trials: trials[-1]["configuration"].update(options={"tau": 1}), "of configuration 0 are of different"),
+        (lambda trials: trials[-1]["configuration"].update(number=-1), "greater than or equal to 0"),
+        (lambda trials: trials[-1]["configuration"].update(number=10**9), "less than 2000"),
+    ],
+)
+def test_trials_that_contradict_each_other_choose_nothing(workshop, damage, fault):
+    path = write_finished(workshop, "dgl", Configuration(number=0, origin="drawn", recipe=POINT))
+    found = json.loads(path.read_text())
+    damage(found["trials"])
+    path.write_text(json.dumps(found))
+    with pytest.raises(UserError, match=f"dgl.json is no search .*{fault}.*delete it and run `beyond tune tiny"):
+        read_chosen("tiny", "dgl", Tune(configurations=4))
+
+
+def test_what_a_search_by_another_suite_adds_meanwhile_is_not_taken_for_its_own(workshop):
+    tuned_suite(workshop)
+
+    class Two(Listener):
+        def ended(self, attempt, line):
+            super().ended(attempt, line)
+            if len(self.tried) == 3:
+                tuned_suite(workshop, recipe={"epochs": 2, "batch": 16, "lr": 0.05})
+                search()
+                tuned_suite(workshop)
+
+    (found,) = tune("tiny", ["dgl"], Two(), jobs=1)
+    _, listener = search()
+    assert (listener.tried, listener.done) == ([], 5)
+    assert read_search("tiny", "dgl") == found
+
+
+def test_records_of_another_recipe_are_not_replaced_without_a_word(workshop):
+    tuned_suite(workshop)
+    search(("dgl", "e2ebp"))
+    watched(workshop)
+    path = workshop / "results" / "tuned" / "tiny" / "dgl.json"
+    found = read_search("tiny", "dgl")
+    worst = next(t for t in found.trials if not t.full and t.configuration.number != found.chosen.number)
+    edited = json.loads(path.read_text())
+    for trial in edited["trials"]:
+        same = trial["configuration"]["number"] == worst.configuration.number
+        trial["validation_top1"] = 100.0 if same else 1.0
+    edited["trials"].append(
+        {**edited["trials"][-1], "configuration": json.loads(worst.configuration.model_dump_json())}
+    )
+    edited["trials"][-1]["fingerprint"] = "0" * 64
+    path.write_text(json.dumps(edited))
+    (said,) = (note for note in watched(workshop).notes if "another recipe" in note)
+    assert said.startswith("dgl: the tuned records that are here are of another recipe than the search chooses now")
+
+
 def test_a_search_of_another_or_of_another_budget_or_cut_short_trains_nothing(workshop):
     plain = Configuration(number=0, origin="drawn", recipe=POINT)
     path = write_finished(workshop, "dgl", plain, method="e2ebp")

@@ -89,6 +89,12 @@ def test_each_fact_is_compared(update, fault):
     assert disagreements(COMMITTED, COMMITTED.model_copy(update=update), 0.5) == [fault]
 
 
+def test_a_training_by_another_recipe_is_not_the_same_however_near_it_ends():
+    known, other = (COMMITTED.model_copy(update={"recipe": {"lr": lr}}) for lr in (0.1, 0.2))
+    assert disagreements(known, other, 0.5) == ["the recipes differ."]
+    assert disagreements(known, known, 0.5) == disagreements(COMMITTED, known, 0.5) == []  # older records name none
+
+
 @pytest.mark.parametrize(
     ("update", "fault"),
     [

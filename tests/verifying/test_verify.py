@@ -1,5 +1,6 @@
 """``beyond verify``: an honest record is confirmed, a wrong one is not, and nobody sees the test labels."""
 
+import errno
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import torch
 from conftest import ROOT
 from needs import needs
 from records import make_record
-from workshop import TINY, beyond, run, workshop, write_suites
+from workshop import TINY, beyond, mistake, run, workshop, write_suites
 
 from benchmark.engine.load import load_dataset, load_method
 from benchmark.engine.pictures.data import Pictures, load_splits
@@ -31,6 +32,7 @@ from benchmark.schema.fingerprint import package_versions
 from benchmark.schema.plugins import file_sha256
 from benchmark.schema.record import Identity, read_record, write_record
 from benchmark.schema.suite import PROTOCOL, cells, load_suite
+from benchmark.tables import files
 from benchmark.tables.people import person
 from benchmark.tables.trust import AUTHORS, OTHERS
 from benchmark.tables.verification import standings
@@ -290,6 +292,31 @@ def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, c
     assert lines[0].endswith("seed 0: no outcome: Stopped after 1 minutes, the limit of one cell.")
     assert not list((claimed / "results").glob("verified/*/*/*.json"))
     assert pd.read_csv("results/leaderboard.csv")["verification"].tolist() == ["never"]
+
+
+def test_an_outcome_that_cannot_be_written_is_told_and_what_can_be_known_before_costs_no_training(
+    claimed, monkeypatch, capsys
+):
+    (claim, _), _ = claims(["tiny"], [])
+    (claimed / "results" / "verified").touch()
+    monkeypatch.setattr(verify, "run_jobs", lambda *_: pytest.fail("nothing is to be trained"))
+    said = mistake(monkeypatch, capsys, "verify", "tiny")
+    assert said.startswith("Nothing was trained: results/verified/tiny/dgl cannot be read or written")
+    (claimed / "results" / "verified").unlink()
+    told = []
+    watcher = SimpleNamespace(begin=print, progress=None, ended=lambda cell, line: told.append(line), note=print)
+    monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, (claim.record, [])) for job in jobs))
+    monkeypatch.setattr(verify, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(verify.verify([claim], watcher))
+    assert "seed 0: verified: " in told[0]
+    monkeypatch.setattr(files, "write_text", full)
+    said = mistake(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
+    assert said.startswith("results/verified/tiny/dgl/"), "what stopped it, and not what stopped its tables"
+
+
+def full(text, path):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def test_elsewhere_the_tolerance_comes_from_the_suites_other_methods(claimed):
