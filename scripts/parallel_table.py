@@ -2,8 +2,8 @@
 
 ``python scripts/parallel_table.py [--method M]``, from the top of the repository, on a quiet machine.
 CIFAR ResNet-32, batch 128, cut where modules have equal FLOPs; one phase in which all modules learn, in wall time.
-The prediction is the time of a serial step over that of the slowest lane, which computes its part of a step alone, on
-what was kept for it. For K = 2 the two lanes are then run as two processes, which hand features on by Gloo, beside a
+The prediction is the time of a serial step over that of the slowest stage, which computes its part of a step alone, on
+what was kept for it. For K = 2 the two stages are then run as two processes, which hand features on by Gloo, beside a
 serial run on one thread and on two. Rows go to ``results/parallel.csv``, each when it is done; a row that is there is
 made again.
 """
@@ -41,7 +41,7 @@ class Row:
     variant: str
     modules: int
     serial_ms: float
-    slowest_lane_ms: float
+    slowest_stage_ms: float
     predicted_speedup: float
     two_threads_speedup: float | None
     measured_speedup: float | None

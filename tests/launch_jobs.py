@@ -129,15 +129,15 @@ def stop_when_asked(report, path):
     return "kept"
 
 
-def break_in_the_second(report, how, seat):
+def break_in_the_second(report, how, worker):
     """The first of two processes waits for ever, or until the second one is through."""
-    if seat.rank == 0 and how != "fine":
+    if worker.rank == 0 and how != "fine":
         time.sleep(600)
-    if how == "die" and seat.rank:
+    if how == "die" and worker.rank:
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "say":
         return Crash("oom", "No memory was left.")
-    return seat.size if seat.rank == 0 else None
+    return worker.size if worker.rank == 0 else None
 
 
 def stop_before_step(report, number, *of_the_cell):

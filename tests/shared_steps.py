@@ -85,20 +85,20 @@ def not_averaged(modules):
     averaging.Averaging.__init__, averaging.Averaging._average = begin, average
 
 
-def compare(report, cases, seat):
+def compare(report, cases, worker):
     """By case: how far the shared steps are from those of one process; of the first process."""
     torch.set_num_threads(1)
     averaging.BUCKET = 600  # bytes: several buckets even here
-    with joined(seat, "cpu") as team:
+    with joined(worker, "cpu") as group:
         found = {}
         for name, (method, options, k, parts, together, *apart_from_others) in cases.items():
-            sharing = Sharing(max(1, parts // team.size), team, together, together)
-            mine = [batch.parts(team.size)[team.rank] for batch in batches()]
+            sharing = Sharing(max(1, parts // group.size), group, together, together)
+            mine = [batch.parts(group.size)[group.rank] for batch in batches()]
             shared = build(method, options, k)
-            begin_alike(shared, "tests", 0, team)
+            begin_alike(shared, "tests", 0, group)
             with not_averaged(apart_from_others):
                 seen = train(shared, mine, sharing)
-            if not team.rank:
+            if not group.rank:
                 found[name] = apart(seen, train(build(method, options, k), batches(), Sharing(parts)))
         return found or None
 

@@ -48,7 +48,7 @@ def run(
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, run_suite
-    from benchmark.running.seat import Seat
+    from benchmark.running.worker import Worker
     from benchmark.schema.suite import load_suite
     from benchmark.tables.files import write_tables
 
@@ -58,7 +58,7 @@ def run(
         from benchmark.examining.examination import options_of
 
         options_of(suite, asked)  # what nobody could be asked afterwards is said before anything trains
-    if Seat.given():
+    if Worker.given():
         raise UserError("Processes of torchrun train one cell: `torchrun ... --no-python beyond cell SUITE --index N`.")
     left_out = _left_out(method)
     unclean = _said_whether_unclean()
@@ -119,14 +119,14 @@ def cell(
     from benchmark.running.methods import methods_of
     from benchmark.running.progress import ProgressBar
     from benchmark.running.run import OutOfTime, run_suite
-    from benchmark.running.seat import Seat
     from benchmark.running.store import WORTH_KEEPING
+    from benchmark.running.worker import Worker
     from benchmark.schema.suite import load_suite
 
     chosen = method or methods_of(load_suite(suite))
-    seat = Seat.given()
+    worker = Worker.given()
     if parallel:
-        _check_alone(gpus_per_cell if seat is None else seat.size)
+        _check_alone(gpus_per_cell if worker is None else worker.size)
     options = RunOptions(
         protocol=protocol,
         index=index,
@@ -135,7 +135,7 @@ def cell(
         keep_weights=keep_weights,
         gpus_per_cell=gpus_per_cell,
         parallel=parallel is not None,
-        seat=seat,
+        worker=worker,
         prepare=prepare,
     )
     try:

@@ -1,8 +1,8 @@
 """What training modules at the same time would gain: predicted from the time of each module on this machine.
 
-A lane computes its part of a step alone, on what was kept for it; with a device for each module, a step takes as long
-as the slowest lane. So the prediction is the time of a serial step over that of the slowest lane. Where there are as
-many cores as modules, it is checked: the lanes run as processes, which hand features on to each other.
+A stage computes its part of a step alone, on what was kept for it; with a device for each module, a step takes as long
+as the slowest stage. So the prediction is the time of a serial step over that of the slowest stage. Where there are as
+many cores as modules, it is checked: the stages run as processes, which hand features on to each other.
 """
 
 import time
@@ -19,7 +19,7 @@ from rich.progress import track
 from torch import Tensor
 
 from benchmark.engine.load import load_method
-from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.parallel.stage import Stage
 from benchmark.engine.training.build import build_method
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.process import prepare_process
@@ -31,8 +31,8 @@ from benchmark.planning.table import Row, print_rows
 from benchmark.running.cores import cores
 from benchmark.running.launch import Crash, Job, run_jobs
 from benchmark.running.methods import not_parallel
-from benchmark.running.seat import Seat
-from benchmark.running.together import in_lanes
+from benchmark.running.together import as_stage
+from benchmark.running.worker import Worker
 from benchmark.schema.suite import Suite
 
 WARMUP = 2  # steps before those that are timed
@@ -58,7 +58,7 @@ class SpeedRow(Row):
 
 
 class Kept:
-    """A channel of lanes that compute one after the other, in one process."""
+    """A channel of stages that compute one after the other, in one process."""
 
     def __init__(self) -> None:
         self.features: deque[Tensor] = deque()
@@ -104,15 +104,15 @@ def serial(training: Training) -> float:
     return median(times[WARMUP:])
 
 
-def lanes(training: Training) -> list[float]:
-    """Seconds that each lane needs for its part of a step."""
+def stages(training: Training) -> list[float]:
+    """Seconds that each stage needs for its part of a step."""
     method, k = build(training), training.modules
     optimizers = build_optimizers(method, training.recipe, method.phase)
     batch, channel = random_batch(training.task, training.batch, views=method.views), Kept()
-    found = [Lane(number, k, channel) for number in range(k)]
-    for lane in found:
-        lane.begin(method, 0, WARMUP + STEPS)
-    times = [[_timed(partial(lane.step, method, batch, optimizers)) for lane in found] for _ in range(WARMUP + STEPS)]
+    found = [Stage(number, k, channel) for number in range(k)]
+    for stage in found:
+        stage.begin(method, 0, WARMUP + STEPS)
+    times = [[_timed(partial(stage.step, method, batch, optimizers)) for stage in found] for _ in range(WARMUP + STEPS)]
     return [median(column) for column in zip(*times[WARMUP:], strict=True)]
 
 
@@ -123,27 +123,27 @@ def _timed(step: Callable[[], object]) -> float:
 
 
 def alone(report: object, training: Training) -> tuple[float, float]:
-    """In a process of its own: seconds of a serial step, and of the slowest lane."""
+    """In a process of its own: seconds of a serial step, and of the slowest stage."""
     prepare_process("cpu")
-    return serial(training), max(lanes(training))
+    return serial(training), max(stages(training))
 
 
-def beside(report: object, training: Training, seat: Seat) -> float | None:
+def beside(report: object, training: Training, worker: Worker) -> float | None:
     """In one of as many processes as modules: seconds of a step; none but in the first."""
     prepare_process("cpu")
-    with in_lanes(seat, "cpu") as lane:
+    with as_stage(worker, "cpu") as stage:
         method = build(training)
         optimizers = build_optimizers(method, training.recipe, method.phase)
         batch = random_batch(training.task, training.batch, views=method.views)
-        lane.begin(method, 0, STEPS)
+        stage.begin(method, 0, STEPS)
         for _ in range(WARMUP):
-            lane.step(method, batch, optimizers)
+            stage.step(method, batch, optimizers)
         dist.barrier()
         begun = time.perf_counter()
         for _ in range(STEPS):
-            lane.step(method, batch, optimizers)
+            stage.step(method, batch, optimizers)
         dist.barrier()
-        return None if seat.rank else (time.perf_counter() - begun) / STEPS
+        return None if worker.rank else (time.perf_counter() - begun) / STEPS
 
 
 def speedups(trainings: Sequence[Training], console: Console | None = None) -> list[SpeedRow]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from benchmark.errors import UserError
-from benchmark.running.seat import Seat, check_shares
+from benchmark.running.worker import Worker, check_shares
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import configured, effective
@@ -27,7 +27,7 @@ class RunOptions:
         keep_weights: of the networks that are trained now, beside their kept records.
         gpus_per_cell: so many processes train a cell together, each on a GPU, or for a suite on processors on a core.
         parallel: each module of a cell trains in a process, and on a GPU or core, of its own.
-        seat: of this process, which trains the one cell together with others that somebody else has started; but for
+        worker: of this process, which trains the one cell together with others that somebody else has started; but for
             the first of them they return no records.
         prepare: train nothing; only find out what all seeds of a row share, on processors, and keep it.
     """
@@ -40,7 +40,7 @@ class RunOptions:
     keep_weights: bool = False
     gpus_per_cell: int = 1
     parallel: bool = False
-    seat: Seat | None = None
+    worker: Worker | None = None
     prepare: bool = False
 
 
@@ -79,8 +79,8 @@ class Asked:
         Raises:
             UserError: some cannot.
         """
-        seat = self.options.seat
-        processes = seat.size if seat else self.options.gpus_per_cell
+        worker = self.options.worker
+        processes = worker.size if worker else self.options.gpus_per_cell
         for cell in self.wanted:
             check_shares(self.suite_of(cell).recipe, processes)
             if self.options.parallel and self.suite_of(cell).recipe.parts > 1:

@@ -23,8 +23,8 @@ from benchmark.engine.measuring.isolation import leak_at_start
 from benchmark.engine.measuring.probe import linear_probes
 from benchmark.engine.measuring.reality import check_simulation, real_steps
 from benchmark.engine.measuring.world import World
-from benchmark.engine.objectives.team import Team
-from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.objectives.process_group import ProcessGroup
+from benchmark.engine.parallel.stage import Stage
 from benchmark.engine.pictures.data import Batch, Splits, Task, data_root, load_splits
 from benchmark.engine.pictures.loader import Loader
 from benchmark.engine.training.build import build_method
@@ -42,7 +42,7 @@ from benchmark.running.networks import Networks, epochs_of
 from benchmark.running.origin import provenance, without_paths
 from benchmark.running.row import Known
 from benchmark.running.storable import plain, storable
-from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_lanes, sharing, suite_of_share
+from benchmark.running.together import LeadExaminer, begin_alike, said_of, said_of_stage, sharing, suite_of_share
 from benchmark.running.weights import keep_weights
 from benchmark.schema.plugins import line_of_plugin, loaded_sha256
 from benchmark.schema.record import Accuracy, Cost, EpochRow, Record, Status
@@ -60,8 +60,8 @@ def run_cell(
     splits: Splits | None = None,
     judge: Judge | None = None,
     keeper: Keeper | None = None,
-    team: Team | None = None,
-    lane: Lane | None = None,
+    group: ProcessGroup | None = None,
+    stage: Stage | None = None,
     row: Known | None = None,
 ) -> Record:
     """Train, measure and record one cell; whatever goes wrong becomes the record's status and error.
@@ -72,15 +72,15 @@ def run_cell(
         splits: the pictures; loaded as the suite says, if not given.
         judge: who knows the test split; by default `splits` does.
         keeper: keeps the training while it goes on.
-        team: of several processes that train the cell; this is the first of them, the others :func:`follow`.
-        lane: the first of several, each of which trains a module of the cell; the others :func:`follow`, too.
+        group: of several processes that train the cell; this is the first of them, the others :func:`follow`.
+        stage: the first of several, each of which trains a module of the cell; the others :func:`follow`, too.
         row: what is known of the cell's row; without it, the cell finds it out itself.
 
     Raises:
         Stopped, CannotGoOn: what the keeper says, and nobody else.
     """
     identity = identify(cell, suite)  # now: its file may be gone later
-    training = _Training(cell, suite, on_progress, judge, keeper, team, lane, row)
+    training = _Training(cell, suite, on_progress, judge, keeper, group, stage, row)
     facts: dict[str, Any] = {"fingerprint": fingerprint}
     status: Status = "ok"
     error = None
@@ -105,8 +105,8 @@ class _Training:
     on_progress: Callable[[float], None]
     judge: Judge | None
     keeper: Keeper | None
-    team: Team | None
-    lane: Lane | None
+    group: ProcessGroup | None
+    stage: Stage | None
     row: Known | None
 
     def facts(self, asked: str, splits: Splits | None) -> Iterator[tuple[str, Any]]:
@@ -117,7 +117,7 @@ class _Training:
         splits = splits or load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
         yield "fingerprint", loaded.fingerprint(cell, suite, splits.fingerprint, asked)
         origin = provenance(loaded_sha256(loaded.method), splits, suite)
-        shared = said_of_lanes(self.lane) if self.lane else said_of(sharing(suite.recipe, self.team))
+        shared = said_of_stage(self.stage) if self.stage else said_of(sharing(suite.recipe, self.group))
         origin = origin.model_copy(update=shared)
         yield "provenance", self.keeper.begun(origin) if self.keeper else origin
         with loaded.unchanged(cell, suite):
@@ -125,15 +125,15 @@ class _Training:
 
     def _measured(self, loaded: Loaded, splits: Splits) -> Iterator[tuple[str, Any]]:
         """What the cell is, costs and reaches."""
-        cell, suite, keeper, team, dataset = self.cell, self.suite, self.keeper, self.team, loaded.dataset
+        cell, suite, keeper, group, dataset = self.cell, self.suite, self.keeper, self.group, loaded.dataset
         build = builder(cell, suite, dataset.task, loaded.method)
         method = build()
         yield "options", plain(vars(method.options))
         yield "recipe", suite.recipe.facts()
         yield "cuts", [f.name for f in method.outputs[: cell.modules - 1]]
         yield "labels", labels_consumed(method, len(splits.train))
-        loaders = build_loaders(cell, suite, dataset, splits, method, team)
-        alone = suite_of_share(suite, team)
+        loaders = build_loaders(cell, suite, dataset, splits, method, group)
+        alone = suite_of_share(suite, group)
 
         def fresh() -> World:
             again = builder(cell, suite, dataset.task, load_method(cell.method))()
@@ -149,15 +149,15 @@ class _Training:
             yield "accuracy", self._trained(method, loaders, judge, Examiner(fresh), keeper=None)[0]
             return
         cost, steps = known[1:] if known else (yield from self._costs(alone, loaded, build, method, loaders["train"]))
-        cost = cost if team is None else of_all_shares(cost, team.size)
+        cost = cost if group is None else of_all_shares(cost, group.size)
         yield "cost", cost
         if keeper:
             keeper.know(isolation, cost, steps)
-        examiner = (LeadExaminer if team else Examiner)(fresh, steps)
+        examiner = (LeadExaminer if group else Examiner)(fresh, steps)
         accuracies, train_seconds, cuda_peak = self._trained(method, loaders, judge, examiner, keeper)
         if examiner.leak:
             yield "isolation", "leaks"
-        an_epoch = [step.flops * len(loaders["train"]) * (team.size if team else 1) for step in steps]
+        an_epoch = [step.flops * len(loaders["train"]) * (group.size if group else 1) for step in steps]
         trained = sum(an_epoch[row.phase] for row in accuracies.curve)  # and not what was planned
         measured = {"train_flops": int(trained), "train_seconds": train_seconds, "cuda_peak_bytes": cuda_peak}
         yield "cost", cost.model_copy(update=measured)
@@ -198,7 +198,7 @@ class _Training:
         """Train all phases, then evaluate; returns accuracy, training seconds and the CUDA peak in bytes."""
         cell, suite, on_progress = self.cell, self.suite, self.on_progress
         peak = CudaPeak(torch.device(suite.device))
-        watch = self.lane or (keeper.watching(method, examiner, peak) if keeper else examiner)
+        watch = self.stage or (keeper.watching(method, examiner, peak) if keeper else examiner)
         standing = keeper.standing if keeper else None
         if keeper and keeper.keep.networks:
             on_progress = Networks(method, suite, keeper.keep.networks, keeper.say).heard_by(on_progress)
@@ -211,7 +211,7 @@ class _Training:
             watch=watch,
             metered=peak.measured,
             standing=standing,
-            team=self.team,
+            group=self.group,
         )
         peak.note(examiner.cuda_peak)
         probes = linear_probes(method, loaders["probe"], loaders["validation"])
@@ -255,22 +255,22 @@ def train_phases(
     watch: Watch = UNWATCHED,
     metered: Callable[[], AbstractContextManager[None]] = nullcontext,
     standing: Standing | None = None,
-    team: Team | None = None,
+    group: ProcessGroup | None = None,
 ) -> list[Epoch]:
     """Train all phases of a method, and validate where something reads out; the rows of its curve.
 
     Args:
         standing: how far the training is, which is kept up to date; none: at its beginning.
-        team: of several processes that train it; the loaders show this one's share, and the first validates.
+        group: of several processes that train it; the loaders show this one's share, and the first validates.
 
     Raises:
         Diverged: a loss is not finite.
     """
     place(method, torch.device(suite.device))
     torch.manual_seed(derive_seed("noise", cell.suite, cell.seed))  # dropout and the like
-    if team:
-        begin_alike(method, cell.suite, cell.seed, team)
-    shared = sharing(suite.recipe, team)
+    if group:
+        begin_alike(method, cell.suite, cell.seed, group)
+    shared = sharing(suite.recipe, group)
     phases = list(method.phases())
     total = epochs_of(method, suite)
     standing = standing or Standing()
@@ -280,7 +280,7 @@ def train_phases(
         on_progress(len(rows) / total)
 
     for index, phase in list(enumerate(phases))[standing.phase :]:
-        reads_out = (method.last in phase.trains or phase is phases[-1]) and not (team and team.rank)
+        reads_out = (method.last in phase.trains or phase is phases[-1]) and not (group and group.rank)
         look = partial(validate, method, loaders["validation"]) if reads_out else lambda: None
         loader = loaders["train"].restricted(phase.labels_per_class)
         watched = partial(train_phase, index=index, on_epoch=on_epoch, metered=metered, watch=watch)
@@ -288,8 +288,8 @@ def train_phases(
     return rows
 
 
-def follow(cell: Cell, suite: Suite, beside: Team | Lane, keeper: Keeper | None = None) -> None:
-    """Train a cell in a process that is not the first one of its team or lanes; it says nothing of it.
+def follow(cell: Cell, suite: Suite, beside: ProcessGroup | Stage, keeper: Keeper | None = None) -> None:
+    """Train a cell in a process that is not the first one of its group or stages; it says nothing of it.
 
     Raises:
         Diverged: a loss is not finite.
@@ -300,13 +300,13 @@ def follow(cell: Cell, suite: Suite, beside: Team | Lane, keeper: Keeper | None 
     splits = load_splits(loaded.dataset, data_root(), suite.validation, suite.limit)
     method = builder(cell, suite, loaded.dataset.task, loaded.method)()
     if method.phases():
-        team, watch = (None, beside) if isinstance(beside, Lane) else (beside, UNWATCHED)
-        loaders = build_loaders(cell, suite, loaded.dataset, splits, method, team)
+        group, watch = (None, beside) if isinstance(beside, Stage) else (beside, UNWATCHED)
+        loaders = build_loaders(cell, suite, loaded.dataset, splits, method, group)
         standing = None
         if keeper:
             watch = keeper.watching(method, Bystander(), CudaPeak(torch.device(suite.device)))
             standing = keeper.standing
-        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=standing, team=team)
+        train_phases(cell, suite, loaders, lambda fraction: None, method, watch=watch, standing=standing, group=group)
 
 
 def validate(method: Method, loader: Loader) -> float:

@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch.optim import Optimizer
 
-from benchmark.engine.objectives.team import Team
-from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.objectives.process_group import ProcessGroup
+from benchmark.engine.parallel.stage import Stage
 from benchmark.engine.training.method import Method
 from benchmark.running import checkpoint
 from benchmark.running.cell import follow, how_it_ended, run_cell
@@ -16,9 +16,9 @@ from benchmark.running.keep import Keep, Unfinished
 from benchmark.running.keeper import Keeper, Stopped
 from benchmark.running.launch import Crash
 from benchmark.running.row import Known
-from benchmark.running.seat import Seat
 from benchmark.running.shared_keeper import SharedKeeper
-from benchmark.running.together import in_lanes, joined
+from benchmark.running.together import as_stage, joined
+from benchmark.running.worker import Worker
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell, Suite
 
@@ -34,13 +34,15 @@ class Unkept(Keeper):
 
 
 def run_shared_cell(
-    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, worker: Worker
 ) -> Record | Unfinished | Crash | None:
     """Train a cell as one of several processes; the first of them returns its record, others how they broke."""
-    with joined(seat, suite.device) as team:
-        keeper = partial(SharedKeeper, keep, fingerprint, torch.device(suite.device), report, team)
+    with joined(worker, suite.device) as group:
+        keeper = partial(SharedKeeper, keep, fingerprint, torch.device(suite.device), report, group)
         run = (
-            partial(follow, cell, suite, team) if team.rank else partial(_lead, report, cell, suite, fingerprint, team)
+            partial(follow, cell, suite, group)
+            if group.rank
+            else partial(_lead, report, cell, suite, fingerprint, group)
         )
         try:
             try:
@@ -55,23 +57,28 @@ def run_shared_cell(
 
 
 def _lead(
-    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, team: Team, keeper: Keeper
+    report: Callable[[float | str], None],
+    cell: Cell,
+    suite: Suite,
+    fingerprint: str,
+    group: ProcessGroup,
+    keeper: Keeper,
 ) -> Record:
-    return run_cell(report, cell, suite, fingerprint, keeper=keeper, team=team)
+    return run_cell(report, cell, suite, fingerprint, keeper=keeper, group=group)
 
 
 def run_parallel_cell(
-    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, seat: Seat
+    report: Callable[[float | str], None], cell: Cell, suite: Suite, fingerprint: str, keep: Keep, worker: Worker
 ) -> Record | Crash | None:
     """The same, where each process trains a module of the cell; one that is stopped starts anew."""
-    with in_lanes(seat, suite.device) as lane:
-        if lane.lane:
-            return _followed(cell, suite, lane)
+    with as_stage(worker, suite.device) as stage:
+        if stage.number:
+            return _followed(cell, suite, stage)
         keeper = Unkept(keep, fingerprint, torch.device(suite.device), report)
-        return run_cell(report, cell, suite, fingerprint, keeper=keeper, lane=lane)
+        return run_cell(report, cell, suite, fingerprint, keeper=keeper, stage=stage)
 
 
-def _followed(cell: Cell, suite: Suite, beside: Team | Lane) -> Crash | None:
+def _followed(cell: Cell, suite: Suite, beside: ProcessGroup | Stage) -> Crash | None:
     try:
         follow(cell, suite, beside)
     except BaseException as reason:  # as run_cell: it ends nothing but its own cell

@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.running.processes import Process
-from benchmark.running.seat import seats
 from benchmark.running.slots import VISIBLE, own
+from benchmark.running.worker import workers
 from benchmark.schema.record import Status
 
 LOOK = 60.0  # seconds after which it looks again, though nothing has come
@@ -38,7 +38,7 @@ class Job:
     arguments: tuple[Any, ...] = ()
     timeout: float = float("inf")  # seconds
     stops: bool = False  # by itself, when it is asked to: it keeps what it has done
-    processes: int = 1  # that do it together; each has its `Seat` as one more argument, and the first one answers
+    processes: int = 1  # that do it together; each has its `Worker` as one more argument, and the first one answers
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def _start(job: Job, slot: int, visible: str | None) -> _Running:
         if job.processes == 1:
             calls = [(job.arguments, visible)]
         else:
-            met = closing.enter_context(seats(job.processes))
-            calls = [((*job.arguments, seat), own(visible, seat.on_machine)) for seat in met]
+            met = closing.enter_context(workers(job.processes))
+            calls = [((*job.arguments, worker), own(visible, worker.local_rank)) for worker in met]
         processes = list[Process]()
         closing.callback(_kill, processes)  # those that have begun, where one cannot be started
         for arguments, seen in calls:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from benchmark.engine.measuring.probe import TRAIN_PICTURES
-from benchmark.engine.objectives.team import Team
+from benchmark.engine.objectives.process_group import ProcessGroup
 from benchmark.engine.pictures.data import Dataset, Pictures, Splits, stratified_order
 from benchmark.engine.pictures.files import PictureFiles
 from benchmark.engine.pictures.loader import Loader
@@ -18,11 +18,11 @@ READERS = 12  # of a GPU: more than that wait for each other
 
 
 def build_loaders(
-    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method, team: Team | None = None
+    cell: Cell, suite: Suite, dataset: Dataset, splits: Splits, method: Method, group: ProcessGroup | None = None
 ) -> dict[str, Loader]:
     """Loaders of the splits; the order of training batches hangs on (suite, seed) alone.
 
-    Each process of a team has its share of the training batches.
+    Each process of a group has its share of the training batches.
     """
     seed = derive_seed("data", cell.suite, cell.seed)
     evaluation = partial(evaluation_loader, cell, suite, dataset)
@@ -38,7 +38,7 @@ def build_loaders(
         workers=readers(suite.device),
     ).following(suite.recipe)
     return {
-        "train": train.shared(team.rank, team.size) if team else train,
+        "train": train.shared(group.rank, group.size) if group else train,
         "validation": evaluation(splits.validation),
         "probe": evaluation(probe),
     }

@@ -52,7 +52,7 @@ def run_suite(
     """
     options = options or RunOptions()
     deadline = time.monotonic() + options.seconds
-    executor = executor or Local(seat=options.seat)
+    executor = executor or Local(worker=options.worker)
     asked, store = Asked(name, methods, options), Store(runs, kept, observer)
     if options.parallel and options.index is not None and (refused := not_parallel(asked.methods)):
         raise UserError(refused[asked.methods[0]])
@@ -86,12 +86,12 @@ def run_suite(
     with store.truthful():
         for cell, record in executor.train(work, gpus, observer, deadline - time.monotonic()):
             records[cell] = record
-            store.save(record, fingerprint(cell), shared=options.seat is not None)
+            store.save(record, fingerprint(cell), shared=options.worker is not None)
             observer.finished(cell, record)
     store.complain()
     if options.index is None:
         remove_others(runs / name, asked.methods, {runs / asked.identity_of(cell).path for cell in asked.all})
-    if options.seat and options.seat.rank:
+    if options.worker and options.worker.rank:
         return []
     if unfinished := len(asked.wanted) - len(records):
         raise OutOfTime(f"{unfinished} of {len(asked.wanted)} cells are not finished; {GOES_ON}.")

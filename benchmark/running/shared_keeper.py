@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from benchmark.engine.measuring.cuda_peak import CudaPeak
 from benchmark.engine.measuring.examiner import Examiner
-from benchmark.engine.objectives.team import Team
+from benchmark.engine.objectives.process_group import ProcessGroup
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import Standing
 from benchmark.running import checkpoint
@@ -25,32 +25,38 @@ from benchmark.running.keeper import Keeper
 
 
 class SharedKeeper(Keeper):
-    """As :class:`Keeper`, in one of the processes of a team.
+    """As :class:`Keeper`, in one of the processes of a group.
 
     Args:
         goes_on: from the checkpoint, if there is one.
     """
 
     def __init__(
-        self, keep: Keep, fingerprint: str, device: torch.device, say: Callable[[str], None], team: Team, goes_on: bool
+        self,
+        keep: Keep,
+        fingerprint: str,
+        device: torch.device,
+        say: Callable[[str], None],
+        group: ProcessGroup,
+        goes_on: bool,
     ) -> None:
-        self.team = team
-        if team.rank:
-            keep, say = replace(keep, checkpoint=_of_rank(keep, team.rank)), lambda sentence: None
+        self.group = group
+        if group.rank:
+            keep, say = replace(keep, checkpoint=_of_rank(keep, group.rank)), lambda sentence: None
         super().__init__(keep, fingerprint, device, say, self._read(keep, fingerprint) if goes_on else None)
 
     def _read(self, keep: Keep, fingerprint: str) -> Content | None:
         try:
             return checkpoint.read(keep.checkpoint, fingerprint)
         except CannotGoOn:
-            if self.team.rank:  # the first one hears of it in `watching`
+            if self.group.rank:  # the first one hears of it in `watching`
                 return None
             raise
 
     def watching(self, method: Method, examiner: Examiner, peak: CudaPeak) -> Keeper:
         standing = self.found and self.found["standing"]
         at = standing and (standing["phase"], standing["epoch"], len(standing["lengths"]))
-        first, *others = self.team.tell(at)
+        first, *others = self.group.tell(at)
         if first is None:
             self.found, self.standing = None, Standing()
         elif any(other != first for other in others):
@@ -63,22 +69,22 @@ class SharedKeeper(Keeper):
             super().go_on(method, optimizers)
         except CannotGoOn as error:
             reason = str(error)
-        if self.team.rank:
+        if self.group.rank:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one says when all stop
-        if reasons := list(filter(None, self.team.tell(reason))):
+        if reasons := list(filter(None, self.group.tell(reason))):
             raise CannotGoOn(reasons[0])
 
     def _wanted(self) -> bool:
-        if not self.team.rank:
+        if not self.group.rank:
             self.due = super()._wanted()
-        due, busy, Stop.asked = self.team.follow([self.due, bool(self.examiner.open), Stop.asked])
-        if self.team.rank:
+        due, busy, Stop.asked = self.group.follow([self.due, bool(self.examiner.open), Stop.asked])
+        if self.group.rank:
             self.due, self.examiner.open = due, {0: []} if busy else {}
         return due
 
     def _write_all(self, method: Method, optimizers: dict[int, Optimizer], after: Held) -> None:
         super()._write_all(method, optimizers, after)
-        self.team.tell(None)  # none goes away, and takes all others with it, before all have written
+        self.group.tell(None)  # none goes away, and takes all others with it, before all have written
 
 
 def _of_rank(keep: Keep, rank: int) -> Path:

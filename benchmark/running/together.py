@@ -16,14 +16,14 @@ import torch.distributed as dist
 from benchmark.engine.measuring.examiner import Examiner
 from benchmark.engine.measuring.state import randomness_kept
 from benchmark.engine.measuring.world import Stretch
+from benchmark.engine.objectives.process_group import ProcessGroup
 from benchmark.engine.objectives.shared_norm import norms_can_be_shared
-from benchmark.engine.objectives.team import Team
 from benchmark.engine.parallel.channel import ProcessChannel
-from benchmark.engine.parallel.lane import Lane
+from benchmark.engine.parallel.stage import Stage
 from benchmark.engine.training.averaging import Sharing
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.seeding import derive_seed
-from benchmark.running.seat import Seat, check_shares
+from benchmark.running.worker import Worker, check_shares
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.suite import Suite
 
@@ -32,60 +32,64 @@ BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 
 
 @contextmanager
-def joined(seat: Seat, device: str) -> Iterator[Team]:
-    """The team that a process belongs to, which has met inside.
+def joined(worker: Worker, device: str) -> Iterator[ProcessGroup]:
+    """The group that a process belongs to, which has met inside.
 
     Who waits longer than :data:`PATIENCE` for another gives up with an error. The group ends with the process: to take
     leave of it in order would mean to wait for the others, whatever has become of them.
     """
-    if device == "cpu" and seat.address != "env://":
+    if device == "cpu" and worker.address != "env://":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # what a machine's name resolves to is none of its business
-    dist.init_process_group(BACKENDS[device], seat.address, PATIENCE, seat.size, seat.rank)
+    dist.init_process_group(BACKENDS[device], worker.address, PATIENCE, worker.size, worker.rank)
     with norms_can_be_shared():
-        yield Team(seat.rank, seat.size, dist.new_group(timeout=PATIENCE, backend="gloo") if device == "cuda" else None)
+        yield ProcessGroup(
+            worker.rank, worker.size, dist.new_group(timeout=PATIENCE, backend="gloo") if device == "cuda" else None
+        )
 
 
 @contextmanager
-def in_lanes(seat: Seat, device: str) -> Iterator[Lane]:
-    """The lane of a process whose modules train beside those of others, which have met inside."""
-    with joined(seat, device):
-        yield Lane(seat.rank, seat.size, ProcessChannel(torch.device(device)))
+def as_stage(worker: Worker, device: str) -> Iterator[Stage]:
+    """The stage of a process whose modules train beside those of others, which have met inside."""
+    with joined(worker, device):
+        yield Stage(worker.rank, worker.size, ProcessChannel(torch.device(device)))
 
 
-def sharing(recipe: Recipe, team: Team | None) -> Sharing:
+def sharing(recipe: Recipe, group: ProcessGroup | None) -> Sharing:
     """How this process takes part in a recipe's steps.
 
     Raises:
         UserError: as :func:`check_shares`.
     """
-    check_shares(recipe, team.size if team else 1)
-    if team is None:
+    check_shares(recipe, group.size if group else 1)
+    if group is None:
         return Sharing(recipe.parts)
     whole = recipe.parts == 1
     return Sharing(
-        parts=max(1, recipe.parts // team.size),
-        team=team,
+        parts=max(1, recipe.parts // group.size),
+        group=group,
         norms=whole or recipe.norms == "synchronised",
         objectives=whole or recipe.objectives == "gathered",
     )
 
 
-def suite_of_share(suite: Suite, team: Team | None) -> Suite:
-    """The suite as one process of a team sees it that is alone with its share: what it tries, meters and simulates."""
-    if team is None:
+def suite_of_share(suite: Suite, group: ProcessGroup | None) -> Suite:
+    """The suite as one process of a group sees it that is alone with its share: what it tries, meters and simulates."""
+    if group is None:
         return suite
-    twin = suite.twin_recipe and _of_share(suite.twin_recipe, team)
-    return suite.model_copy(update={"recipe": _of_share(suite.recipe, team), "twin_recipe": twin})
+    twin = suite.twin_recipe and _of_share(suite.twin_recipe, group)
+    return suite.model_copy(update={"recipe": _of_share(suite.recipe, group), "twin_recipe": twin})
 
 
-def _of_share(recipe: Recipe, team: Team) -> Recipe:
-    parts = max(1, recipe.parts // team.size)
-    return recipe.changed({"batch": recipe.batch // team.size, "parts": parts, "norms": "local", "objectives": "local"})
+def _of_share(recipe: Recipe, group: ProcessGroup) -> Recipe:
+    parts = max(1, recipe.parts // group.size)
+    return recipe.changed(
+        {"batch": recipe.batch // group.size, "parts": parts, "norms": "local", "objectives": "local"}
+    )
 
 
 def said_of(shared: Sharing) -> dict[str, int | str]:
     """What a record's provenance says of it; nothing of one process."""
-    if shared.team is None:
+    if shared.group is None:
         return {}
     words = [
         f"BatchNorm {'synchronised' if shared.norms else 'local'}",
@@ -93,24 +97,24 @@ def said_of(shared: Sharing) -> dict[str, int | str]:
         "a stream of random numbers a process",
         "cost metered in one process alone with its share",
     ]
-    return {"processes": shared.team.size, "sharing": "; ".join(words)}
+    return {"processes": shared.group.size, "sharing": "; ".join(words)}
 
 
-def said_of_lanes(lane: Lane) -> dict[str, int | str]:
+def said_of_stage(stage: Stage) -> dict[str, int | str]:
     """What a record's provenance says of a cell whose modules trained at the same time."""
     words = [
         "a module in each process, and features go downstream only",
         "random numbers begin anew with each step",
         "cost metered in one process with all modules",
     ]
-    return {"processes": lane.lanes, "sharing": "; ".join(words)}
+    return {"processes": stage.stages, "sharing": "; ".join(words)}
 
 
-def begin_alike(method: Method, suite: str, seed: int, team: Team) -> None:
+def begin_alike(method: Method, suite: str, seed: int, group: ProcessGroup) -> None:
     """All begin with the weights and buffers of the first; each with random numbers of its own."""
-    team.broadcast([t for part in (method.modules, method.auxiliaries) for t in (*part.parameters(), *part.buffers())])
-    if team.rank:
-        torch.manual_seed(derive_seed("noise", suite, seed, team.rank))
+    group.broadcast([t for part in (method.modules, method.auxiliaries) for t in (*part.parameters(), *part.buffers())])
+    if group.rank:
+        torch.manual_seed(derive_seed("noise", suite, seed, group.rank))
 
 
 class LeadExaminer(Examiner):

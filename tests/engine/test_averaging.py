@@ -7,7 +7,7 @@ from shared_steps import PAPERS, apart, batches, build, compared, train
 from benchmark.engine.training import averaging
 from benchmark.engine.training.averaging import Averaging, Sharing
 from benchmark.errors import UserError
-from benchmark.running.seat import check_shares
+from benchmark.running.worker import check_shares
 from benchmark.schema.recipe import Recipe
 
 SAME = 1e-9  # relative, of float64

@@ -9,7 +9,7 @@ from benchmark.running.asked import RunOptions
 from benchmark.running.keep import Keep
 from benchmark.running.launch import Job, run_jobs
 from benchmark.running.run import run_suite
-from benchmark.running.seat import Seat
+from benchmark.running.worker import Worker
 from benchmark.schema.record import read_record
 from benchmark.schema.suite import cells, load_suite
 
@@ -68,5 +68,5 @@ def test_batches_that_cannot_be_shared_out_are_one_sentence(workshop, monkeypatc
 def test_torchrun_gives_a_seat_and_trains_one_cell_alone(workshop, monkeypatch, capsys):
     for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
-    assert Seat.given() == Seat(3, 4, "env://", 1)
+    assert Worker.given() == Worker(3, 4, "env://", 1)
     assert "beyond cell SUITE --index N" in mistake(monkeypatch, capsys, "run", "tiny")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from benchmark.engine.objectives.team import TOGETHER, Team
+from benchmark.engine.objectives.process_group import TOGETHER, ProcessGroup
 
 F = TypeVar("F", bound=Callable[..., Tensor])
 
@@ -26,29 +26,29 @@ def of_whole_batch(function: F) -> F:
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Tensor:
-        team = TOGETHER.objectives
-        if team is None:
+        group = TOGETHER.objectives
+        if group is None:
             return function(*args, **kwargs)
-        args, kwargs = tree_map_only(Tensor, lambda tensor: gather(tensor, team), (args, kwargs))
+        args, kwargs = tree_map_only(Tensor, lambda tensor: gather(tensor, group), (args, kwargs))
         with TOGETHER.over(TOGETHER.norms, None):  # what it calls has the whole batch already
             return function(*args, **kwargs)
 
     return run  # type: ignore[return-value]
 
 
-def gather(tensor: Tensor, team: Team) -> Tensor:
+def gather(tensor: Tensor, group: ProcessGroup) -> Tensor:
     """(b, ...) of each process as (B, ...) of all, in their order; differentiable."""
-    found: Tensor = _Gather.apply(tensor, team)
+    found: Tensor = _Gather.apply(tensor, group)
     return found
 
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, team: Team) -> Tensor:
-        ctx.team = team
-        return torch.cat(team.gather(tensor))
+    def forward(ctx: Any, tensor: Tensor, group: ProcessGroup) -> Tensor:
+        ctx.group = group
+        return torch.cat(group.gather(tensor))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        whole = ctx.team.sum(gradient.clone(memory_format=torch.contiguous_format))
-        return whole.chunk(ctx.team.size)[ctx.team.rank], None
+        whole = ctx.group.sum(gradient.clone(memory_format=torch.contiguous_format))
+        return whole.chunk(ctx.group.size)[ctx.group.rank], None

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.engine.objectives.team import TOGETHER
+from benchmark.engine.objectives.process_group import TOGETHER
 
 ROWS = 512  # of pictures at a time: their temporaries are small beside a map and stay in the cache
 

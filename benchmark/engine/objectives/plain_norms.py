@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
 from benchmark.engine.objectives.autocast import widened
-from benchmark.engine.objectives.team import TOGETHER
+from benchmark.engine.objectives.process_group import TOGETHER
 from benchmark.errors import UserError
 
 

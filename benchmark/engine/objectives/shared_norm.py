@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.engine.objectives.team import TOGETHER, Team
+from benchmark.engine.objectives.process_group import TOGETHER, ProcessGroup
 
 ALONE = F.batch_norm
 
@@ -44,12 +44,12 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """As torch's, of the batch of all processes where they share it, (B, C, ...) -> (B, C, ...)."""
-    team = TOGETHER.norms
-    if team is None or not training:
+    group = TOGETHER.norms
+    if group is None or not training:
         return ALONE(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    out, mean, var = _Shared.apply(input, weight, bias, eps, team)
+    out, mean, var = _Shared.apply(input, weight, bias, eps, group)
     if running_mean is not None and running_var is not None:
-        count = team.size * input.numel() // input.shape[1]
+        count = group.size * input.numel() // input.shape[1]
         with torch.no_grad():
             running_mean.lerp_(mean.to(running_mean.dtype), momentum)
             running_var.lerp_(var.to(running_var.dtype) * (count / max(1, count - 1)), momentum)
@@ -61,12 +61,12 @@ class _Shared(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, team: Team
+        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, group: ProcessGroup
     ) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.team, ctx.dims = team, [0, *range(2, x.dim())]
+        ctx.group, ctx.dims = group, [0, *range(2, x.dim())]
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         var, mean = torch.var_mean(wide, ctx.dims, correction=0)
-        variances, means = torch.stack(team.gather(torch.stack([var, mean])), 1)
+        variances, means = torch.stack(group.gather(torch.stack([var, mean])), 1)
         mean = means.mean(0)
         var = variances.mean(0) + (means - mean).square().mean(0)  # no difference of large squares
         scale = (var + eps).rsqrt()
@@ -82,7 +82,7 @@ class _Shared(torch.autograd.Function):
         g = gradient.to(mean.dtype)
         normal = (x.to(mean.dtype) - _wide(mean, x)) * _wide(scale, x)
         to_bias, to_weight = g.sum(ctx.dims), (g * normal).sum(ctx.dims)
-        sums = ctx.team.sum(torch.stack([to_bias, to_weight])) / (ctx.team.size * x.numel() // x.shape[1])
+        sums = ctx.group.sum(torch.stack([to_bias, to_weight])) / (ctx.group.size * x.numel() // x.shape[1])
         to_x = g - _wide(sums[0], x) - normal * _wide(sums[1], x)
         to_x = to_x * _wide(scale if weight is None else scale * weight, x)
         needs = ctx.needs_input_grad

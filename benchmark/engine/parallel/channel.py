@@ -1,4 +1,4 @@
-"""Lanes that are processes reach each other by ``torch.distributed``: NCCL between GPUs, else Gloo."""
+"""Stages that are processes reach each other by ``torch.distributed``: NCCL between GPUs, else Gloo."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

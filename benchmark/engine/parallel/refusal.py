@@ -6,7 +6,7 @@ from benchmark.engine.training.method import LocalMethod, Method, ModularMethod
 def why_not_parallel(method: type[Method]) -> str | None:
     """Why the modules of this method cannot each train in a process of its own; none where they can.
 
-    What cannot be told from the class is found at the first step (:class:`benchmark.engine.parallel.lane.Lane`).
+    What cannot be told from the class is found at the first step (:class:`benchmark.engine.parallel.stage.Stage`).
     """
     if "update" not in method.removes:
         return "it does not claim to remove the update lock: a module waits for what comes back from those after it"

@@ -3,7 +3,7 @@
 A part is an equal, contiguous share of the batch. Each is gone through as a batch would be, and the gradients of all
 are averaged: of the losses of this field, which are means over pictures, that is the gradient of the whole batch. What
 compares pictures (BatchNorm, kernels, contrastive losses) sees its part alone, or, where the recipe says so, the parts
-of all processes (:mod:`benchmark.engine.objectives.team`). Running statistics are those of the first part.
+of all processes (:mod:`benchmark.engine.objectives.process_group`). Running statistics are those of the first part.
 
 Among processes, a module's gradients travel as one flat tensor while the next module runs forward and backward, and
 the module steps when they have come. Where no module is complete before the last loss (end-to-end backpropagation
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from benchmark.engine.objectives.team import TOGETHER, Team
+from benchmark.engine.objectives.process_group import TOGETHER, ProcessGroup
 from benchmark.engine.pictures.data import Batch
 from benchmark.engine.training.buffers import on_copies_of_buffers
 from benchmark.engine.training.finishing import back_propagate, finish_module
@@ -38,17 +38,17 @@ class Sharing:
 
     Args:
         parts: that this process makes of its batches, one after the other.
-        team: the processes; none: this one has the whole batch.
+        group: the processes; none: this one has the whole batch.
         norms, objectives: whether BatchNorm and objectives see the parts of all processes.
     """
 
     parts: int = 1
-    team: Team | None = None
+    group: ProcessGroup | None = None
     norms: bool = False
     objectives: bool = False
 
     def __bool__(self) -> bool:
-        return self.parts > 1 or self.team is not None
+        return self.parts > 1 or self.group is not None
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Bucket:
     expected: int = 0  # as many as in the last step; 0: nobody knows yet
     flights: list[Flight] = field(default_factory=list)
 
-    def leave(self, team: Team) -> None:
+    def leave(self, group: ProcessGroup) -> None:
         """Send the gradients that are there, and forget them here."""
         there = [(p, p.grad) for p in self.parameters if p.grad is not None]
         if not there:
@@ -83,11 +83,11 @@ class Bucket:
         for p, _ in there:
             p.grad = None
         gradients = [(p, view) for (p, _), view in zip(there, views, strict=True)]
-        self.flights.append(Flight(gradients, flat, team.sum_later(flat)))
+        self.flights.append(Flight(gradients, flat, group.sum_later(flat)))
 
-    def arrive(self, team: Team) -> None:
+    def arrive(self, group: ProcessGroup) -> None:
         """Wait for all that has left; parameters have the sums over all processes as gradients then."""
-        self.leave(team)  # what came after the rest had left
+        self.leave(group)  # what came after the rest had left
         for flight in self.flights:
             flight.arrival.wait()
             for p, gradient in flight.gradients:
@@ -119,10 +119,10 @@ class Averaging:
                 f"{type(method).__name__} is a pipeline over steps, so a process cannot make a batch in "
                 f"{sharing.parts} parts: leave `parts` out of the recipe, or give it as many GPUs (--gpus-per-cell)."
             )
-        self.optimizers, self.precision, self.sharing, self.team = optimizers, precision, sharing, sharing.team
+        self.optimizers, self.precision, self.sharing, self.group = optimizers, precision, sharing, sharing.group
         self.recompute = recompute_of(optimizers)
         limit = float("inf") if method.steps_early else BUCKET
-        self.buckets = {k: in_buckets(parameters_of(o), limit) for k, o in optimizers.items()} if self.team else {}
+        self.buckets = {k: in_buckets(parameters_of(o), limit) for k, o in optimizers.items()} if self.group else {}
         self.final = False  # whether the last part is on its way, whose gradients complete the sum
         self.hooks = [
             p.register_post_accumulate_grad_hook(partial(self._arrived, bucket))
@@ -139,7 +139,7 @@ class Averaging:
     def step(self, method: Method, batch: Batch) -> list[Tensor]:
         """One step on this process's share of a batch; returns each loss's mean over all parts."""
         first, *others = batch.parts(self.sharing.parts)
-        seen = [team if shared else None for team, shared in self._shared()]
+        seen = [group if shared else None for group, shared in self._shared()]
         with TOGETHER.over(*seen):
             rows = [self._without_trace(method, part) for part in others]
             self.final = True
@@ -149,8 +149,8 @@ class Averaging:
                 self.final = False
         return self._mean(rows)
 
-    def _shared(self) -> list[tuple[Team | None, bool]]:
-        return [(self.team, self.sharing.norms), (self.team, self.sharing.objectives)]
+    def _shared(self) -> list[tuple[ProcessGroup | None, bool]]:
+        return [(self.group, self.sharing.norms), (self.group, self.sharing.objectives)]
 
     def _without_trace(self, method: Method, part: Batch) -> list[Tensor]:
         """Gradients of a part; buffers are then as before."""
@@ -168,7 +168,7 @@ class Averaging:
             if method.steps_early:
                 complete.append(next(order))
                 self._leave(complete[-1])
-                if self.team is None or len(complete) > 1:  # it had the time of a module to travel
+                if self.group is None or len(complete) > 1:  # it had the time of a module to travel
                     self._finish(method, complete.pop(0))
         if not method.steps_early:
             complete = list(method.phase.trains)
@@ -180,15 +180,15 @@ class Averaging:
 
     def _arrived(self, bucket: Bucket, p: nn.Parameter) -> None:
         """A parameter has a gradient; autograd calls this in its backward pass."""
-        if self.final and self.team:
+        if self.final and self.group:
             bucket.arrived += 1
             if bucket.arrived == bucket.expected:
-                bucket.leave(self.team)
+                bucket.leave(self.group)
 
     def _leave(self, k: int) -> None:
         for bucket in self.buckets.get(k, ()):
-            if self.team and not bucket.flights:
-                bucket.leave(self.team)
+            if self.group and not bucket.flights:
+                bucket.leave(self.group)
 
     def _finish(self, method: Method, k: int) -> None:
         optimizer = self.optimizers.get(k)
@@ -199,15 +199,15 @@ class Averaging:
     def _average(self, k: int, optimizer: Optimizer) -> None:
         """The gradients of module ``k`` as means over all parts of all processes."""
         for bucket in self.buckets.get(k, ()):
-            if self.team:
-                bucket.arrive(self.team)
+            if self.group:
+                bucket.arrive(self.group)
         gradients = [p.grad for p in parameters_of(optimizer) if p.grad is not None]
         if gradients:
-            torch._foreach_div_(gradients, self.sharing.parts * (self.team.size if self.team else 1))
+            torch._foreach_div_(gradients, self.sharing.parts * (self.group.size if self.group else 1))
 
     def _mean(self, rows: list[list[Tensor]]) -> list[Tensor]:
         mean = torch.stack([torch.stack(row) for row in rows]).mean(0)
-        return list(self.team.mean(mean) if self.team else mean)
+        return list(self.group.mean(mean) if self.group else mean)
 
 
 def parameters_of(optimizer: Optimizer) -> list[nn.Parameter]:

@@ -9,8 +9,8 @@ from benchmark.running.keep import Unfinished
 from benchmark.running.launch import Crash, Job, run_jobs
 from benchmark.running.observer import Observer
 from benchmark.running.row import Known, row_of
-from benchmark.running.seat import Seat
 from benchmark.running.slots import described, slots
+from benchmark.running.worker import Worker
 from benchmark.schema.record import Record
 from benchmark.schema.suite import Cell
 from benchmark.schema.text import printable
@@ -21,13 +21,13 @@ class Local:
 
     Args:
         jobs: so many cells side by side; by default one for each core or GPU.
-        seat: of this process, which trains the one cell together with others that somebody else has started.
+        worker: of this process, which trains the one cell together with others that somebody else has started.
     """
 
     here = True
 
-    def __init__(self, jobs: int | None = None, seat: Seat | None = None) -> None:
-        self.jobs, self.seat = jobs, seat
+    def __init__(self, jobs: int | None = None, worker: Worker | None = None) -> None:
+        self.jobs, self.worker = jobs, worker
 
     def train(
         self, work: Sequence[Work], gpus: int, observer: Observer, seconds: float
@@ -39,18 +39,18 @@ class Local:
         """
         by_cell = {one.cell: one for one in work}
         places = slots(gpus, self.jobs, max((one.processes for one in work), default=1))
-        if self.seat:
-            places = slots(gpus)[self.seat.on_machine % len(slots(gpus)) :][:1]
+        if self.worker:
+            places = slots(gpus)[self.worker.local_rank % len(slots(gpus)) :][:1]
         if work:
-            together = shared_by(self.seat.size if self.seat else max(one.processes for one in work))
+            together = shared_by(self.worker.size if self.worker else max(one.processes for one in work))
             observer.note(f"{len(work)} to train: {described(places)}{together}")
 
         def note(cell: Cell, sentence: str) -> None:
             observer.note(f"{by_cell[cell].name}: {printable(sentence)}")
 
         deadline = time.monotonic() + seconds
-        known = prepared(work, slots(0, self.jobs), seconds) if not self.seat else {}
-        jobs = [_job(one, self.seat, one.row or known.get(row_of(one.cell))) for one in work]
+        known = prepared(work, slots(0, self.jobs), seconds) if not self.worker else {}
+        jobs = [_job(one, self.worker, one.row or known.get(row_of(one.cell))) for one in work]
         for cell, outcome in run_jobs(jobs, places, observer.progress, note, deadline - time.monotonic()):
             if isinstance(outcome, Unfinished):
                 note(cell, outcome.sentence)
@@ -60,9 +60,9 @@ class Local:
             if isinstance(outcome, UserError):  # its file has become none since the run began
                 outcome = Crash("failed", printable(outcome))
             record = by_cell[cell].crashed(outcome) if isinstance(outcome, Crash) else outcome
-            if self.seat and self.seat.rank:
+            if self.worker and self.worker.rank:
                 raise UserError(  # torchrun ends the others
-                    f"Process {self.seat.rank} of 0 to {self.seat.size - 1}: {record.error}"
+                    f"Process {self.worker.rank} of 0 to {self.worker.size - 1}: {record.error}"
                 )
             yield cell, record
 
@@ -89,11 +89,11 @@ def prepared(
     return known
 
 
-def _job(one: Work, seat: Seat | None, row: Known | None) -> Job:
+def _job(one: Work, worker: Worker | None, row: Known | None) -> Job:
     where, seconds = "benchmark.running.kept_cell:", 60 * one.suite.timeout_minutes
     arguments = one.cell, one.suite, one.fingerprint, one.keep
-    if seat:
-        return Job(one.cell, f"{where}run_shared_cell", (*arguments, seat), seconds, stops=True)
+    if worker:
+        return Job(one.cell, f"{where}run_shared_cell", (*arguments, worker), seconds, stops=True)
     if one.processes > 1:
         together = "run_parallel_cell" if one.parallel else "run_shared_cell"
         stops = not one.parallel

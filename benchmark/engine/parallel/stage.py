@@ -31,34 +31,34 @@ class Channel(Protocol):
         """The sums of each of the ``numbers`` over all modules."""
 
 
-def modules_of(lane: int, lanes: int, modules: int) -> range:
-    """What a lane trains: one module; the last lane has a classifier that stands apart, too."""
-    return range(lane, modules if lane == lanes - 1 else lane + 1)
+def modules_of(number: int, stages: int, modules: int) -> range:
+    """What a stage trains: one module; the last stage has a classifier that stands apart, too."""
+    return range(number, modules if number == stages - 1 else number + 1)
 
 
-class Lane(Watch):
-    """Trains the modules of lane number ``lane``; all others are as they were after the last epoch.
+class Stage(Watch):
+    """Trains the modules of stage ``number``; all others are as they were after the last epoch.
 
     A method that draws random numbers within a step draws others than in one process, where the modules share a
-    stream: here a stream begins anew with each step, the same in all lanes.
+    stream: here a stream begins anew with each step, the same in all stages.
     """
 
-    def __init__(self, lane: int, lanes: int, channel: Channel) -> None:
-        self.lane, self.lanes, self.channel = lane, lanes, channel
+    def __init__(self, number: int, stages: int, channel: Channel) -> None:
+        self.number, self.stages, self.channel = number, stages, channel
         self.own = range(0)
         self.seed, self.phase, self.made = torch.initial_seed(), 0, 0
-        self.asked: list[str] = []  # networks of other lanes that a step of this one has asked
+        self.asked: list[str] = []  # networks of other stages that a step of this one has asked
         self.stepping = False
         self.hooks: list[torch.utils.hooks.RemovableHandle] = []
 
     def begin(self, method: Method, phase: int, steps: int) -> None:
         self.phase, self.made, self.asked = phase, 0, []
-        self.own = modules_of(self.lane, self.lanes, len(method.modules))
+        self.own = modules_of(self.number, self.stages, len(method.modules))
         for name, part in self._learning_elsewhere(method):
             self.hooks.append(part.register_forward_hook(lambda m, entered, h, name=name: self._spoil(name, h)))
 
     def step(self, method: Method, batch: Batch, optimizers: dict[int, Optimizer]) -> list[Tensor]:
-        """The loss of this lane's module at its place among those of the phase; zeros at the others'."""
+        """The loss of this stage's module at its place among those of the phase; zeros at the others'."""
         trains = method.phase.trains
         seed_step(derive_seed("step", self.seed, self.phase, self.made), batch.x.device)
         learned, self.stepping = None, True
@@ -80,7 +80,7 @@ class Lane(Watch):
     def epoch_over(self, method: Method, means: tuple[float, ...]) -> tuple[float, ...]:
         for k, parts in enumerate(zip(method.modules, method.auxiliaries, strict=True)):
             tensors = [tensor for part in parts for tensor in part.state_dict().values()]
-            self.channel.share(min(k, self.lanes - 1), tensors)
+            self.channel.share(min(k, self.stages - 1), tensors)
         return self.channel.total(means)
 
     def end(self, method: Method) -> None:
@@ -89,7 +89,7 @@ class Lane(Watch):
         self.hooks = []
 
     def _learning_elsewhere(self, method: Method) -> Iterator[tuple[str, nn.Module]]:
-        """Networks that learn in other lanes, and their parts; for modules before this one others stand in."""
+        """Networks that learn in other stages, and their parts; for modules before this one others stand in."""
         for k in method.phase.trains:
             if k not in self.own:
                 for part in method.auxiliaries[k].modules():

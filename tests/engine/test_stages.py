@@ -9,8 +9,8 @@ import torch
 from conftest import METHOD_IDS, ROOT, make_method
 from training import RECIPE
 
-from benchmark.engine.parallel.lane import Lane
 from benchmark.engine.parallel.refusal import why_not_parallel
+from benchmark.engine.parallel.stage import Stage
 from benchmark.engine.training.method import Method
 from benchmark.engine.training.train import train_phase
 from benchmark.errors import UserError
@@ -20,7 +20,7 @@ K = 3
 
 
 class Threads:
-    """Channels of lanes that are threads of this process."""
+    """Channels of stages that are threads of this process."""
 
     def __init__(self, count, distort):
         self.outputs = [queue.Queue() for _ in range(count)]
@@ -62,46 +62,46 @@ def trained(method, loader, **beside):
     return [row.losses for row in rows]
 
 
-def in_lanes(make, loader, distort=lambda h: h):
-    """The methods of all lanes after training, and what each training returned or raised, by lane."""
+def in_stages(make, loader, distort=lambda h: h):
+    """The methods of all stages after training, and what each training returned or raised, by stage."""
     methods = [make() for _ in range(K)]
     threads, found = Threads(len(methods), distort), {}
 
     def run(own):
         try:
-            found[own] = trained(methods[own], loader, watch=Lane(own, K, Thread(threads, own)))
+            found[own] = trained(methods[own], loader, watch=Stage(own, K, Thread(threads, own)))
         except (UserError, threading.BrokenBarrierError) as error:
             found[own] = error
             threads.meeting.abort()
 
-    lanes = [threading.Thread(target=run, args=(own,)) for own in range(len(methods))]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
+    stages = [threading.Thread(target=run, args=(own,)) for own in range(len(methods))]
+    for stage in stages:
+        stage.start()
+    for stage in stages:
+        stage.join()
     return methods, found
 
 
 @pytest.mark.parametrize("name", ["predsim", "trgl", "similarity_matching", "boostresnet"])
-def test_lanes_end_with_the_losses_and_weights_of_one_process(name, digits, loader):
+def test_stages_end_with_the_losses_and_weights_of_one_process(name, digits, loader):
     serial = make_method(name, K, digits)
     expected = trained(serial, loader)
-    methods, found = in_lanes(lambda: make_method(name, K, digits), loader)
+    methods, found = in_stages(lambda: make_method(name, K, digits), loader)
     assert [found[own] for own in range(len(methods))] == [expected] * len(methods)
     for method, part in product(methods, ("modules", "auxiliaries")):
         own, theirs = getattr(method, part).state_dict(), getattr(serial, part).state_dict()
         assert all(torch.equal(own[key], theirs[key]) for key in theirs), part
 
 
-def test_a_lane_that_gets_something_else_ends_elsewhere(digits, loader):
+def test_a_stage_that_gets_something_else_ends_elsewhere(digits, loader):
     serial = make_method("predsim", K, digits)
     expected = trained(serial, loader)
-    _, found = in_lanes(lambda: make_method("predsim", K, digits), loader, distort=lambda h: 1.001 * h)
+    _, found = in_stages(lambda: make_method("predsim", K, digits), loader, distort=lambda h: 1.001 * h)
     assert found[0] != expected
 
 
 def test_a_loss_that_needs_what_learns_elsewhere_is_found_at_the_first_step(digits, loader):
-    _, found = in_lanes(lambda: make_method("contsup", K, digits), loader)
+    _, found = in_stages(lambda: make_method("contsup", K, digits), loader)
     assert isinstance(found[2], UserError)
     assert str(found[2]) == (
         "Modules of ContSup cannot train at the same time: the loss of module 2 needs the auxiliary network of "

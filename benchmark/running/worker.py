@@ -1,4 +1,4 @@
-"""The place of a process among several that train one cell, and whether they can; said here without torch."""
+"""A worker: one of several processes that train a cell together, and whether they can; said here without torch."""
 
 import os
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ from benchmark.schema.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Seat:
+class Worker:
     """Number ``rank``, from 0 on, of ``size`` processes that meet at an address of ``torch.distributed``'s."""
 
     rank: int
     size: int
     address: str
-    on_machine: int  # its number among those of the same machine
+    local_rank: int  # among those of the same machine
 
     @classmethod
-    def given(cls) -> "Seat | None":
+    def given(cls) -> "Worker | None":
         """The one that torchrun, or whoever sets the same variables, gave this process; none: nobody did.
 
         Raises:
@@ -37,11 +37,11 @@ class Seat:
 
 
 @contextmanager
-def seats(count: int) -> Iterator[list[Seat]]:
-    """So many seats around a file of their own, which is gone afterwards."""
+def workers(count: int) -> Iterator[list[Worker]]:
+    """So many workers that meet by a file of their own, which is gone afterwards."""
     with TemporaryDirectory(prefix="beyond-", ignore_cleanup_errors=True) as folder:
         address = (Path(folder) / "meeting").as_uri()
-        yield [Seat(rank, count, address, rank) for rank in range(count)]
+        yield [Worker(rank, count, address, rank) for rank in range(count)]
 
 
 def check_shares(recipe: Recipe, processes: int) -> None:

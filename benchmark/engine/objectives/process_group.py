@@ -1,6 +1,6 @@
 """Several processes that train one cell, each on its share of every batch: what they tell each other.
 
-Where one process has the whole batch there is no team, and none of this runs.
+Where one process has the whole batch there is no group, and none of this runs.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process among those of its cell, which are one default group of ``torch.distributed``.
 
     Args:
@@ -67,14 +67,14 @@ class Team:
 
 @dataclass
 class Together:
-    """What is computed over the batch of all processes at this moment of this process; a team of none: its own."""
+    """What is computed over the batch of all processes at this moment of this process; a group of none: its own."""
 
-    norms: Team | None = None
-    objectives: Team | None = None
+    norms: ProcessGroup | None = None
+    objectives: ProcessGroup | None = None
 
     @contextmanager
-    def over(self, norms: Team | None, objectives: Team | None) -> Iterator[None]:
-        """Inside, BatchNorm and objectives see the whole batch of these teams; in all threads, as autograd has some."""
+    def over(self, norms: ProcessGroup | None, objectives: ProcessGroup | None) -> Iterator[None]:
+        """Inside, BatchNorm and objectives see the whole batch of these groups, in all threads: autograd has some."""
         before = self.norms, self.objectives
         self.norms, self.objectives = norms, objectives
         try:
