@@ -7,7 +7,10 @@ backpropagation in any form is a reference, by which the others are measured. Ra
 that by which the suite leads.
 """
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import isnan, nan
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +26,20 @@ OVERALL = "overall"
 RANK = ["rank_low", "rank_high"]
 COLUMNS = ["suite", "recipe", "method", "family", "variant", "score", *RANK, "of", "missing"]
 WHERE = ["suite", "recipe", "method"]
+SCORED = [
+    "suite",
+    "method",
+    "family",
+    "variant",
+    "backbone",
+    "modules",
+    "recipe",
+    "chosen",
+    "fits",
+    "validation_top1_pct",
+]
+SCORED += ["n_ok", "n_total", "n_asked"]
+Row = dict[Any, Any]  # of the table, those columns
 Settings = Collection[tuple[str, int]]  # (backbone, K)
 FAILED = "a cell did not end ok"
 OTHER = "other pictures, stem or protocol"
@@ -142,34 +159,48 @@ def _score(
 
     It is its variant that validates best among the complete ones; never chosen by its test accuracy.
     """
-    first = rows.iloc[0]
+    known = rows[SCORED].to_dict("records")  # pandas takes longer for a few rows than for a table
+    first = known[0]
     found = {"suite": first["suite"], "recipe": first["chosen"], "method": first["method"], "family": first["family"]}
-    complete, missing = [], "" if (rows["recipe"] == first["chosen"]).any() else f"not run: {first['chosen']}"
-    for variant, group in rows[rows["fits"]].groupby("variant", sort=True):
-        run = dict(list(group.groupby(["backbone", "modules"])))
+    missing = "" if any(row["recipe"] == first["chosen"] for row in known) else f"not run: {first['chosen']}"
+    runs: dict[str, dict[tuple[str, int], list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in known:
+        if row["fits"]:
+            runs[row["variant"]][row["backbone"], row["modules"]].append(row)
+    complete = []
+    for variant, run in sorted(runs.items()):
         at = {(b, k): (b, 1) if uncut and (b, k) not in run else (b, k) for b, k in wanted}
-        lacks = [lack for place, own in at.items() if (lack := _lack(place, run.get(own, rows[:0])))]
+        lacks = [lack for place, own in at.items() if (lack := _lack(place, run.get(own, [])))]
         lack = FAILED if FAILED in lacks else "".join(lacks[:1])
         missing = missing or lack
         if not lack:
-            validated = pd.Series([run[own]["validation_top1_pct"].mean() for own in at.values()]).mean()
+            validated = _mean(_mean(row["validation_top1_pct"] for row in run[own]) for own in at.values())
             complete.append((validated, variant, list(at.values())))
     if not complete:
-        return found | {"variant": first["variant"], "score": float("nan"), "missing": missing or OTHER}, pd.Series()
+        return found | {"variant": first["variant"], "score": nan, "missing": missing or OTHER}, pd.Series()
     _, variant, places = max(complete, key=lambda c: c[0])
     of_seed = by_place[[(found["method"], variant, *place) for place in places]].dropna().mean(axis=1)
     return found | {"variant": variant, "score": of_seed.mean(), "missing": None}, of_seed
 
 
-def _lack(place: tuple[str, int], rows: pd.DataFrame) -> str:
+def _mean(values: Iterable[float]) -> float:
+    """Of those that are known; NaN of none."""
+    known = [value for value in values if not isnan(value)]
+    return fmean(known) if known else nan
+
+
+def _lack(place: tuple[str, int], rows: Sequence[Row]) -> str:
     """What keeps a method's rows at one (backbone, K) from counting; empty if nothing does."""
     where = f"not run: {place[0]}, K = {place[1]}"
-    if rows.empty:
+    if not rows:
         return where
-    if (rows["n_ok"] < rows["n_total"]).any():
+    if any(row["n_ok"] < row["n_total"] for row in rows):
         return FAILED
-    short = rows.loc[rows["n_total"] < rows["n_asked"], ["n_asked", "n_total"]].to_numpy(dtype=int)
-    return f"{where}, {short[0][0] - short[0][1]} of {short[0][0]} seeds" if len(short) else ""
+    short = [row for row in rows if row["n_total"] < row["n_asked"]]
+    if not short:
+        return ""
+    asked, total = int(short[0]["n_asked"]), int(short[0]["n_total"])
+    return f"{where}, {asked - total} of {asked} seeds"
 
 
 def complete_suites(contests: Mapping[str, Ranked]) -> dict[str, Ranked]:
