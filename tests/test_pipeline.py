@@ -14,6 +14,7 @@ from benchmark.schema.plugins import METHODS, method_metadata
 from benchmark.schema.record import read_records
 from benchmark.schema.suite import load_suites
 from benchmark.tables.files import write_tables
+from benchmark.verifying.trials import trials
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SUITES = load_suites(ROOT / "suites.yaml")
@@ -111,6 +112,12 @@ def test_committed_records_are_genuine_and_the_tables_are_made_from_them(tmp_pat
         "metrics/digits/dgl.json",
     ):
         assert (tmp_path / "results" / name).read_text() == (ROOT / "results" / name).read_text(), name
+
+
+def test_committed_searches_try_what_is_drawn_for_all():
+    found, unfit, forged = trials([], [])
+    assert found
+    assert (unfit, forged) == ([], [])
 
 
 def test_touching_a_method_makes_its_stages_stale_and_no_others(tmp_path):

@@ -56,14 +56,19 @@ def verify(
     suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
     method: OnlyMethods = None,
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
+    trials: Annotated[int, typer.Option(min=0, help="in place of cells so many trials of searches, at random")] = 0,
     jobs: Jobs = None,
 ) -> None:
     """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
     at_the_top()
+    if trials:
+        _verify_trials(suite or [], method or [], trials, jobs)
+        return
     from benchmark.running.progress import ProgressBar
     from benchmark.sandbox.run import protections
     from benchmark.tables.files import tables_afterwards
-    from benchmark.verifying.verify import claims, runnable, too_high, verify
+    from benchmark.verifying.all_again import runnable
+    from benchmark.verifying.verify import claims, too_high, verify
     from benchmark.verifying.verify import sample as draw
 
     found, unfit = claims(suite or [], method or [])
@@ -77,6 +82,24 @@ def verify(
     for sentence in faults:
         plainly(sentence, "red")
     if faults or len(outcomes) < len(chosen) or any(outcome.verdict == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+def _verify_trials(suites: list[str], methods: list[str], size: int, jobs: int | None) -> None:
+    from benchmark.running.progress import ProgressBar
+    from benchmark.verifying.all_again import runnable
+    from benchmark.verifying.trials import sample, trials, verify_trials
+
+    found, unfit, forged = trials(suites, methods)
+    for sentence in [*unfit, *forged]:
+        plainly(sentence, "red" if sentence in forged else "yellow")
+    found, missing = runnable(found) if found else ([], [])
+    for sentence in missing:
+        plainly(sentence, "yellow")
+    chosen = sample(found, size)
+    with ProgressBar("verify", console) as bar:
+        faults = list(verify_trials(chosen, bar, jobs))
+    if forged or len(faults) < len(chosen) or any(faults):
         sys.exit(1)
 
 

@@ -8,7 +8,7 @@ from benchmark.errors import UserError
 from benchmark.running.worker import Worker, check_shares
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
-from benchmark.schema.protocols import configured, effective
+from benchmark.schema.protocols import effective, on_trial
 from benchmark.schema.record import Identity
 from benchmark.schema.suite import SUITES, TWIN, Cell, Suite, cells, identify, load_suite, trains
 from benchmark.schema.tuned import Search, Trial, read_search
@@ -111,9 +111,8 @@ def _as_here(search: Search, trial: Trial, suite: Suite, data: str) -> bool:
     """Whether a trial of all epochs is one that would be made today."""
     if search.backbone not in [backbone.key for backbone in suite.backbones]:
         return False
-    who = search.model_dump(include={"suite", "method", "variant", "backbone", "modules"})
-    cell = Cell(**who, seed=trial.seed, recipe="tuned")
-    return trial.fingerprint == fingerprint(cell, configured(suite, search.method, trial.configuration), data)
+    cell, trains = on_trial(suite, search.cell, trial.configuration, trial.full)
+    return trial.fingerprint == fingerprint(cell, trains, data)
 
 
 def check_asked(name: str, suite: Suite, methods: Iterable[str], protocol: str | None = None) -> None:

@@ -1,6 +1,6 @@
 """By what a cell trains: the suite as it stands, or with what the cell's protocol changes of it."""
 
-from benchmark.schema.suite import TWIN, Cell, Override, Suite
+from benchmark.schema.suite import FIRST_TUNING_SEED, TWIN, Cell, Override, Suite
 from benchmark.schema.tuned import Configuration, read_chosen
 
 
@@ -28,3 +28,16 @@ def configured(suite: Suite, method: str, own: Configuration) -> Suite:
     options = [Override(method=method, options=own.options)] if own.options else []
     update = {"recipe": suite.recipe.changed(own.recipe), "overrides": [*suite.overrides, *options]}
     return suite.model_copy(update=update)
+
+
+def on_trial(suite: Suite, cell: Cell, own: Configuration, full: bool) -> tuple[Cell, Suite]:
+    """The cell of a trial, with a seed that evaluation never uses, and the suite by which it trains.
+
+    Args:
+        cell: of the search.
+        full: whether it trains for all epochs; else for the share of them that a search begins with.
+    """
+    suite = configured(suite, cell.method, own)
+    if not full:
+        suite = suite.model_copy(update={"recipe": suite.recipe.lasting(suite.tune.share)})
+    return cell.model_copy(update={"seed": FIRST_TUNING_SEED + full}), suite

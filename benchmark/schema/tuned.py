@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from benchmark.errors import UserError
 from benchmark.schema.recipe import Recipe
 from benchmark.schema.record import Part, Status, cure, read_part
-from benchmark.schema.suite import Tune
+from benchmark.schema.suite import FIRST_TUNING_SEED, Cell, Tune
 from benchmark.schema.text import write_text
 
 TUNED = Path("results/tuned")
@@ -94,6 +94,12 @@ class Search(Part):
                 raise ValueError(f"configuration {number} has two trials of as many epochs")
             tried.add((number, trial.full))
         return self
+
+    @property
+    def cell(self) -> Cell:
+        """What its trials train, each rung of them with a seed of its own."""
+        who = self.model_dump(include={"suite", "method", "variant", "backbone", "modules"})
+        return Cell(**who, seed=FIRST_TUNING_SEED, recipe="tuned")
 
     @property
     def finals(self) -> list[Trial]:

@@ -18,8 +18,8 @@ from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.schema.fingerprint import fingerprint
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
-from benchmark.schema.protocols import configured
-from benchmark.schema.suite import FIRST_TUNING_SEED, PROTOCOL, Cell, Suite, cells, load_suite
+from benchmark.schema.protocols import on_trial
+from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, load_suite
 from benchmark.schema.text import printable
 from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, write_search
 from benchmark.tuning.space import configurations
@@ -117,10 +117,7 @@ class _Plan:
 
     def _asked(self, point: Configuration, full: bool) -> tuple[Cell, Suite, str]:
         """The cell of a trial, the suite by which it trains, and its fingerprint."""
-        cell = self.cell.model_copy(update={"seed": FIRST_TUNING_SEED + full})
-        suite = configured(self.suite, self.method, point)
-        if not full:
-            suite = suite.model_copy(update={"recipe": suite.recipe.lasting(self.suite.tune.share)})
+        cell, suite = on_trial(self.suite, self.cell, point, full)
         return cell, suite, fingerprint(cell, suite, self.data)
 
     @property

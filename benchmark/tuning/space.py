@@ -10,12 +10,13 @@ method's options stay as they are, since they come from its paper. Seven rates, 
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from scipy.stats import qmc
 
 from benchmark.schema.recipe import Recipe
-from benchmark.schema.tuned import SEARCHED, Configuration, Origin
+from benchmark.schema.tuned import SEARCHED, Configuration, Origin, Search
 
 # In the order in which they are tried: from the middle outwards, coarse before fine.
 RATES = {
@@ -55,6 +56,13 @@ def configurations(recipe: Recipe, said: Mapping[str, Any], count: int, further:
     ]
 
 
+def not_drawn(search: Search, recipe: Recipe, said: Mapping[str, Any]) -> Configuration | None:
+    """The first configuration that could be chosen and that no search of this method tries; none if all are drawn."""
+    drawn = configurations(recipe, said, search.configurations)
+    tried = (trial.configuration for trial in search.trials)
+    return next((c for c in tried if c.origin != "added" and c not in drawn), None)
+
+
 def _of_paper(recipe: Mapping[str, Any], batch: int) -> dict[str, Any]:
     """What a paper's recipe says of the fields that are searched; SGD's rate goes with the batch (Goyal et al.)."""
     found = {name: value for name, value in recipe.items() if name in SEARCHED}
@@ -80,6 +88,7 @@ def _point(number: int, tunes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
     return recipe, {name: _drawn(tunes[name], share) for name, share in zip(tunes, shares, strict=False)}
 
 
+@cache
 def _halton(place: int) -> Sequence[float]:
     """The point of that place of Halton's sequence, each coordinate in (0, 1)."""
     sequence = qmc.Halton(d=2 + OPTIONS, scramble=False)

@@ -8,17 +8,14 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 from benchmark import git
 from benchmark.errors import UserError
-from benchmark.running.launch import Crash, Job, run_jobs, run_one
+from benchmark.running.launch import Crash
 from benchmark.running.observer import LineObserver
-from benchmark.running.slots import described, slots
 from benchmark.running.storable import plain
 from benchmark.running.store import RUNS, check_writable
-from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
 from benchmark.schema.editions import of_todays_code
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import effective
@@ -29,11 +26,9 @@ from benchmark.tables.people import person
 from benchmark.tables.trust import FAILED, STANDINGS
 from benchmark.tables.verification import Verification, row_of, rows_too_high, standings
 from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
+from benchmark.verifying.all_again import EXHAUSTED, some, train_all_again
 
 VERIFIED = Path("results/verified")
-SCRATCH = Path(".beyond/verify")
-GRACE = 600.0  # seconds beyond a cell's own limit: to read pictures and to judge
-EXHAUSTED = ("oom", "timeout")  # which says something of this machine, and nothing of the record
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,11 @@ class Claim:
     suite: Suite
     record: Record
     elsewhere: float  # points by which accuracy may differ on another device than the record's
+
+    @property
+    def key(self) -> Cell:
+        """No other record is of it."""
+        return self.cell
 
 
 def claims(suites: Sequence[str], methods: Sequence[str]) -> tuple[list[Claim], list[str]]:
@@ -72,40 +72,7 @@ def claims(suites: Sequence[str], methods: Sequence[str]) -> tuple[list[Claim], 
                     found.append(Claim(trains[0], trains[1], record, tolerance_elsewhere(record, records.values())))
                 except UserError as fault:
                     unfit.append(f"{suite}/{path.parent.name}/{path.name}: {fault}")
-    return _some(found, unfit)
-
-
-def runnable(found: Sequence[Claim]) -> tuple[list[Claim], list[str]]:
-    """Those of the claims whose suite can run here, and a sentence for each suite that cannot.
-
-    Raises:
-        UserError: none can.
-    """
-    ready, unfit = set[str](), list[str]()
-    for name in sorted({claim.cell.suite for claim in found}):
-        try:
-            hardware(name)
-            ready.add(name)
-        except UserError as error:
-            unfit.append(f"{name}: {error}")
-    return _some([claim for claim in found if claim.cell.suite in ready], unfit)
-
-
-def _some(found: list[Claim], unfit: list[str]) -> tuple[list[Claim], list[str]]:
-    if not found:
-        raise UserError(f"There is nothing to verify. {unfit[0] if unfit else 'No record is that of such a cell.'}")
-    return found, unfit
-
-
-@cache
-def hardware(suite: str) -> int:
-    """Number of GPUs that the suite's cells are trained on here, 0 for processors.
-
-    Raises:
-        UserError: they are not here, or the pictures are not.
-    """
-    _, gpus = run_one("benchmark.running.preflight:hardware_and_data", suite)
-    return int(gpus)
+    return some(found, unfit)
 
 
 def _cell_of(record: Record, suite: Suite) -> Cell | None:
@@ -168,34 +135,12 @@ def verify(chosen: Sequence[Claim], observer: LineObserver, jobs: int | None = N
     """
     for folder in {VERIFIED / claim.cell.suite / claim.cell.method for claim in chosen}:
         check_writable(folder)
-    observer.begin(len(chosen), 0)
-    for name in sorted({claim.cell.suite for claim in chosen}):
-        places = slots(hardware(name), jobs)
-        observer.note(f"{name}: {described(places)}")
-        yield from _verify_suite([claim for claim in chosen if claim.cell.suite == name], places, observer)
-
-
-def _verify_suite(chosen: Sequence[Claim], places: Sequence[str], observer: LineObserver) -> Iterator[Verification]:
-    by_cell = {claim.cell: claim for claim in chosen}
-    SCRATCH.mkdir(parents=True, exist_ok=True)  # on the disk of the repository
-    remove_abandoned(SCRATCH)
-    with scratch_folder(SCRATCH) as scratch:  # of ours, since a job that is killed cannot clean up
-        jobs = [_job(claim, scratch) for claim in chosen]
-        for cell, outcome in run_jobs(jobs, places, observer.progress):
-            if isinstance(outcome, UserError):
-                raise outcome
-            claim = by_cell[cell]
-            record, on = (_failure(claim, outcome), []) if isinstance(outcome, Crash) else outcome
-            if record.status in EXHAUSTED:
-                observer.ended(cell, f"{_name(claim.record.identity)}: no outcome: {record.error}")
-            else:
-                yield _conclude(claim, record, on, observer)
-
-
-def _job(claim: Claim, scratch: Path) -> Job:
-    """The sandbox has a time limit of its own; this one ends what hangs around it."""
-    arguments = (claim.cell, claim.suite, scratch)
-    return Job(claim.cell, "benchmark.verifying.again:train_again", arguments, 60 * claim.suite.timeout_minutes + GRACE)
+    for claim, outcome in train_all_again(chosen, observer, jobs):
+        record, on = (_failure(claim, outcome), []) if isinstance(outcome, Crash) else outcome
+        if record.status in EXHAUSTED:
+            observer.ended(claim.key, f"{_name(claim.record.identity)}: no outcome: {record.error}")
+        else:
+            yield _conclude(claim, record, on, observer)
 
 
 def _failure(claim: Claim, crash: Crash) -> Record:
@@ -223,7 +168,7 @@ def _conclude(claim: Claim, again: Record, protections: list[str], observer: Lin
         by=person(by) if by else None,
         records_by=[person(author) for author in git.authors(RUNS / who.path)] or None,
     )
-    observer.ended(claim.cell, summary(outcome))
+    observer.ended(claim.key, summary(outcome))
     write_text(outcome.model_dump_json(indent=1) + "\n", VERIFIED / who.path)
     return outcome
 

@@ -36,9 +36,10 @@ from benchmark.tables import files
 from benchmark.tables.people import person
 from benchmark.tables.trust import AUTHORS, OTHERS
 from benchmark.tables.verification import standings
-from benchmark.verifying import again_worker, verify
+from benchmark.verifying import again_worker, all_again, verify
 from benchmark.verifying.again import _answers, _Listener, _record, _Refused, _Trial, train_again
-from benchmark.verifying.verify import claims, runnable, sample, too_high
+from benchmark.verifying.all_again import runnable
+from benchmark.verifying.verify import claims, sample, too_high
 
 __all__ = ["workshop"]
 PEEKS = '''"""Looks for the labels of the test split wherever Python can reach, and answers with them."""
@@ -281,7 +282,7 @@ def test_a_sample_prefers_what_nobody_has_verified(claimed):
 
 def test_no_memory_or_time_here_says_nothing_of_a_record(claimed, monkeypatch, capsys):
     crash = Crash("timeout", "Stopped after 1 minutes, the limit of one cell.")
-    monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, crash) for job in jobs))
+    monkeypatch.setattr(all_again, "run_jobs", lambda jobs, *others: ((job.key, crash) for job in jobs))
     code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
     assert code == 1
     lines = []
@@ -299,13 +300,13 @@ def test_an_outcome_that_cannot_be_written_is_told_and_what_can_be_known_before_
 ):
     (claim, _), _ = claims(["tiny"], [])
     (claimed / "results" / "verified").touch()
-    monkeypatch.setattr(verify, "run_jobs", lambda *_: pytest.fail("nothing is to be trained"))
+    monkeypatch.setattr(all_again, "run_jobs", lambda *_: pytest.fail("nothing is to be trained"))
     said = mistake(monkeypatch, capsys, "verify", "tiny")
     assert said.startswith("Nothing was trained: results/verified/tiny/dgl cannot be read or written")
     (claimed / "results" / "verified").unlink()
     told = []
     watcher = SimpleNamespace(begin=print, progress=None, ended=lambda cell, line: told.append(line), note=print)
-    monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, (claim.record, [])) for job in jobs))
+    monkeypatch.setattr(all_again, "run_jobs", lambda jobs, *others: ((job.key, (claim.record, [])) for job in jobs))
     monkeypatch.setattr(verify, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
         list(verify.verify([claim], watcher))
@@ -333,7 +334,7 @@ def test_elsewhere_the_tolerance_comes_from_the_suites_other_methods(claimed):
 
 def concluded(claim, again, monkeypatch):
     """The outcome of a second training that ended as the record ``again``."""
-    monkeypatch.setattr(verify, "run_jobs", lambda jobs, *others: ((job.key, (again, [])) for job in jobs))
+    monkeypatch.setattr(all_again, "run_jobs", lambda jobs, *others: ((job.key, (again, [])) for job in jobs))
     watcher = SimpleNamespace(begin=lambda *_: None, progress=None, ended=lambda *_: None, note=lambda line: None)
     return next(verify.verify([claim], watcher))
 
@@ -400,7 +401,7 @@ def test_cells_that_are_all_too_high_fail_their_row_though_each_may_differ(claim
         "and chance explains 0.35."
     )
     monkeypatch.setattr(
-        verify, "run_jobs", lambda jobs, *o: ((j.key, (moved(found[0].record, -0.4), [])) for j in jobs)
+        all_again, "run_jobs", lambda jobs, *o: ((j.key, (moved(found[0].record, -0.4), [])) for j in jobs)
     )
     code, _ = beyond(monkeypatch, capsys, "verify", "tiny", "--sample", "1")
     assert code == 1
