@@ -1,20 +1,20 @@
 """A row of the check: facts as they become known, so that whatever breaks leaves what was found before."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmark.running.alone import alone_with
 from benchmark.running.origin import without_paths
 from benchmark.running.storable import plain
 from benchmark.schema.text import said
 
 Row = dict[str, Any]
 Facts = Iterable[tuple[str, Any]]
-LOCK = Path(".beyond/gpu-check.lock")
+PLACE = Path(".beyond/gpu-check")
 
 
 def row(name: str, facts: Facts) -> Row:
@@ -32,13 +32,9 @@ def row(name: str, facts: Facts) -> Row:
     return kept
 
 
-@contextmanager
-def taken() -> Iterator[None]:
+def taken() -> AbstractContextManager[None]:
     """Inside, no other process of the check uses the GPU for what is timed or weighed; networks are built before."""
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w", encoding="utf-8") as lock:
-        flock(lock, LOCK_EX)
-        yield
+    return alone_with(PLACE)
 
 
 def synchronize(device: str) -> None:

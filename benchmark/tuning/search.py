@@ -7,11 +7,13 @@ and the best full trial is chosen. A trial that was made is not made again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.ending import cannot_use
 from benchmark.errors import UserError
+from benchmark.running.alone import alone_with
 from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.leftovers import remove_leftovers
 from benchmark.running.observer import LineObserver
@@ -21,7 +23,7 @@ from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import on_trial
 from benchmark.schema.suite import PROTOCOL, Cell, Suite, cells, load_suite
 from benchmark.schema.text import printable
-from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, write_search
+from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_search, search_path, write_search
 from benchmark.tuning.space import configurations
 
 KEPT = "trials that ended before are kept"
@@ -84,13 +86,18 @@ class _Plan:
         self.cell = first.model_copy(update={"modules": k})
         said = method_metadata(plugin_path(METHODS, method))
         budget = suite.tune.configurations
-        before = read_search(name, method, folder)
-        self.asked = budget + further  # configurations; of others, those that were tried are kept
-        tried = max((trial.configuration.number + 1 for trial in before.trials), default=0) if before else 0
-        self.points = configurations(suite.recipe, said, budget, max(self.asked, tried) - budget)
-        self.today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
-        self.search = self._begun(before)
-        write_search(self.search, folder)
+        with self._alone():
+            before = read_search(name, method, folder)
+            self.asked = budget + further  # configurations; of others, those that were tried are kept
+            tried = max((trial.configuration.number + 1 for trial in before.trials), default=0) if before else 0
+            self.points = configurations(suite.recipe, said, budget, max(self.asked, tried) - budget)
+            self.today = {self._asked(point, full)[2]: point for point in self.points for full in (False, True)}
+            self.search = self._begun(before)
+            write_search(self.search, folder)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Inside, no other process changes a search of the suite."""
+        return alone_with(search_path(self.suite_name, self.method, self.folder).parent)
 
     def _begun(self, before: Search | None) -> Search:
         """A search with the trials of an earlier one that would come out the same today."""
@@ -173,15 +180,19 @@ class _Plan:
         Raises:
             UserError: it cannot be written, and this one trial is lost.
         """
+        try:
+            with self._alone():
+                self._merge(trial)
+        except OSError as error:
+            raise UserError(cannot_use(error, kept=KEPT)) from None
+
+    def _merge(self, trial: Trial) -> None:
         there = read_search(self.suite_name, self.method, self.folder)
         further = [t for t in (there.trials if there else []) if t.configuration.number >= len(self.points)]
         found = [*self._of_today(there), *further, *self.search.trials, trial]
         trials = {(t.full, t.configuration.number): t for t in found}
         self.search = self.search.model_copy(update={"trials": [trials[key] for key in sorted(trials)]})
-        try:
-            write_search(self.search, self.folder)
-        except OSError as error:
-            raise UserError(cannot_use(error, kept=KEPT)) from None
+        write_search(self.search, self.folder)
 
 
 def _try(

@@ -2,18 +2,20 @@
 
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 from workshop import TINY, Watcher, workshop
 
 from benchmark.errors import UserError
+from benchmark.running.alone import alone_with
 from benchmark.running.asked import RunOptions
 from benchmark.running.run import run_suite
 from benchmark.schema.protocols import effective
 from benchmark.schema.suite import Cell, Tune, load_suite
-from benchmark.schema.tuned import Configuration, Search, Trial, read_chosen, read_search
-from benchmark.tuning.search import tune
+from benchmark.schema.tuned import TUNED, Configuration, Search, Trial, read_chosen, read_search
+from benchmark.tuning.search import _Plan, tune
 
 __all__ = ["workshop"]
 
@@ -177,6 +179,22 @@ def test_what_another_process_adds_meanwhile_is_kept(workshop):
     numbers = [(t.full, t.configuration.number) for t in read_search("tiny", "dgl").trials]
     assert len(numbers) == len(set(numbers)) == 6
     assert (True, 4) in numbers
+
+
+def test_a_trial_waits_for_another_process_that_writes(workshop):
+    tuned_suite(workshop)
+    plan = _Plan("tiny", load_suite("tiny"), "dgl", "data", TUNED, 0)
+    cell, _, asked = plan._asked(plan.points[0], False)
+    facts = {"full": False, "epochs": 1, "seed": cell.seed, "status": "ok", "validation_top1": 50.0}
+    made = Trial(configuration=plan.points[0], fingerprint=asked, **facts)
+    with ThreadPoolExecutor(1) as pool:
+        with alone_with(TUNED / "tiny"):
+            added = pool.submit(plan.add, made)
+            with pytest.raises(TimeoutError):
+                added.result(timeout=0.3)
+            assert read_search("tiny", "dgl").trials == []
+        added.result(timeout=60)
+    assert read_search("tiny", "dgl").trials == [made]
 
 
 def test_tuned_cells_train_by_what_was_chosen_beside_a_tuned_twin(workshop):
