@@ -11,7 +11,7 @@ Known = Mapping[str, Collection[str]]  # column -> what may stand in it
 
 
 def check_names(claims: Mapping[str, Claim], known: Known) -> None:
-    """Of the columns in ``known``; all others are left to the tables.
+    """Of the columns in ``known``, and of tables (``table``); all other columns are left to the tables.
 
     Raises:
         UserError: a claim names something that is not there; names the claim, and what comes nearest.
@@ -30,6 +30,8 @@ def _named(claim: Claim) -> Iterator[tuple[str, str, object]]:
     sides: dict[str, object] = {"compare": claim.compare, "against": claim.against, "where": claim.where}
     for field, side in sides.items():
         yield from ((field, column, value) for column, value in _values(side if isinstance(side, dict) else {}))
+    if claim.table is not None:
+        yield "table", "table", claim.table
 
 
 def _values(side: Rows) -> Iterator[tuple[str, object]]:

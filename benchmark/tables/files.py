@@ -120,7 +120,8 @@ def write_tables(
     claims = read_claims(suites.with_name(CLAIMS))
     _remove_others(results, {*texts, *(OF_CLAIMS if claims else ())})
     if claims:  # last, as they may be of any of the tables that are there now
-        check_names(claims, _names(board, defined, methods_say))
+        tables = {*examination_names(), *(path.stem for path in results.glob("*.csv"))}  # a track may not be run yet
+        check_names(claims, _names(board, defined, methods_say) | {"table": tables})
         evidence = _evidence(board, cells, defined, methods_say, apart, results / "plans")
         for name, table in zip(OF_CLAIMS, tables_of_claims(claims, evidence, results), strict=True):
             _write(table.to_csv(index=False), results / name)

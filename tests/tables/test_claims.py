@@ -1,5 +1,6 @@
 """Verdicts on claims: each can occur, seeds are pairs, and all claims together are corrected."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -390,6 +391,17 @@ def test_what_trains_nothing_is_of_no_family_in_claims():
     says = {"family": "strictly modular"}
     assert family_that_claims(says | {"leaves": ("hidden", "output")}) == ""
     assert family_that_claims(says | {"leaves": ("hidden",)}) == family_that_claims(says) == "strictly modular"
+
+
+def test_a_table_that_nobody_writes_is_said(tmp_path):
+    """Else the claim would be one that nobody has tested yet."""
+    (tmp_path / "suites.yaml").write_text("{}")
+    write_runs(tmp_path / "runs", make_record())
+    for table, said in (("labels", None), ("label", r"it\.table: there is no table label; did you mean labels")):
+        text = yaml.safe_dump({"it": claim("e2ebp", table=table, metric="auc", against=0.0, where={}).model_dump()})
+        (tmp_path / "claims.yaml").write_text(text)
+        with pytest.raises(UserError, match=said) if said else nullcontext():
+            write_own_tables(tmp_path)
 
 
 def test_a_row_of_no_family_keeps_its_cells(evidence):
