@@ -74,7 +74,7 @@ def test_same_seed_same_losses_to_the_bit(name, digits, loader):
 
 
 @pytest.mark.parametrize("k", [pytest.param(2, marks=pytest.mark.further), 4])
-@pytest.mark.parametrize("name", METHOD_IDS)
+@pytest.mark.parametrize("name", sampled(METHOD_IDS, 3))  # of all: whoever has a record that says so
 def test_a_method_that_claims_isolation_is_isolated(name, k, digits, loader):
     batches = list(loader.epoch(0))
 
@@ -145,7 +145,7 @@ def test_frozen_modules_do_not_move_and_are_in_eval_mode(digits, loader):
     assert not any(m.training for m in method.modules[0].modules())
 
 
-@pytest.mark.parametrize("name", METHOD_IDS)
+@pytest.mark.parametrize("name", sampled(METHOD_IDS, 3))  # of all: `beyond check`
 def test_all_weights_of_a_phase_move(name, digits, loader):
     """No module, no auxiliary network is built and then left without a gradient, but what is said to stay."""
     method = make_method(name, 4, digits)
