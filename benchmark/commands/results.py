@@ -56,7 +56,7 @@ def verify(
     suite: Annotated[list[str] | None, typer.Argument(help="suites of suites.yaml; none: all with records")] = None,
     method: OnlyMethods = None,
     sample: Annotated[int, typer.Option(min=1, help="so many cells, at random")] = 5,
-    trials: Annotated[int, typer.Option(min=0, help="in place of cells so many trials of searches, at random")] = 0,
+    trials: Annotated[int | None, typer.Option(min=1, help="in place of cells so many trials of searches")] = None,
     jobs: Jobs = None,
 ) -> None:
     """Train sampled cells again from nothing, in a sandbox, and compare with their committed records."""
@@ -87,15 +87,16 @@ def verify(
 
 def _verify_trials(suites: list[str], methods: list[str], size: int, jobs: int | None) -> None:
     from benchmark.running.progress import ProgressBar
+    from benchmark.sandbox.run import protections
     from benchmark.verifying.all_again import runnable
     from benchmark.verifying.trials import sample, trials, verify_trials
 
     found, unfit, forged = trials(suites, methods)
-    for sentence in [*unfit, *forged]:
-        plainly(sentence, "red" if sentence in forged else "yellow")
     found, missing = runnable(found) if found else ([], [])
-    for sentence in missing:
+    for sentence in [*(p.sentence for p in protections() if not p.available), *unfit, *missing]:
         plainly(sentence, "yellow")
+    for sentence in forged:
+        plainly(sentence, "red")
     chosen = sample(found, size)
     with ProgressBar("verify", console) as bar:
         faults = list(verify_trials(chosen, bar, jobs))

@@ -10,8 +10,9 @@ from benchmark.running.launch import Crash, Job, run_jobs, run_one
 from benchmark.running.observer import LineObserver
 from benchmark.running.slots import described, slots
 from benchmark.sandbox.scratch import remove_abandoned, scratch_folder
+from benchmark.schema.plugins import METHODS, plugin_path
 from benchmark.schema.record import Record
-from benchmark.schema.suite import Cell, Suite
+from benchmark.schema.suite import Cell, Suite, load_suites
 
 SCRATCH = Path(".beyond/verify")
 GRACE = 600.0  # seconds beyond a cell's own limit: to read pictures and to judge
@@ -35,6 +36,20 @@ class Claimed(Protocol):
 
 
 Some = TypeVar("Some", bound=Claimed)
+
+
+def suites_asked(suites: Sequence[str], methods: Sequence[str]) -> dict[str, Suite]:
+    """The suites that are asked for, by their names; none means all.
+
+    Raises:
+        UserError: there is no such suite, or no such method.
+    """
+    known = load_suites()
+    if wrong := set(suites) - set(known):
+        raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
+    for method in methods:
+        plugin_path(METHODS, method)
+    return {name: known[name] for name in sorted(set(suites or known))}
 
 
 def runnable(found: Sequence[Some]) -> tuple[list[Some], list[str]]:

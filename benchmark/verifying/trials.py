@@ -15,11 +15,12 @@ from benchmark.running.observer import LineObserver
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import on_trial
 from benchmark.schema.record import Record
-from benchmark.schema.suite import PROTOCOL, Cell, Suite, load_suites
-from benchmark.schema.tuned import TUNED, Search, Trial, read_search
+from benchmark.schema.suite import PROTOCOL, Cell, Suite
+from benchmark.schema.tuned import TUNED, Search, Trial, search_path
+from benchmark.tables.tuning import read_searches
 from benchmark.tables.verification import CEILING
 from benchmark.tuning.space import not_drawn
-from benchmark.verifying.all_again import EXHAUSTED, some, train_all_again
+from benchmark.verifying.all_again import EXHAUSTED, some, suites_asked, train_all_again
 
 DECIDED = ("ok", "diverged")  # what a trial can end with that says something of its configuration
 
@@ -52,41 +53,44 @@ def trials(suites: Sequence[str], methods: Sequence[str]) -> tuple[list[Tried], 
     Raises:
         UserError: there is no such suite or method, or no trial of them.
     """
-    known = load_suites()
-    if wrong := set(suites) - set(known):
-        raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
-    for method in methods:
-        plugin_path(METHODS, method)
+    defined = suites_asked(suites, methods)
     found, unfit, forged = list[Tried](), list[str](), list[str]()
-    for path in sorted(TUNED.glob("*/*.json")):
-        name, method = path.parent.name, path.stem
-        if (suites and name not in suites) or (methods and method not in methods) or name not in known:
-            continue
-        search = read_search(name, method)
-        assert search is not None
-        try:
-            found += _of_search(search, known[name])
-        except UserError as reason:
-            unfit.append(f"{path}: {reason}")
-        except Forged as reason:
-            forged.append(f"{path}: {reason}")
+    for search in read_searches(TUNED):
+        if search.suite in defined and (not methods or search.method in methods):
+            try:
+                odd = _forged(search, defined[search.suite])
+            except UserError as reason:
+                unfit.append(_about(search, str(reason)))
+                continue
+            forged += [_about(search, odd)] if odd else []
+            found += [] if odd else _of_search(search, defined[search.suite])
     if not forged:
         some(found, unfit or ["There is no search of such a suite and method."])
     return found, unfit, forged
 
 
-class Forged(Exception):
-    """A search holds what ``beyond tune`` does not write; the message says what."""
+def _about(search: Search, sentence: str) -> str:
+    return f"{search_path(search.suite, search.method)}: {sentence}"
+
+
+def _forged(search: Search, suite: Suite) -> str | None:
+    """What ``beyond tune`` does not write, in a sentence; none if it can have written all.
+
+    Raises:
+        UserError: nobody can tell today; says why.
+    """
+    if search.protocol != PROTOCOL:
+        raise UserError(f"it is of protocol {search.protocol}, the engine of {PROTOCOL}; tune its suite again.")
+    odd = not_drawn(search, suite.recipe, method_metadata(plugin_path(METHODS, search.method)))
+    if odd is None:
+        return None
+    return (
+        f"its configuration {odd.number} is none that the searches of {search.suite} try; "
+        "the suite or the method's file has changed since, or somebody wrote it."
+    )
 
 
 def _of_search(search: Search, suite: Suite) -> list[Tried]:
-    if search.protocol != PROTOCOL:
-        raise UserError(f"it is of protocol {search.protocol}, the engine of {PROTOCOL}; tune its suite again.")
-    if odd := not_drawn(search, suite.recipe, method_metadata(plugin_path(METHODS, search.method))):
-        raise Forged(
-            f"its configuration {odd.number} is none that the searches of {search.suite} try; "
-            "the suite or the method's file has changed since, or somebody wrote it."
-        )
     return [
         Tried(*on_trial(suite, search.cell, trial.configuration, trial.full), trial)
         for trial in search.trials

@@ -20,13 +20,13 @@ from benchmark.schema.editions import of_todays_code
 from benchmark.schema.plugins import METHODS, method_metadata, plugin_path
 from benchmark.schema.protocols import effective
 from benchmark.schema.record import Identity, Record, read_record
-from benchmark.schema.suite import PROTOCOL, Cell, Suite, cell_options, cells, identify, load_suites
+from benchmark.schema.suite import PROTOCOL, Cell, Suite, cell_options, cells, identify
 from benchmark.schema.text import write_text
 from benchmark.tables.people import person
 from benchmark.tables.trust import FAILED, STANDINGS
 from benchmark.tables.verification import Verification, row_of, rows_too_high, standings
 from benchmark.verifying.agreement import POINTS, disagreements, same_place, tolerance_elsewhere
-from benchmark.verifying.all_again import EXHAUSTED, some, train_all_again
+from benchmark.verifying.all_again import EXHAUSTED, some, suites_asked, train_all_again
 
 VERIFIED = Path("results/verified")
 
@@ -56,19 +56,14 @@ def claims(suites: Sequence[str], methods: Sequence[str]) -> tuple[list[Claim], 
     Raises:
         UserError: there is no such suite or method, or nothing to verify.
     """
-    known = load_suites()
-    if wrong := set(suites) - set(known):
-        raise UserError(f"There is no suite {min(wrong)!r} in suites.yaml; there are {', '.join(sorted(known))}.")
-    for method in methods:
-        plugin_path(METHODS, method)
     found, unfit = list[Claim](), list[str]()
-    for suite in sorted(set(suites or known)):
+    for suite, defined in suites_asked(suites, methods).items():
         records = {path: read_record(path) for path in sorted(RUNS.glob(f"{suite}/*/*.json"))}
         for path, record in records.items():
             if not methods or path.parent.name in methods:
-                cell = _cell_of(record, known[suite])
+                cell = _cell_of(record, defined)
                 try:
-                    trains = _trained_by(record, cell, known[suite])
+                    trains = _trained_by(record, cell, defined)
                     found.append(Claim(trains[0], trains[1], record, tolerance_elsewhere(record, records.values())))
                 except UserError as fault:
                     unfit.append(f"{suite}/{path.parent.name}/{path.name}: {fault}")
